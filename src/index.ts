@@ -1,1 +1,5 @@
-export const PACKAGE_NAME: string = 'opentelemetry-instrumentation-cancellation';
+/** The public API. */
+export type { CancellationInstrumentationConfig, StatusConfig } from './config.ts';
+export { CancellationInstrumentation } from './instrumentation.ts';
+export type { Host, Integration, PackageFile, Settlement, SpanDescription } from './integration.ts';
+export { defaultIntegrations } from './integrations/index.ts';

@@ -1,0 +1,123 @@
+/**
+ * Remembers who called abort() and who made a timeout signal, so that an operation which hears of it
+ * through a signal, at once, later, or when it is started with a signal long aborted, can name the line.
+ */
+import type { Stack } from '../operation/evidence.ts';
+import { isErrorLike } from './reason.ts';
+
+export interface SignalStory {
+  readonly reason: unknown;
+  /** True when a time limit fired: AbortSignal.timeout(), or a reason that is a TimeoutError. */
+  readonly isTimeout: boolean;
+  /** Of the caller of abort(), or of the call that made the timeout signal. */
+  readonly stack: Stack | undefined;
+}
+
+/** The time limit that is in an AbortSignal.timeout(). */
+export interface SignalLimit {
+  /** On the clock of performance.now(), in ms. */
+  readonly atMs: number;
+  /** Of the call that made the signal, when stacks of deadlines are wanted. */
+  readonly stack: Stack | undefined;
+}
+
+export class AbortOrigins {
+  readonly #abortedBy = new WeakMap<AbortSignal, Stack>();
+  /** Composite signals share the reason object of their source, so the reason leads to the caller too. */
+  readonly #reasonGivenBy = new WeakMap<object, Stack>();
+  readonly #limits = new WeakMap<AbortSignal, SignalLimit>();
+  /** Composite signals that were born aborted: they keep no trace of their source. */
+  readonly #bornAborted = new WeakMap<AbortSignal, SignalStory>();
+  #abortInProgress: Stack | undefined;
+
+  /** abort() is being called; what it sets off runs inside of it. Returns what to hand to leaveAbort(). */
+  enterAbort(stack: Stack): Stack | undefined {
+    const outer = this.#abortInProgress;
+    this.#abortInProgress = stack;
+    return outer;
+  }
+
+  leaveAbort(outer: Stack | undefined): void {
+    this.#abortInProgress = outer;
+  }
+
+  rememberAbort(signal: AbortSignal, stack: Stack): void {
+    this.#abortedBy.set(signal, stack);
+    const reason: unknown = signal.reason;
+    if (typeof reason === 'object' && reason !== null && !this.#reasonGivenBy.has(reason)) {
+      this.#reasonGivenBy.set(reason, stack);
+    }
+  }
+
+  rememberTimeout(signal: AbortSignal, limit: SignalLimit): void {
+    this.#limits.set(signal, limit);
+  }
+
+  /** AbortSignal.any() returned a signal that is aborted already, because `source` was. */
+  rememberBornAborted(signal: AbortSignal, source: AbortSignal): void {
+    this.#bornAborted.set(signal, this.explain(source, source.reason));
+  }
+
+  /** What an abort with this reason, heard through this signal (when it is known), goes back to. */
+  explain(signal: AbortSignal | undefined, reason: unknown): SignalStory {
+    return (signal && this.#explainSignal(signal, reason)) ?? this.#explainReason(reason);
+  }
+
+  /** The earliest time limit among the timeout signals that `signal` is or is made of. */
+  limitOf(signal: AbortSignal): SignalLimit | undefined {
+    let earliest = this.#limits.get(signal);
+    if (earliest !== undefined) return earliest;
+    for (const source of sourcesOf(signal)) {
+      const limit = this.#limits.get(source);
+      if (limit !== undefined && (earliest === undefined || limit.atMs < earliest.atMs)) earliest = limit;
+    }
+    return earliest;
+  }
+
+  #explainSignal(signal: AbortSignal, reason: unknown): SignalStory | undefined {
+    const limit = this.#limits.get(signal);
+    if (limit !== undefined) return { reason, isTimeout: true, stack: limit.stack };
+    const born = this.#bornAborted.get(signal);
+    if (born !== undefined) return born;
+    const abortedBy = this.#abortedBy.get(signal);
+    if (abortedBy !== undefined) return { reason, isTimeout: isTimeoutReason(reason), stack: abortedBy };
+    for (const source of sourcesOf(signal)) {
+      if (source.aborted) return this.#explainSignal(source, reason);
+    }
+    return undefined;
+  }
+
+  #explainReason(reason: unknown): SignalStory {
+    const isObject = typeof reason === 'object' && reason !== null;
+    const givenBy = isObject ? this.#reasonGivenBy.get(reason) : undefined;
+    // The default reason is a DOMException made inside of abort(), so its own stack holds the caller.
+    const ownStack = isErrorLike(reason) && typeof reason.stack === 'string' ? reason.stack : undefined;
+    return {
+      reason,
+      isTimeout: isTimeoutReason(reason),
+      stack: this.#abortInProgress ?? givenBy ?? ownStack,
+    };
+  }
+}
+
+function isTimeoutReason(reason: unknown): boolean {
+  return isErrorLike(reason) && reason.name === 'TimeoutError';
+}
+
+let sourcesKey: symbol | undefined;
+
+/**
+ * The signals that an AbortSignal.any() was made of. Node keeps them under a private symbol as WeakRefs;
+ * without it (another realm, a polyfill) the reason has to do.
+ */
+function* sourcesOf(composite: AbortSignal): Iterable<AbortSignal> {
+  sourcesKey ??= Object.getOwnPropertySymbols(composite).find(
+    ({ description }) => description === 'kSourceSignals',
+  );
+  const sources: unknown = sourcesKey && Reflect.get(composite, sourcesKey);
+  if (!(sources instanceof Object) || !(Symbol.iterator in sources)) return;
+  for (const reference of sources as Iterable<unknown>) {
+    const source = reference instanceof WeakRef ? reference.deref() : reference;
+    if (source instanceof AbortSignal) yield source;
+  }
+}

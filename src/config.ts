@@ -1,0 +1,185 @@
+/** Options: what a user may say, what it means when nothing is said, and what is refused. */
+import type { InstrumentationConfig } from '@opentelemetry/instrumentation';
+import type { Integration } from './integration.ts';
+import type { Outcome } from './operation/evidence.ts';
+
+/** The span status of cancelled operations; see `status` below. */
+export interface StatusConfig {
+  /** gRPC CLIENT spans of calls that somebody cancelled. @default 'error' */
+  grpcClient?: 'error' | 'unset';
+  /** gRPC SERVER spans of such calls. @default 'unset' */
+  grpcServer?: 'error' | 'unset';
+  /** HTTP CLIENT spans of such requests. @default 'unset' */
+  httpClient?: 'error' | 'unset';
+  /** HTTP SERVER spans of such requests. @default 'unset' */
+  httpServer?: 'error' | 'unset';
+  /** Every span of an operation whose time limit passed. @default 'error' */
+  deadline?: 'error' | 'unset';
+}
+
+export interface CancellationInstrumentationConfig extends InstrumentationConfig {
+  /**
+   * What is instrumented. To add your own: `[...defaultIntegrations, mine]`.
+   * @default defaultIntegrations
+   */
+  integrations?: readonly Integration[];
+  /**
+   * Span status of cancelled operations. The defaults are those of the OpenTelemetry semantic
+   * conventions for HTTP and RPC.
+   */
+  status?: StatusConfig;
+  /**
+   * HTTP response status codes that say that the operation was cancelled, on CLIENT spans.
+   * Replaces the default; `{}` switches it off.
+   * @default { 408: 'deadline_exceeded', 499: 'context.canceled', 504: 'deadline_exceeded' }
+   */
+  cancelStatusCodes?: Readonly<Record<number, 'context.canceled' | 'deadline_exceeded'>>;
+  /**
+   * Frames kept of the stack of whoever cancelled: 1 to 200. The frames of Node and of libraries
+   * between the cancel and the line that caused it count.
+   * @default 40
+   */
+  maxStackFrames?: number;
+  /**
+   * Whether to take a stack where a time limit is set (gRPC deadline, AbortSignal.timeout(), `timeout`
+   * option), so that a missed one can name the line. Costs some µs for every operation that has one.
+   * @default true
+   */
+  captureDeadlineStack?: boolean;
+}
+
+export interface ResolvedConfig {
+  readonly integrations: readonly Integration[];
+  readonly status: Readonly<Required<StatusConfig>>;
+  /** From HTTP status code to what it means. */
+  readonly cancelStatusCodes: ReadonlyMap<number, Outcome>;
+  readonly maxStackFrames: number;
+  readonly captureDeadlineStack: boolean;
+}
+
+const STATUS_DEFAULTS: Required<StatusConfig> = {
+  grpcClient: 'error',
+  grpcServer: 'unset',
+  httpClient: 'unset',
+  httpServer: 'unset',
+  deadline: 'error',
+};
+
+const STATUS_CODE_DEFAULTS = {
+  408: 'deadline_exceeded',
+  499: 'context.canceled',
+  504: 'deadline_exceeded',
+} as const;
+
+const MAX_STACK_FRAMES = 200;
+
+/**
+ * @throws {TypeError} for an unknown option or a value of the wrong type, naming both and what is accepted
+ * @throws {RangeError} for a number out of range
+ */
+export function resolveConfig(
+  config: CancellationInstrumentationConfig,
+  defaultIntegrations: readonly Integration[],
+): ResolvedConfig {
+  requireObject('options', config);
+  refuseUnknown('', config, [
+    'enabled',
+    'integrations',
+    'status',
+    'cancelStatusCodes',
+    'maxStackFrames',
+    'captureDeadlineStack',
+  ]);
+  optionalBoolean('enabled', config.enabled);
+  return {
+    integrations: resolveIntegrations(config.integrations ?? defaultIntegrations),
+    status: resolveStatus(config.status ?? {}),
+    cancelStatusCodes: resolveStatusCodes(config.cancelStatusCodes ?? STATUS_CODE_DEFAULTS),
+    maxStackFrames: integerBetween('maxStackFrames', config.maxStackFrames ?? 40, 1, MAX_STACK_FRAMES),
+    captureDeadlineStack: optionalBoolean('captureDeadlineStack', config.captureDeadlineStack) ?? true,
+  };
+}
+
+function resolveIntegrations(integrations: readonly Integration[]): readonly Integration[] {
+  if (!Array.isArray(integrations)) {
+    throw typeError('integrations', 'an array, such as [...defaultIntegrations, mine]', integrations);
+  }
+  const names = new Set<string>();
+  for (const [index, integration] of (integrations as readonly Integration[]).entries()) {
+    const name = `integrations[${index}]`;
+    requireObject(name, integration);
+    if (typeof integration.name !== 'string') throw typeError(`${name}.name`, 'a string', integration.name);
+    if (names.has(integration.name)) {
+      throw new TypeError(
+        `Option "${name}": "${integration.name}" is listed twice; name each integration once.`,
+      );
+    }
+    names.add(integration.name);
+  }
+  return integrations;
+}
+
+function resolveStatus(status: StatusConfig): Required<StatusConfig> {
+  requireObject('status', status);
+  refuseUnknown('status.', status, Object.keys(STATUS_DEFAULTS));
+  const resolved = { ...STATUS_DEFAULTS };
+  for (const key of Object.keys(STATUS_DEFAULTS) as (keyof StatusConfig)[]) {
+    const value = status[key];
+    if (value === undefined) continue;
+    if (value !== 'error' && value !== 'unset') throw typeError(`status.${key}`, "'error' or 'unset'", value);
+    resolved[key] = value;
+  }
+  return resolved;
+}
+
+function resolveStatusCodes(codes: object): ReadonlyMap<number, Outcome> {
+  requireObject('cancelStatusCodes', codes);
+  const resolved = new Map<number, Outcome>();
+  for (const [key, value] of Object.entries(codes)) {
+    const name = `cancelStatusCodes.${key}`;
+    const code = integerBetween(name, Number(key), 100, 599);
+    if (value === 'context.canceled') resolved.set(code, 'canceled');
+    else if (value === 'deadline_exceeded') resolved.set(code, 'deadline_exceeded');
+    else throw typeError(name, "'context.canceled' or 'deadline_exceeded'", value);
+  }
+  return resolved;
+}
+
+function refuseUnknown(prefix: string, given: object, known: readonly string[]): void {
+  for (const key of Object.keys(given)) {
+    if (!known.includes(key)) {
+      throw new TypeError(`Unknown option "${prefix}${key}". Known options: ${known.join(', ')}.`);
+    }
+  }
+}
+
+function requireObject(name: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw typeError(name, 'an object', value);
+}
+
+function optionalBoolean(name: string, value: unknown): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw typeError(name, 'true or false', value);
+}
+
+function integerBetween(name: string, value: unknown, min: number, max: number): number {
+  const accepted = `a whole number from ${min} to ${max}`;
+  if (typeof value !== 'number') throw typeError(name, accepted, value);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(`Option "${name}" must be ${accepted}, but is ${value}.`);
+  }
+  return value;
+}
+
+function typeError(name: string, accepted: string, value: unknown): TypeError {
+  const got =
+    typeof value === 'string'
+      ? `'${value}'`
+      : value === null
+        ? 'null'
+        : Array.isArray(value)
+          ? 'an array'
+          : typeof value;
+  return new TypeError(`Option "${name}" must be ${accepted}, but is ${got}.`);
+}

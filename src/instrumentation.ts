@@ -1,0 +1,137 @@
+/** The composition root: integrations see operations, the recorder makes spans of them. */
+import { diag } from '@opentelemetry/api';
+import {
+  InstrumentationBase,
+  InstrumentationNodeModuleDefinition,
+  InstrumentationNodeModuleFile,
+} from '@opentelemetry/instrumentation';
+import { AbortOrigins } from './cancellation/abort-origins.ts';
+import { type CancellationInstrumentationConfig, type ResolvedConfig, resolveConfig } from './config.ts';
+import { createInstallation } from './hook/installation.ts';
+import { type Undo, undoAll } from './hook/replace.ts';
+import type { Integration, PackageFile } from './integration.ts';
+import { defaultIntegrations } from './integrations/index.ts';
+import { Recorder } from './telemetry/recorder.ts';
+import { PACKAGE_NAME, PACKAGE_VERSION } from './version.ts';
+
+/**
+ * Records who cancelled a gRPC call or HTTP request, why, how far it was, and the stack of the cancel.
+ * Register it before the instrumented modules are loaded.
+ *
+ * @throws {TypeError | RangeError} for an unknown option or a bad value, naming the option and what is accepted
+ */
+export class CancellationInstrumentation extends InstrumentationBase<CancellationInstrumentationConfig> {
+  // The base class calls init() and enable() before fields get their initial values: `declare` adds none.
+  declare private parts: Part[];
+
+  constructor(config: CancellationInstrumentationConfig = {}) {
+    resolveConfig(config, defaultIntegrations);
+    super(PACKAGE_NAME, PACKAGE_VERSION, config);
+  }
+
+  protected override init(): InstrumentationNodeModuleDefinition[] {
+    const config: ResolvedConfig = resolveConfig(this.getConfig(), defaultIntegrations);
+    const recorder = new Recorder(config, new AbortOrigins(), () => this.tracer);
+    this.parts = config.integrations.map((integration) => new Part(integration, recorder));
+    return this.parts.flatMap((part) => part.definitions);
+  }
+
+  override enable(): void {
+    for (const part of this.parts) part.enable();
+    super.enable();
+  }
+
+  override disable(): void {
+    super.disable();
+    for (const part of this.parts) part.disable();
+  }
+}
+
+/** One integration between enable() and disable(). */
+class Part {
+  readonly definitions: InstrumentationNodeModuleDefinition[];
+  readonly #integration: Integration;
+  readonly #recorder: Recorder;
+  /** Every copy of every file that was loaded so far: the base class remembers only the last. */
+  readonly #loaded: LoadedFile[] = [];
+  #installation: ReturnType<typeof createInstallation> | undefined;
+  #undos: Undo[] = [];
+
+  constructor(integration: Integration, recorder: Recorder) {
+    this.#integration = integration;
+    this.#recorder = recorder;
+    this.definitions = definitionsFor(integration.files ?? [], (file, moduleExports, version) => {
+      if (this.#loaded.some((known) => known.file === file && known.moduleExports === moduleExports)) return;
+      const loaded = { file, moduleExports, version };
+      this.#loaded.push(loaded);
+      this.#patchFile(loaded);
+    });
+  }
+
+  enable(): void {
+    if (this.#installation !== undefined) return;
+    const { name, install } = this.#integration;
+    const installation = createInstallation((message, error) =>
+      diag.error(`${PACKAGE_NAME}: ${name}: ${message}`, error),
+    );
+    this.#installation = installation;
+    this.#attempt(() => install?.(this.#recorder, installation));
+    for (const loaded of this.#loaded) this.#patchFile(loaded);
+  }
+
+  disable(): void {
+    this.#installation?.close();
+    this.#installation = undefined;
+    undoAll(this.#undos);
+    this.#undos = [];
+  }
+
+  #patchFile({ file, moduleExports, version }: LoadedFile): void {
+    const installation = this.#installation;
+    if (installation === undefined) return;
+    this.#attempt(() => file.patch(moduleExports, this.#recorder, installation, version));
+  }
+
+  #attempt(install: () => Undo | undefined): void {
+    try {
+      const undo = install();
+      if (undo !== undefined) this.#undos.push(undo);
+    } catch (error) {
+      diag.error(`${PACKAGE_NAME}: ${this.#integration.name}: could not be installed`, error);
+    }
+  }
+}
+
+interface LoadedFile {
+  readonly file: PackageFile;
+  readonly moduleExports: unknown;
+  readonly version: string | undefined;
+}
+
+type PatchFile = (file: PackageFile, moduleExports: unknown, version: string | undefined) => void;
+
+function definitionsFor(
+  files: readonly PackageFile[],
+  patch: PatchFile,
+): InstrumentationNodeModuleDefinition[] {
+  const definitions = new Map<string, InstrumentationNodeModuleDefinition>();
+  for (const file of files) {
+    const { packageName, supportedVersions, path } = file;
+    const versions = [...supportedVersions];
+    const definition =
+      definitions.get(packageName) ?? new InstrumentationNodeModuleDefinition(packageName, versions);
+    definitions.set(packageName, definition);
+    definition.files.push(
+      new InstrumentationNodeModuleFile(
+        `${packageName}/${path}`,
+        versions,
+        (moduleExports, version) => {
+          patch(file, moduleExports, version);
+          return moduleExports;
+        },
+        () => undefined, // undone in Part.disable(), for every copy that was loaded
+      ),
+    );
+  }
+  return [...definitions.values()];
+}

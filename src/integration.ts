@@ -1,0 +1,116 @@
+/**
+ * The contract between an integration, which knows a library, and the rest, which knows what a
+ * cancellation means and how it is recorded.
+ *
+ * An integration patches its library, makes an Operation for each call it sees, and reports what it
+ * sees of the end as Evidence. It decides nothing about telemetry.
+ */
+import type { Attributes, Context, Span, SpanKind, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
+import type { AbortOrigins } from './cancellation/abort-origins.ts';
+import type { ResolvedConfig } from './config.ts';
+import type { Installation } from './hook/installation.ts';
+import type { Undo } from './hook/replace.ts';
+import type { CapturedStack, StackTop } from './operation/captured-stack.ts';
+import type { Evidence } from './operation/evidence.ts';
+import type { FindingRule } from './operation/finding.ts';
+import type { Deadline, Operation, Side, System } from './operation/operation.ts';
+
+export interface Integration {
+  /** Unique, such as `grpc`; used in diagnostics. */
+  readonly name: string;
+  /** Patches what Node itself has (prototypes, channels). Called on enable(); the result is called on disable(). */
+  readonly install?: (host: Host, installation: Installation) => Undo;
+  /** Files of packages that are patched when they are loaded. */
+  readonly files?: readonly PackageFile[];
+}
+
+/** One file of a package, patched when it is loaded by require() or by a CommonJS import. */
+export interface PackageFile {
+  /** Package name, such as `@grpc/grpc-js`. */
+  readonly packageName: string;
+  /** Ranges of versions that are known to work, each with an upper bound. */
+  readonly supportedVersions: readonly string[];
+  /** Path in the package, such as `build/src/channel.js`. */
+  readonly path: string;
+  /** Called once for each copy of the file that is loaded, and again after disable() and enable(). */
+  readonly patch: (
+    moduleExports: unknown,
+    host: Host,
+    installation: Installation,
+    version: string | undefined,
+  ) => Undo;
+}
+
+/** What we put on a span of our own. */
+export interface SpanDescription {
+  readonly side: Side;
+  readonly system: System;
+  readonly name: string;
+  /** Of the semantic conventions; known at the start. */
+  readonly attributes: Attributes;
+}
+
+/** How an operation ended that was or was not cancelled. */
+export interface Settlement {
+  /** Added to a span of our own only: the official instrumentation sets its own. */
+  readonly attributes?: Attributes | undefined;
+  /** Sets the status of a span of our own to error. Has no effect on a cancelled operation: see `status` in the options. */
+  readonly isError?: boolean;
+  /** Text of that status. */
+  readonly message?: string;
+}
+
+export interface Host {
+  readonly config: ResolvedConfig;
+  readonly abortOrigins: AbortOrigins;
+
+  /** True inside of suppressTracing(), such as in an exporter's own requests: then nothing is to be recorded. */
+  isSuppressed(): boolean;
+
+  /**
+   * The span that an official instrumentation made for the operation at hand: the active one, when it has
+   * this kind and comes from this scope, is recording and no unsettled operation has claimed it.
+   */
+  officialSpan(kind: SpanKind, scopeName: string): Span | undefined;
+
+  /** An operation on the official span, which stays the official instrumentation's to name and to end. */
+  adopt(side: Side, system: System, span: Span): Operation;
+
+  /** An operation with a span of our own. `parent` defaults to the active context. */
+  start(description: SpanDescription, parent?: Context): Operation;
+
+  /** Calls `fn` in the operation's context: its span is active, and what it starts is owned by it. */
+  run<T>(
+    operation: Operation,
+    fn: (this: unknown, ...args: never[]) => T,
+    thisArg: unknown,
+    args: ArrayLike<unknown>,
+  ): T;
+
+  /** Writes the operation's trace context, by the configured propagator. */
+  inject<Carrier>(operation: Operation, carrier: Carrier, setter: TextMapSetter<Carrier>): void;
+
+  /** The context that a request carries, on top of the active one. */
+  extract<Carrier>(carrier: Carrier, getter: TextMapGetter<Carrier>): Context;
+
+  /** Says what time limit the operation has. At most once, early. */
+  setDeadline(operation: Operation, deadline: Deadline): void;
+
+  /** A stack of the callers of `above` for a deadline, or undefined when the options say so. */
+  captureDeadlineStack(above: StackTop): CapturedStack | undefined;
+
+  /** A stack of the callers of `above`. */
+  captureStack(above: StackTop): CapturedStack;
+
+  /**
+   * The operation was cancelled: classifies and records at once, before anybody else ends the span.
+   * The first evidence counts; anything after it, or after settle(), is ignored.
+   */
+  cancel(operation: Operation, evidence: Evidence): void;
+
+  /** A rule about broken propagation fired. Before settle(). */
+  addFinding(operation: Operation, rule: FindingRule, detail: string): void;
+
+  /** The operation is over. Exactly the first call counts. Ends our own span, and an official one that would never end. */
+  settle(operation: Operation, settlement?: Settlement): void;
+}

@@ -1,0 +1,5 @@
+import type { Integration } from '../integration.ts';
+import { abortIntegration } from './abort/index.ts';
+
+/** What is instrumented when the options do not say otherwise. */
+export const defaultIntegrations: readonly Integration[] = [abortIntegration];

@@ -1,0 +1,71 @@
+import type { Context, Span } from '@opentelemetry/api';
+import type { Initiator, Outcome, Phase, Stack, Trigger } from './evidence.ts';
+import type { FindingRule } from './finding.ts';
+
+export type Side = 'client' | 'server';
+export type System = 'grpc' | 'http' | 'http2';
+
+/** The time limit of an operation. */
+export interface Deadline {
+  /** On the clock of performance.now(), in ms. */
+  readonly atMs: number;
+  /** Time that was left when the operation started, in ms; may be negative. */
+  readonly timeoutMs: number;
+  /** `option`, `grpc-timeout`, `inherited`, `signal`, `timeout`, or the HTTP header's name. */
+  readonly source: string;
+  /** Where the limit was set, when known. */
+  readonly stack: Stack | undefined;
+}
+
+/** What was concluded about a cancelled operation. */
+export interface Cancellation {
+  readonly outcome: Outcome;
+  readonly initiator: Initiator;
+  readonly trigger: Trigger;
+  readonly phase: Phase;
+  readonly reason: unknown;
+  readonly stack: Stack | undefined;
+  readonly rstCode: number | undefined;
+  /** On the clock of performance.now(), in ms. */
+  readonly atMs: number;
+  /** The operation that was cancelled first, when this one follows it. */
+  readonly cause: Operation | undefined;
+}
+
+/** One gRPC call, HTTP request or HTTP/2 stream, seen from one of its two sides. */
+export class Operation {
+  readonly side: Side;
+  readonly system: System;
+  readonly span: Span;
+  /** True when we started the span and so have to end it; false when another instrumentation did. */
+  readonly ownsSpan: boolean;
+  /** The context in which the operation runs: holds the span and, on a server, this operation. */
+  readonly context: Context;
+  /** The incoming operation of this process that this outgoing one works for. */
+  readonly owner: Operation | undefined;
+  /** On the clock of performance.now(), in ms. */
+  readonly startedAtMs: number;
+  deadline: Deadline | undefined = undefined;
+  cancellation: Cancellation | undefined = undefined;
+  /** The most serious rule about broken propagation that fired. */
+  finding: FindingRule | undefined = undefined;
+  isSettled = false;
+
+  constructor(
+    side: Side,
+    system: System,
+    span: Span,
+    ownsSpan: boolean,
+    context: Context,
+    owner: Operation | undefined,
+    startedAtMs: number,
+  ) {
+    this.side = side;
+    this.system = system;
+    this.span = span;
+    this.ownsSpan = ownsSpan;
+    this.context = context;
+    this.owner = owner;
+    this.startedAtMs = startedAtMs;
+  }
+}

@@ -1,0 +1,78 @@
+/** A cancellation as it is written on a span: attributes, event, link. */
+import type { Attributes, Span } from '@opentelemetry/api';
+import {
+  ATTR_CODE_COLUMN_NUMBER,
+  ATTR_CODE_FILE_PATH,
+  ATTR_CODE_FUNCTION_NAME,
+  ATTR_CODE_LINE_NUMBER,
+  ATTR_CODE_STACKTRACE,
+} from '@opentelemetry/semantic-conventions';
+import { formatFrame, originOf } from '../cancellation/origin.ts';
+import { describeReason } from '../cancellation/reason.ts';
+import type { Cancellation, System } from '../operation/operation.ts';
+import {
+  ATTR_CANCEL_CAUSE_SPAN_ID,
+  ATTR_CANCEL_CAUSE_TRACE_ID,
+  ATTR_CANCEL_INITIATOR,
+  ATTR_CANCEL_ORIGIN,
+  ATTR_CANCEL_PHASE,
+  ATTR_CANCEL_PROPAGATION_MS,
+  ATTR_CANCEL_REASON,
+  ATTR_CANCEL_STACKTRACE,
+  ATTR_CANCEL_TRIGGER,
+  ATTR_CONTEXT_CANCELED,
+  ATTR_DEADLINE_EXCEEDED,
+  ATTR_HTTP2_RST_CODE,
+  ATTR_RPC_GRPC_RST_CODE,
+  EVENT_CONTEXT_CANCELED,
+  EVENT_DEADLINE_EXCEEDED,
+} from './attributes.ts';
+
+/** @param cause the span in which the cancel was decided, when it is another one */
+export function writeCancellation(
+  span: Span,
+  system: System,
+  cancellation: Cancellation,
+  cause: Span | undefined,
+): void {
+  const isCanceled = cancellation.outcome === 'canceled';
+  const common: Attributes = {
+    [ATTR_CANCEL_INITIATOR]: cancellation.initiator,
+    [ATTR_CANCEL_TRIGGER]: cancellation.trigger,
+    [ATTR_CANCEL_PHASE]: cancellation.phase,
+  };
+  const reason = describeReason(cancellation.reason);
+  if (reason !== undefined) common[ATTR_CANCEL_REASON] = reason;
+
+  const attributes: Attributes = {
+    [isCanceled ? ATTR_CONTEXT_CANCELED : ATTR_DEADLINE_EXCEEDED]: true,
+    ...common,
+  };
+  const event: Attributes = { ...common };
+  const origin = originOf(cancellation.stack);
+  if (origin !== undefined) {
+    attributes[ATTR_CANCEL_STACKTRACE] = origin.stacktrace;
+    event[ATTR_CODE_STACKTRACE] = origin.stacktrace;
+    if (origin.frame !== undefined) {
+      attributes[ATTR_CANCEL_ORIGIN] = formatFrame(origin.frame);
+      event[ATTR_CODE_FUNCTION_NAME] = origin.frame.functionName;
+      event[ATTR_CODE_FILE_PATH] = origin.frame.file;
+      event[ATTR_CODE_LINE_NUMBER] = origin.frame.line;
+      event[ATTR_CODE_COLUMN_NUMBER] = origin.frame.column;
+    }
+  }
+  if (cancellation.rstCode !== undefined) {
+    attributes[system === 'grpc' ? ATTR_RPC_GRPC_RST_CODE : ATTR_HTTP2_RST_CODE] = cancellation.rstCode;
+  }
+  if (cause !== undefined) {
+    const causeContext = cause.spanContext();
+    attributes[ATTR_CANCEL_CAUSE_TRACE_ID] = causeContext.traceId;
+    attributes[ATTR_CANCEL_CAUSE_SPAN_ID] = causeContext.spanId;
+    span.addLink?.({ context: causeContext });
+  }
+  const causedAtMs = cancellation.cause?.cancellation?.atMs;
+  if (causedAtMs !== undefined) attributes[ATTR_CANCEL_PROPAGATION_MS] = cancellation.atMs - causedAtMs;
+
+  span.setAttributes(attributes);
+  span.addEvent(isCanceled ? EVENT_CONTEXT_CANCELED : EVENT_DEADLINE_EXCEEDED, event);
+}

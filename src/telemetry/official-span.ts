@@ -1,0 +1,71 @@
+/**
+ * Spans that an official instrumentation made for the same operation: how to recognise one, and how to
+ * keep it true after the cancel without that instrumentation noticing.
+ */
+import { type Span, type SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import type { Operation } from '../operation/operation.ts';
+
+const kOperation: unique symbol = Symbol('opentelemetry.cancellation.operation');
+
+/** What the SDK's Span has beyond the API, in its generations 1.x (instrumentationLibrary, parentSpanId) and 2.x. */
+interface SdkSpan extends Span {
+  readonly kind?: SpanKind;
+  readonly instrumentationScope?: { readonly name: string };
+  readonly instrumentationLibrary?: { readonly name: string };
+  readonly parentSpanContext?: { readonly spanId: string };
+  readonly parentSpanId?: string;
+  [kOperation]?: Operation;
+}
+
+/** True when the span is of this kind and scope, recording, and free to be claimed. */
+export function isOfficialSpan(span: SdkSpan, kind: SpanKind, scopeName: string): boolean {
+  if (span.kind !== kind) return false;
+  const scope = span.instrumentationScope ?? span.instrumentationLibrary;
+  if (scope?.name !== scopeName) return false;
+  // A retry is a second operation under the first one's span: that span is free again.
+  return span[kOperation]?.isSettled !== false && span.isRecording();
+}
+
+export function claimSpan(span: SdkSpan, operation: Operation): void {
+  span[kOperation] = operation;
+}
+
+export function parentSpanIdOf(span: SdkSpan): string | undefined {
+  return span.parentSpanContext?.spanId ?? span.parentSpanId;
+}
+
+/** From the cancel on the status is what the conventions say of a cancel, whatever its owner thinks the error was. */
+export function fixStatus(span: Span, code: SpanStatusCode): void {
+  if (code === SpanStatusCode.ERROR) span.setStatus({ code });
+  shadow(span, 'setStatus', function setStatus(this: Span) {
+    return this;
+  });
+}
+
+/**
+ * Ends the span, then makes it deaf: its owner may come back, long after the cancel, with attributes and
+ * an end of its own, and the SDK would warn of each.
+ */
+export function endAndSeal(span: Span, endTime: number): void {
+  span.end(endTime);
+  function ignore(this: Span): Span {
+    return this;
+  }
+  for (const method of MUTATORS) shadow(span, method, ignore);
+}
+
+const MUTATORS = [
+  'setAttribute',
+  'setAttributes',
+  'addEvent',
+  'addLink',
+  'addLinks',
+  'setStatus',
+  'updateName',
+  'recordException',
+  'end',
+] as const;
+
+function shadow(span: Span, method: (typeof MUTATORS)[number], value: (this: Span) => Span): void {
+  Object.defineProperty(span, method, { value, configurable: true, writable: true, enumerable: false });
+}

@@ -1,0 +1,221 @@
+/** From operations to spans: starts or adopts them, marks the cancelled ones, ends each exactly once. */
+import {
+  type Context,
+  context,
+  createContextKey,
+  propagation,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type TextMapGetter,
+  type TextMapSetter,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
+import type { AbortOrigins } from '../cancellation/abort-origins.ts';
+import { classify } from '../cancellation/classify.ts';
+import type { ResolvedConfig } from '../config.ts';
+import type { Host, Settlement, SpanDescription } from '../integration.ts';
+import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
+import type { Evidence } from '../operation/evidence.ts';
+import { type FindingRule, isMoreSerious } from '../operation/finding.ts';
+import {
+  type Cancellation,
+  type Deadline,
+  Operation,
+  type Side,
+  type System,
+} from '../operation/operation.ts';
+import {
+  ATTR_CANCEL_FINDING,
+  ATTR_CANCEL_FINDING_DETAIL,
+  ATTR_CANCEL_FINDING_RULE,
+  ATTR_DEADLINE_DEVIATION_MS,
+  ATTR_DEADLINE_SOURCE,
+  ATTR_DEADLINE_TIMEOUT_MS,
+  EVENT_CANCEL_FINDING,
+} from './attributes.ts';
+import { writeCancellation } from './cancellation-span.ts';
+import { claimSpan, endAndSeal, fixStatus, isOfficialSpan, parentSpanIdOf } from './official-span.ts';
+
+const OWNER_KEY = createContextKey('opentelemetry.cancellation.owner');
+/** The SDK's own key (Symbol.for under this text), so that @opentelemetry/core need not be installed. */
+const SUPPRESS_KEY = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
+/** Frames kept for a deadline: it is captured on operations that may well succeed, and costs by the frame. */
+const MAX_DEADLINE_FRAMES = 16;
+
+export class Recorder implements Host {
+  readonly config: ResolvedConfig;
+  readonly abortOrigins: AbortOrigins;
+  readonly #tracer: () => Tracer;
+
+  constructor(config: ResolvedConfig, abortOrigins: AbortOrigins, tracer: () => Tracer) {
+    this.config = config;
+    this.abortOrigins = abortOrigins;
+    this.#tracer = tracer;
+  }
+
+  isSuppressed(): boolean {
+    return context.active().getValue(SUPPRESS_KEY) === true;
+  }
+
+  officialSpan(kind: SpanKind, scopeName: string): Span | undefined {
+    const span = trace.getSpan(context.active());
+    return span !== undefined && isOfficialSpan(span, kind, scopeName) ? span : undefined;
+  }
+
+  adopt(side: Side, system: System, span: Span): Operation {
+    const operation = this.#operation(side, system, span, false, context.active());
+    claimSpan(span, operation);
+    return operation;
+  }
+
+  start(description: SpanDescription, parent: Context = context.active()): Operation {
+    const { side, system, name, attributes } = description;
+    const kind = side === 'client' ? SpanKind.CLIENT : SpanKind.SERVER;
+    const span = this.#tracer().startSpan(name, { kind, attributes }, parent);
+    return this.#operation(side, system, span, true, trace.setSpan(parent, span));
+  }
+
+  #operation(side: Side, system: System, span: Span, ownsSpan: boolean, spanContext: Context): Operation {
+    if (side === 'server') {
+      // The context has to know the operation, and the operation its context: the holder is filled just below.
+      const holder: OwnerHolder = { operation: undefined };
+      const own = spanContext.setValue(OWNER_KEY, holder);
+      const operation = new Operation(side, system, span, ownsSpan, own, undefined, performance.now());
+      holder.operation = operation;
+      return operation;
+    }
+    const owner = (spanContext.getValue(OWNER_KEY) as OwnerHolder | undefined)?.operation;
+    return new Operation(side, system, span, ownsSpan, spanContext, owner, performance.now());
+  }
+
+  run<T>(
+    operation: Operation,
+    fn: (this: unknown, ...args: never[]) => T,
+    thisArg: unknown,
+    args: ArrayLike<unknown>,
+  ): T {
+    return context.with(
+      operation.context,
+      fn as (...args: unknown[]) => T,
+      thisArg as never,
+      ...Array.from(args),
+    );
+  }
+
+  inject<Carrier>(operation: Operation, carrier: Carrier, setter: TextMapSetter<Carrier>): void {
+    propagation.inject(operation.context, carrier, setter);
+  }
+
+  extract<Carrier>(carrier: Carrier, getter: TextMapGetter<Carrier>): Context {
+    return propagation.extract(context.active(), carrier, getter);
+  }
+
+  setDeadline(operation: Operation, deadline: Deadline): void {
+    operation.deadline = deadline;
+    operation.span.setAttribute(ATTR_DEADLINE_TIMEOUT_MS, deadline.timeoutMs);
+    operation.span.setAttribute(ATTR_DEADLINE_SOURCE, deadline.source);
+  }
+
+  captureDeadlineStack(above: StackTop): CapturedStack | undefined {
+    return this.config.captureDeadlineStack ? new CapturedStack(above, MAX_DEADLINE_FRAMES) : undefined;
+  }
+
+  captureStack(above: StackTop): CapturedStack {
+    return new CapturedStack(above, this.config.maxStackFrames);
+  }
+
+  cancel(operation: Operation, evidence: Evidence): void {
+    if (operation.cancellation !== undefined || operation.isSettled) return;
+    const cancellation = classify(operation, evidence, performance.now());
+    operation.cancellation = cancellation;
+    const { span } = operation;
+    if (!span.isRecording()) return;
+    writeCancellation(span, operation.system, cancellation, decidedIn(operation, cancellation));
+    const code = this.#statusOf(operation, cancellation);
+    if (!operation.ownsSpan) fixStatus(span, code);
+    else if (code === SpanStatusCode.ERROR) span.setStatus({ code });
+  }
+
+  addFinding(operation: Operation, rule: FindingRule, detail: string): void {
+    if (operation.isSettled) return;
+    const { span } = operation;
+    if (isMoreSerious(rule, operation.finding)) {
+      operation.finding = rule;
+      span.setAttribute(ATTR_CANCEL_FINDING, rule);
+    }
+    span.addEvent(EVENT_CANCEL_FINDING, {
+      [ATTR_CANCEL_FINDING_RULE]: rule,
+      [ATTR_CANCEL_FINDING_DETAIL]: detail,
+    });
+  }
+
+  settle(operation: Operation, settlement?: Settlement): void {
+    if (operation.isSettled) return;
+    operation.isSettled = true;
+    const { span, deadline, cancellation } = operation;
+    if (deadline !== undefined && span.isRecording()) {
+      span.setAttribute(ATTR_DEADLINE_DEVIATION_MS, performance.now() - deadline.atMs);
+    }
+    if (!operation.ownsSpan) {
+      if (cancellation !== undefined) endUnlessEnded(span);
+      return;
+    }
+    if (settlement?.attributes !== undefined) span.setAttributes(settlement.attributes);
+    if (cancellation === undefined) {
+      if (settlement?.isError === true) {
+        const { message } = settlement;
+        span.setStatus(message === undefined ? ERROR_STATUS : { code: SpanStatusCode.ERROR, message });
+      }
+    } else if (
+      cancellation.outcome === 'deadline_exceeded' &&
+      settlement?.attributes?.[ATTR_ERROR_TYPE] === undefined
+    ) {
+      span.setAttribute(ATTR_ERROR_TYPE, 'timeout');
+    }
+    span.end();
+  }
+
+  #statusOf(operation: Operation, cancellation: Cancellation): SpanStatusCode {
+    const { status } = this.config;
+    const isClient = operation.side === 'client';
+    let wanted: 'error' | 'unset';
+    if (cancellation.outcome === 'deadline_exceeded') wanted = status.deadline;
+    else if (operation.system === 'grpc') wanted = isClient ? status.grpcClient : status.grpcServer;
+    else wanted = isClient ? status.httpClient : status.httpServer;
+    return wanted === 'error' ? SpanStatusCode.ERROR : SpanStatusCode.UNSET;
+  }
+}
+
+interface OwnerHolder {
+  operation: Operation | undefined;
+}
+
+const ERROR_STATUS = { code: SpanStatusCode.ERROR } as const;
+
+/**
+ * The span in which a cancel was decided, when it is neither the operation's own nor the one that
+ * started it: of an inherited cancel its cause, of a local one the span that is active at the cancel.
+ */
+function decidedIn(operation: Operation, cancellation: Cancellation): Span | undefined {
+  if (cancellation.cause !== undefined) return cancellation.cause.span;
+  if (cancellation.initiator !== 'local' || cancellation.outcome !== 'canceled') return undefined;
+  const active = trace.getActiveSpan();
+  const activeId = active?.spanContext().spanId;
+  if (activeId === operation.span.spanContext().spanId || activeId === parentSpanIdOf(operation.span))
+    return undefined;
+  return active;
+}
+
+/**
+ * An official span usually ends in the same tick, with attributes of its own. Where it would stay open
+ * for ever or for long, it is ended here, as of now.
+ */
+function endUnlessEnded(span: Span): void {
+  const endTime = Date.now();
+  setImmediate(() => {
+    if (span.isRecording()) endAndSeal(span, endTime);
+  });
+}
