@@ -1,0 +1,100 @@
+// npm run demo: runs the shop in four processes, lets browsers leave and deadlines pass,
+// and prints who cancelled what. Needs no Docker; uses a Jaeger if one runs.
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { chooseBackend } from './backend.js';
+import { startProcess } from './processes.js';
+import { drawTraces, isCancelled } from './trace-tree.js';
+
+const limitMs = 30_000;
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+for (const [signal, exitCode] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
+  process.once(signal, () => process.exit(exitCode));
+}
+setTimeout(() => fail(new Error(`not finished after ${limitMs / 1000} s`)), limitMs).unref();
+
+try {
+  await runDemo();
+} catch (error) {
+  fail(error);
+}
+
+async function runDemo() {
+  if (!existsSync(new URL('../dist/register.js', import.meta.url))) {
+    throw new Error('dist/register.js is missing: run `npm ci` first');
+  }
+  const backend = await chooseBackend(process.env);
+  console.log(`Spans go to ${backend.name}.\n`);
+
+  await runShop(backend.endpoint);
+
+  const spans = await backend.collect();
+  await backend.close();
+  console.log('\nWho cancelled what (→ client span, ← server span):\n');
+  process.stdout.write(drawTraces(spans, { cwd: process.cwd(), isColoured: isColoured() }));
+  summarize(spans);
+  for (const link of backend.links) console.log(`See also ${link}`);
+}
+
+/** Starts the services, sends them the load, and stops them, so that all their spans are exported. */
+async function runShop(endpoint) {
+  const stock = start('stock', endpoint);
+  const stockUrl = await stock.listening;
+  const orders = start('orders', endpoint, { STOCK_URL: stockUrl });
+  const ordersAddress = await orders.listening;
+  const gateway = start('gateway', endpoint, { STOCK_URL: stockUrl, ORDERS_ADDRESS: ordersAddress });
+  const gatewayUrl = await gateway.listening;
+  await start('load', endpoint, { OTEL_SERVICE_NAME: 'browser', GATEWAY_URL: gatewayUrl }).ended;
+  await Promise.all([gateway, orders, stock].map((service) => service.stop()));
+}
+
+function start(name, endpoint, env = {}) {
+  return startProcess(`examples/shop/${name}.js`, {
+    cwd: root,
+    env: { ...environmentFor(endpoint), OTEL_SERVICE_NAME: name, ...env },
+    onLine: (line) => console.log(`${name.padEnd(7)} │ ${line}`),
+    onDeath: fail,
+  });
+}
+
+/** Settings of whoever runs the demo must not send its spans elsewhere, or nowhere. */
+function environmentFor(endpoint) {
+  const inherited = Object.entries(process.env).filter(([name]) => {
+    return !name.startsWith('OTEL_') || name === 'OTEL_LOG_LEVEL' || name.endsWith('_HEADERS');
+  });
+  return {
+    ...Object.fromEntries(inherited),
+    HOST: '127.0.0.1',
+    PORT: '0',
+    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+  };
+}
+
+function summarize(spans) {
+  const cancelled = spans.filter(isCancelled);
+  if (cancelled.length === 0) {
+    throw new Error(`no cancelled span arrived (of ${spans.length} spans in all)`);
+  }
+  const traceCount = countTraces(spans);
+  const cancelledTraceCount = countTraces(cancelled);
+  console.log(
+    `${spans.length} spans in ${traceCount} traces, ${cancelled.length} of them cancelled, in ${cancelledTraceCount} traces.\n` +
+      `The other ${traceCount - cancelledTraceCount} traces, healthy ones and a plain failure, carry no such mark.`,
+  );
+}
+
+function countTraces(spans) {
+  return new Set(spans.map((span) => span.traceId)).size;
+}
+
+function isColoured() {
+  return Boolean(process.stdout.isTTY) && !process.env.NO_COLOR;
+}
+
+/** Leaves at once; the children are killed on the way out. */
+function fail(error) {
+  console.error(`\nThe demo failed: ${error.message}`);
+  process.exit(1);
+}

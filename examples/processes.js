@@ -1,0 +1,55 @@
+// Starts the shop's processes, each with the instrumentation preloaded, and never leaves one behind.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+const stopLimitMs = 4000;
+const running = new Set();
+
+// Whatever ends this process ends its children. SIGKILL, because nothing can be awaited in 'exit'.
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/**
+ * Runs `node --import <package>/register <script>`.
+ *
+ * @param {string} script relative to `cwd`
+ * @param {{ cwd: string, env: NodeJS.ProcessEnv, onLine: (line: string) => void, onDeath: (error: Error) => void }} options
+ *   `onDeath` is called when the process fails, or is killed, before it is told to stop.
+ */
+export function startProcess(script, { cwd, env, onLine, onDeath }) {
+  const register = 'opentelemetry-instrumentation-cancellation/register';
+  const child = spawn(process.execPath, ['--import', register, script], {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  let isStopping = false;
+  const ended = once(child, 'close').then(([code, signal]) => {
+    running.delete(child);
+    if (code !== 0 && !isStopping) onDeath(new Error(`${script} died (${signal ?? `exit code ${code}`})`));
+  });
+  createInterface({ input: child.stderr }).on('line', onLine);
+  const listening = new Promise((resolve) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      onLine(line);
+      const address = /^listening on (\S+)$/.exec(line)?.[1];
+      if (address) resolve(address);
+    });
+  });
+
+  return {
+    ended,
+    /** The address that the service prints once it is ready. */
+    listening,
+    async stop() {
+      isStopping = true;
+      child.kill('SIGTERM');
+      const limit = setTimeout(() => child.kill('SIGKILL'), stopLimitMs);
+      await ended;
+      clearTimeout(limit);
+    },
+  };
+}

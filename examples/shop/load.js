@@ -1,0 +1,75 @@
+// The load: browsers that visit the shop. Most get what they want; each scenario has its own route.
+import { once } from 'node:events';
+import http from 'node:http';
+import { json } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const { GATEWAY_URL = 'http://127.0.0.1:3000' } = process.env;
+
+/** The healthy majority. */
+async function shop() {
+  for (const item of ['lamp', 'chair', 'table', 'mirror', 'carpet', 'clock']) {
+    await visit('POST', `/checkout/${item}`, 200);
+    await visit('GET', `/delivery/${item}`, 200);
+    await sleep(50);
+  }
+}
+
+/** The browser leaves while its order waits for stock: everything behind it stops. */
+async function leaveCheckout() {
+  const request = open('POST', '/checkout/sofa').on('error', ignoreHangUp);
+  await sleep(200);
+  request.destroy();
+  report('POST', '/checkout/sofa', 'left after 200 ms');
+}
+
+/** The browser leaves again, but this time orders does not listen and works on for nobody. */
+async function leaveGiftWrap() {
+  const request = open('POST', '/gift-wrap/lamp').on('error', ignoreHangUp);
+  await sleep(150);
+  request.destroy();
+  report('POST', '/gift-wrap/lamp', 'left after 150 ms');
+}
+
+/** The gateway asks two warehouses, and aborts the slower one. */
+async function compareWarehouses() {
+  await visit('GET', '/stock/lamp', 200);
+}
+
+/** The gateway's deadline for its gRPC call passes. */
+async function waitForEstimate() {
+  await visit('GET', '/delivery/sofa', 504);
+}
+
+/** A plain failure, which is nobody's cancellation. */
+async function orderPoster() {
+  await visit('POST', '/checkout/poster', 502);
+}
+
+async function visit(method, path, expectedStatus) {
+  const [response] = await once(open(method, path), 'response');
+  await json(response);
+  const isExpected = response.statusCode === expectedStatus;
+  report(method, path, isExpected ? response.statusCode : `${response.statusCode}, not ${expectedStatus}`);
+  if (!isExpected) process.exitCode = 1;
+}
+
+function open(method, path) {
+  const request = http.request(new URL(path, GATEWAY_URL), { method });
+  return request.end();
+}
+
+function ignoreHangUp() {} // What destroy() before an answer makes of itself: an ECONNRESET.
+
+function report(method, path, outcome) {
+  console.log(`${method.padEnd(4)} ${path.padEnd(18)} ${outcome}`);
+}
+
+await Promise.all([
+  shop(),
+  leaveCheckout(),
+  leaveGiftWrap(),
+  compareWarehouses(),
+  waitForEstimate(),
+  orderPoster(),
+]);
