@@ -72,12 +72,13 @@ async function useReceiverAndForward(url) {
     name: `${url}, through a receiver in this process`,
     endpoint: receiver.url,
     links: [],
-    async collect() {
+    collect: async () => receiver.spans,
+    async close() {
+      await receiver.close();
       const failures = (await Promise.all(exports)).filter(Boolean);
       if (failures.length > 0) throw new Error(`could not export to ${url}: ${failures[0]}`);
-      return receiver.spans;
+      console.log(`Exported to ${url}.`);
     },
-    close: receiver.close,
   };
 }
 

@@ -30,11 +30,11 @@ async function runDemo() {
   await runShop(backend.endpoint);
 
   const spans = await backend.collect();
-  await backend.close();
   console.log('\nWho cancelled what (→ client span, ← server span):\n');
   process.stdout.write(drawTraces(spans, { cwd: process.cwd(), isColoured: isColoured() }));
   summarize(spans);
   for (const link of backend.links) console.log(`See also ${link}`);
+  await backend.close();
 }
 
 /** Starts the services, sends them the load, and stops them, so that all their spans are exported. */
@@ -53,6 +53,7 @@ function start(name, endpoint, env = {}) {
   return startProcess(`examples/shop/${name}.js`, {
     cwd: root,
     env: { ...environmentFor(endpoint), OTEL_SERVICE_NAME: name, ...env },
+    isService: name !== 'load',
     onLine: (line) => console.log(`${name.padEnd(7)} │ ${line}`),
     onDeath: fail,
   });

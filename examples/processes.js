@@ -15,10 +15,11 @@ process.once('exit', () => {
  * Runs `node --import <package>/register <script>`.
  *
  * @param {string} script relative to `cwd`
- * @param {{ cwd: string, env: NodeJS.ProcessEnv, onLine: (line: string) => void, onDeath: (error: Error) => void }} options
- *   `onDeath` is called when the process fails, or is killed, before it is told to stop.
+ * @param {{ cwd: string, env: NodeJS.ProcessEnv, isService: boolean,
+ *   onLine: (line: string) => void, onDeath: (error: Error) => void }} options
+ *   `onDeath` is called when the process fails, when a service ends untold, or does not stop when told.
  */
-export function startProcess(script, { cwd, env, onLine, onDeath }) {
+export function startProcess(script, { cwd, env, isService, onLine, onDeath }) {
   const register = 'opentelemetry-instrumentation-cancellation/register';
   const child = spawn(process.execPath, ['--import', register, script], {
     cwd,
@@ -29,7 +30,9 @@ export function startProcess(script, { cwd, env, onLine, onDeath }) {
   let isStopping = false;
   const ended = once(child, 'close').then(([code, signal]) => {
     running.delete(child);
-    if (code !== 0 && !isStopping) onDeath(new Error(`${script} died (${signal ?? `exit code ${code}`})`));
+    const isDone = code === 0 && (isStopping || !isService);
+    const isTerminated = signal === 'SIGTERM' && isStopping;
+    if (!isDone && !isTerminated) onDeath(new Error(`${script} died (${signal ?? `exit code ${code}`})`));
   });
   createInterface({ input: child.stderr }).on('line', onLine);
   const listening = new Promise((resolve) => {
