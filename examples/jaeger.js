@@ -15,7 +15,8 @@ export async function findJaeger(endpoint) {
       { method: 'POST', body: '{"resourceSpans":[]}' },
       () => true,
     ),
-    answersJson(new URL('/api/v3/services', query), {}, (body) => Array.isArray(body.services)),
+    // A Jaeger that knows no service yet leaves the list out.
+    answersJson(new URL('/api/v3/services', query), {}, (body) => Array.isArray(body.services ?? [])),
   ]);
   return acceptsSpans && answersQueries ? query.origin : undefined;
 }
@@ -23,10 +24,17 @@ export async function findJaeger(endpoint) {
 /** Spans of the traces that passed through the service since `sinceMs`; [] if there are none yet. */
 export async function readSpans(queryUrl, { service, sinceMs }) {
   const url = new URL('/api/v3/traces', queryUrl);
-  url.searchParams.set('query.serviceName', service);
-  url.searchParams.set('query.startTimeMin', new Date(sinceMs).toISOString());
-  url.searchParams.set('query.startTimeMax', new Date(Date.now() + 60_000).toISOString());
-  url.searchParams.set('query.searchDepth', '100');
+  const parameters = [
+    ['serviceName', 'service_name', service],
+    ['startTimeMin', 'start_time_min', new Date(sinceMs).toISOString()],
+    ['startTimeMax', 'start_time_max', new Date(Date.now() + 60_000).toISOString()],
+    ['searchDepth', 'num_traces', '100'],
+  ];
+  for (const [name, oldName, value] of parameters) {
+    // Each version ignores the names that it does not know.
+    url.searchParams.set(`query.${name}`, value);
+    url.searchParams.set(`query.${oldName}`, value);
+  }
   const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
   if (response.status === 404) return []; // Jaeger's way to say that nothing matched.
   if (!response.ok) throw new Error(`Jaeger answered ${response.status}: ${await response.text()}`);

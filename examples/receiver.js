@@ -85,12 +85,12 @@ function flattenSpan(span, serviceName) {
     traceId: span.traceId,
     spanId: span.spanId,
     parentSpanId: span.parentSpanId || undefined,
-    name: span.name,
+    name: span.name ?? '', // Protobuf's JSON may leave out what is empty.
     kind: spanKinds[span.kind ?? 0] ?? 'internal',
     serviceName,
     attributes: readAttributes(span.attributes),
     events: (span.events ?? []).map((event) => ({
-      name: event.name,
+      name: event.name ?? '',
       timeMs: toMs(event.timeUnixNano),
       attributes: readAttributes(event.attributes),
     })),
