@@ -1,0 +1,94 @@
+import { createRequire } from 'node:module';
+import { type Instrumentation, registerInstrumentations } from '@opentelemetry/instrumentation';
+import {
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  NodeTracerProvider,
+  type ReadableSpan,
+  type SpanExporter,
+} from '@opentelemetry/sdk-trace-node';
+import type { SpanSample } from '../messages.ts';
+import type { Role, SetUp } from '../plan.ts';
+
+const require = createRequire(import.meta.url);
+
+/** What a process with telemetry has running, whatever makes its spans. */
+export interface Telemetry {
+  exported(): number;
+  sample(): SpanSample | undefined;
+  flush(): Promise<void>;
+}
+
+/** Counts spans and drops them: the network's cost would be the same for every set-up, and noisy. */
+class DroppingExporter implements SpanExporter {
+  exported = 0;
+  last: ReadableSpan | undefined;
+
+  export(spans: ReadableSpan[], done: (result: { code: number }) => void): void {
+    this.exported += spans.length;
+    this.last = spans.at(-1);
+    done({ code: 0 });
+  }
+
+  async shutdown(): Promise<void> {}
+}
+
+export async function startTelemetry(setUp: SetUp, role: Role): Promise<Telemetry | undefined> {
+  if (setUp === 'bare') return undefined;
+  const exporter = new DroppingExporter();
+  const provider = new NodeTracerProvider({
+    sampler: new AlwaysOnSampler(),
+    spanProcessors: [new BatchSpanProcessor(exporter)],
+  });
+  // The defaults: AsyncLocalStorage for contexts, W3C trace context and baggage on the wire.
+  provider.register();
+  registerInstrumentations({
+    tracerProvider: provider,
+    instrumentations: await instrumentationsOf(setUp),
+  });
+  return {
+    exported: () => exporter.exported,
+    sample: () => exporter.last && sampleOf(exporter.last, role),
+    flush: () => provider.forceFlush(),
+  };
+}
+
+/** Loads only what the set-up uses, so that no other one leaves a trace in its process. */
+async function instrumentationsOf(setUp: SetUp): Promise<Instrumentation[]> {
+  switch (setUp) {
+    case 'bare':
+    case 'floor':
+      return [];
+    case 'official':
+      return officialInstrumentations();
+    case 'ours':
+      return [await ourInstrumentation()];
+    case 'beside':
+      return [...officialInstrumentations(), await ourInstrumentation()];
+  }
+}
+
+function officialInstrumentations(): Instrumentation[] {
+  const { GrpcInstrumentation } =
+    require('@opentelemetry/instrumentation-grpc') as typeof import('@opentelemetry/instrumentation-grpc');
+  const { HttpInstrumentation } =
+    require('@opentelemetry/instrumentation-http') as typeof import('@opentelemetry/instrumentation-http');
+  return [new GrpcInstrumentation(), new HttpInstrumentation()];
+}
+
+/** Built code, as users get it. The parent has checked that it is there. */
+async function ourInstrumentation(): Promise<Instrumentation> {
+  const built: { CancellationInstrumentation: new () => Instrumentation } = await import(
+    process.env.BENCH_PACKAGE ?? ''
+  );
+  return new built.CancellationInstrumentation();
+}
+
+function sampleOf(span: ReadableSpan, role: Role): SpanSample {
+  return {
+    role,
+    name: span.name,
+    attributes: { ...span.attributes },
+    events: span.events.map((event) => event.name),
+  };
+}

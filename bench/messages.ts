@@ -1,0 +1,40 @@
+import type { Role, SetUp, Workload } from './plan.ts';
+
+export type Request =
+  | { do: 'start'; role: 'server'; setUp: SetUp; workload: Workload }
+  | {
+      do: 'start';
+      role: 'client';
+      setUp: SetUp;
+      workload: Workload;
+      port: number;
+      concurrency: number;
+    }
+  /** Begin to count. */
+  | { do: 'mark' }
+  | { do: 'run'; operations: number }
+  /** Flush, then say what was used since the mark. */
+  | { do: 'report' };
+
+export type Reply =
+  | { done: 'start'; port: number }
+  | { done: 'mark' }
+  | { done: 'run' }
+  | { done: 'report'; usage: Usage }
+  | { done: 'failed'; error: string };
+
+export interface Usage {
+  /** User and system time of the whole process, garbage collection and other threads included. */
+  cpuMicros: number;
+  /** Spans that reached the exporter. */
+  spans: number;
+  /** The last of them, to compare what the set-ups record. */
+  sample?: SpanSample;
+}
+
+export interface SpanSample {
+  role: Role;
+  name: string;
+  attributes: Record<string, unknown>;
+  events: string[];
+}

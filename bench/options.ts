@@ -1,0 +1,105 @@
+import { parseArgs } from 'node:util';
+import { describedWorkloads, type SetUp, setUps, type Workload, workloads } from './plan.ts';
+
+export interface Options {
+  workloads: Workload[];
+  setUps: SetUp[];
+  /** Turns of every set-up within one run, over all launches. */
+  rounds: number;
+  /** Operations in one turn. */
+  operations: number;
+  /** How often every process is started anew: two launches of the same code can differ by some per cent. */
+  launches: number;
+  /** Operations in flight. */
+  concurrency: number;
+  jsonPath: string | undefined;
+  showSpans: boolean;
+}
+
+export const usage = `npm run bench -- [options]
+
+  --only <a,b>         workloads: ${workloads.join(', ')}
+  --setups <a,b>       set-ups: ${setUps.join(', ')} (bare is always measured)
+  --quick              a short run, to see that everything works; its figures mean little
+  --rounds <n>         turns of every set-up (default 16)
+  --operations <n>     operations in one turn (default 600)
+  --launches <n>       fresh processes this often, the rounds are shared out (default 2)
+  --concurrency <n>    operations in flight (default 16)
+  --spans              also show one span of each side and set-up
+  --json <file>        write every single measurement as well
+  --help
+
+workloads:
+${workloads.map((name) => `  ${name.padEnd(20)} ${describedWorkloads[name]}`).join('\n')}
+`;
+
+/** A mistake in the command line: shown as it is, without a stack. */
+export class UsageError extends Error {}
+
+/** @returns undefined when only help was asked for */
+export function readOptions(args: string[]): Options | undefined {
+  const { values } = parse(args);
+  if (values.help) return undefined;
+  const quick = values.quick ?? false;
+  return {
+    workloads: listOf('only', values.only, workloads),
+    setUps: withBare(listOf('setups', values.setups, setUps)),
+    rounds: count('rounds', values.rounds, quick ? 4 : 16),
+    operations: count('operations', values.operations, quick ? 300 : 600),
+    launches: count('launches', values.launches, quick ? 1 : 2),
+    concurrency: count('concurrency', values.concurrency, 16),
+    jsonPath: values.json,
+    showSpans: values.spans ?? false,
+  };
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        only: { type: 'string' },
+        setups: { type: 'string' },
+        rounds: { type: 'string' },
+        operations: { type: 'string' },
+        launches: { type: 'string' },
+        concurrency: { type: 'string' },
+        json: { type: 'string' },
+        quick: { type: 'boolean' },
+        spans: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function listOf<Name extends string>(
+  flag: string,
+  value: string | undefined,
+  known: readonly Name[],
+): Name[] {
+  if (value === undefined) return [...known];
+  const asked = value.split(',').map((name) => name.trim());
+  for (const name of asked) {
+    if (!known.includes(name as Name)) {
+      throw new UsageError(`--${flag}: there is no '${name}'; known are ${known.join(', ')}`);
+    }
+  }
+  return known.filter((name) => asked.includes(name));
+}
+
+/** Without bare nothing could be said about what a set-up adds. */
+function withBare(chosen: SetUp[]): SetUp[] {
+  return chosen.includes('bare') ? chosen : ['bare', ...chosen];
+}
+
+function count(flag: string, value: string | undefined, fallback: number): number {
+  if (value === undefined) return fallback;
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1) {
+    throw new UsageError(`--${flag}: '${value}' is not a whole number above 0`);
+  }
+  return number;
+}

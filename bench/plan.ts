@@ -1,0 +1,31 @@
+/** What is compared. `bare` comes first: every other set-up is reported as what it adds to it. */
+export const setUps = ['bare', 'floor', 'official', 'ours', 'beside'] as const;
+export type SetUp = (typeof setUps)[number];
+
+export const workloads = [
+  'grpc',
+  'grpc-deadline',
+  'grpc-cancelled',
+  'http',
+  'http-signal',
+  'http-shared-signal',
+  'http-cancelled',
+] as const;
+export type Workload = (typeof workloads)[number];
+
+export const describedWorkloads: Record<Workload, string> = {
+  grpc: 'gRPC unary',
+  'grpc-deadline': 'gRPC unary with a deadline that is not reached',
+  'grpc-cancelled': 'gRPC unary, cancel() as soon as the server has the call',
+  http: 'HTTP GET, keep-alive, small JSON',
+  'http-signal': 'HTTP GET, a fresh AbortSignal per request',
+  'http-shared-signal': 'HTTP GET, one AbortSignal for all requests',
+  'http-cancelled': 'HTTP GET, abort() at the first byte of the body',
+};
+
+/** A cancelled operation may lose its span in a set-up: that is a finding there, not a broken bench. */
+export function isCancelled(workload: Workload): boolean {
+  return workload.endsWith('-cancelled');
+}
+
+export type Role = 'server' | 'client';
