@@ -4,9 +4,9 @@ import { describedWorkloads, type SetUp, setUps, type Workload, workloads } from
 export interface Options {
   workloads: Workload[];
   setUps: SetUp[];
-  /** Turns of every set-up within one run, over all launches. */
+  /** Each measures every set-up; over all launches. */
   rounds: number;
-  /** Operations in one turn. */
+  /** Operations of a set-up in one round. */
   operations: number;
   /** How often every process is started anew: two launches of the same code can differ by some per cent. */
   launches: number;
@@ -21,8 +21,8 @@ export const usage = `npm run bench -- [options]
   --only <a,b>         workloads: ${workloads.join(', ')}
   --setups <a,b>       set-ups: ${setUps.join(', ')} (bare is always measured)
   --quick              a short run, to see that everything works; its figures mean little
-  --rounds <n>         turns of every set-up (default 16)
-  --operations <n>     operations in one turn (default 600)
+  --rounds <n>         rounds, each measures every set-up (default 16)
+  --operations <n>     operations of a set-up in one round (default 400)
   --launches <n>       fresh processes this often, the rounds are shared out (default 2)
   --concurrency <n>    operations in flight (default 16)
   --spans              also show one span of each side and set-up
@@ -45,7 +45,7 @@ export function readOptions(args: string[]): Options | undefined {
     workloads: listOf('only', values.only, workloads),
     setUps: withBare(listOf('setups', values.setups, setUps)),
     rounds: count('rounds', values.rounds, quick ? 4 : 16),
-    operations: count('operations', values.operations, quick ? 300 : 600),
+    operations: count('operations', values.operations, quick ? 200 : 400),
     launches: count('launches', values.launches, quick ? 1 : 2),
     concurrency: count('concurrency', values.concurrency, 16),
     jsonPath: values.json,

@@ -36,8 +36,10 @@ export class Pair {
     await ask(this.#server, { do: 'mark' }, 'mark');
     await ask(this.#client, { do: 'mark' }, 'mark');
     await ask(this.#client, { do: 'run', operations }, 'run');
-    const client = await ask(this.#client, { do: 'report' }, 'report');
-    const server = await ask(this.#server, { do: 'report' }, 'report');
+    const [client, server] = await Promise.all([
+      ask(this.#client, { do: 'report' }, 'report'),
+      ask(this.#server, { do: 'report' }, 'report'),
+    ]);
     return { client: client.usage, server: server.usage };
   }
 

@@ -2,11 +2,11 @@ import type { Options } from './options.ts';
 import { type Launch, Pair, type Turn } from './pair.ts';
 import type { SetUp, Workload } from './plan.ts';
 
-/** One turn of every set-up, next to each other in time: only these are compared. */
+/** What every set-up used, measured next to each other in time: only these are compared. */
 export type Round = Map<SetUp, Turn>;
 
 /** The optimising compiler needs some thousand operations before the figures stop falling. */
-const warmUpOperations = 6000;
+const warmUpOperations = 5000;
 
 export async function measure(
   workload: Workload,
@@ -34,13 +34,33 @@ export async function measure(
   return rounds;
 }
 
+/** A neighbour's burst of work lasts longer than a slice: it falls on all set-ups, not on one of them. */
+const operationsInSlice = 100;
+
 async function round(pairs: Pair[], index: number, operations: number): Promise<Round> {
   const turns: Round = new Map();
-  for (const pair of inOrderOf(index, pairs)) turns.set(pair.setUp, await pair.turn(operations));
+  for (let done = 0, slice = index; done < operations; slice++) {
+    const now = Math.min(operationsInSlice, operations - done);
+    for (const pair of inOrderOf(slice, pairs)) {
+      const turn = await pair.turn(now);
+      const before = turns.get(pair.setUp);
+      turns.set(pair.setUp, before === undefined ? turn : sum(before, turn));
+    }
+    done += now;
+  }
   return turns;
 }
 
-/** Every set-up comes to every place, and every second round runs backwards: a drift of the machine cancels out. */
+function sum(before: Turn, turn: Turn): Turn {
+  const both = (side: 'client' | 'server') => ({
+    ...turn[side],
+    cpuMicros: before[side].cpuMicros + turn[side].cpuMicros,
+    spans: before[side].spans + turn[side].spans,
+  });
+  return { client: both('client'), server: both('server') };
+}
+
+/** Every set-up comes to every place, and every second time round runs backwards: a drift of the machine cancels out. */
 function inOrderOf(index: number, pairs: Pair[]): Pair[] {
   const shift = index % pairs.length;
   const rotated = [...pairs.slice(shift), ...pairs.slice(0, shift)];
