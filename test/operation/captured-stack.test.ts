@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { CapturedStack } from '../../src/operation/captured-stack.ts';
+
+function captured(maxFrames: number): CapturedStack {
+  return new CapturedStack(captured, maxFrames);
+}
+
+function deep(depth: number, maxFrames: number): CapturedStack {
+  return depth === 0 ? captured(maxFrames) : deep(depth - 1, maxFrames);
+}
+
+const frames = (stack: CapturedStack) => stack.stack.split('\n').filter((line) => /^ {4}at /.test(line));
+
+describe('a captured stack', () => {
+  const { prepareStackTrace, stackTraceLimit } = Error;
+  afterEach(() => {
+    if (prepareStackTrace === undefined) Reflect.deleteProperty(Error, 'prepareStackTrace');
+    else Error.prepareStackTrace = prepareStackTrace;
+    Error.stackTraceLimit = stackTraceLimit;
+  });
+
+  it('starts with the caller of the function it is taken above', () => {
+    function caller(): CapturedStack {
+      return captured(5);
+    }
+    const [first] = frames(caller());
+    assert.match(first ?? '', /at caller \(/);
+  });
+
+  it('has as many frames as are wanted, whatever Error.stackTraceLimit says, and leaves that as it was', () => {
+    for (const limit of [0, 1, 100]) {
+      Error.stackTraceLimit = limit;
+      assert.equal(frames(deep(60, 50)).length, 50);
+      assert.equal(frames(deep(60, 1)).length, 1);
+      assert.equal(Error.stackTraceLimit, limit);
+    }
+  });
+
+  it('is not formatted until it is read', () => {
+    let prepared = 0;
+    Error.prepareStackTrace = () => {
+      prepared++;
+      return 'text';
+    };
+    const stack = captured(5);
+    assert.equal(prepared, 0);
+    assert.equal(stack.stack, 'text');
+    assert.equal(prepared, 1);
+  });
+
+  it('can be taken when Error.stackTraceLimit cannot be set', () => {
+    Object.defineProperty(Error, 'stackTraceLimit', { writable: false });
+    try {
+      assert.ok(frames(captured(50)).length > 0);
+    } finally {
+      Object.defineProperty(Error, 'stackTraceLimit', { writable: true });
+    }
+  });
+});
