@@ -23,7 +23,7 @@ export const usage = `npm run bench -- [options]
   --quick              a short run, to see that everything works; its figures mean little
   --rounds <n>         rounds, each measures every set-up (default 16)
   --operations <n>     operations of a set-up in one round (default 400)
-  --launches <n>       fresh processes this often, the rounds are shared out (default 2)
+  --launches <n>       fresh processes this often, the rounds are shared out (default 1)
   --concurrency <n>    operations in flight (default 16)
   --spans              also show one span of each side and set-up
   --json <file>        write every single measurement as well
@@ -46,7 +46,7 @@ export function readOptions(args: string[]): Options | undefined {
     setUps: withBare(listOf('setups', values.setups, setUps)),
     rounds: count('rounds', values.rounds, quick ? 4 : 16),
     operations: count('operations', values.operations, quick ? 200 : 400),
-    launches: count('launches', values.launches, quick ? 1 : 2),
+    launches: count('launches', values.launches, 1),
     concurrency: count('concurrency', values.concurrency, 16),
     jsonPath: values.json,
     showSpans: values.spans ?? false,

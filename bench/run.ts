@@ -18,7 +18,7 @@ async function run(options: Options): Promise<void> {
     `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, load ${loadText()}`,
   );
   console.log(
-    `${options.rounds} rounds of ${options.operations} operations in ${options.launches} launches, ` +
+    `${options.rounds} rounds of ${options.operations} operations in ${options.launches} launch(es), ` +
       `${options.concurrency} in flight`,
   );
   console.log(
