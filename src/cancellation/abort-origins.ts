@@ -3,7 +3,7 @@
  * through a signal, at once, later, or when it is started with a signal long aborted, can name the line.
  */
 import type { Stack } from '../operation/evidence.ts';
-import { isErrorLike } from './reason.ts';
+import { isNamed, stackOf } from './reason.ts';
 
 export interface SignalStory {
   readonly reason: unknown;
@@ -91,17 +91,16 @@ export class AbortOrigins {
     const isObject = typeof reason === 'object' && reason !== null;
     const givenBy = isObject ? this.#reasonGivenBy.get(reason) : undefined;
     // The default reason is a DOMException made inside of abort(), so its own stack holds the caller.
-    const ownStack = isErrorLike(reason) && typeof reason.stack === 'string' ? reason.stack : undefined;
     return {
       reason,
       isTimeout: isTimeoutReason(reason),
-      stack: this.#abortInProgress ?? givenBy ?? ownStack,
+      stack: this.#abortInProgress ?? givenBy ?? stackOf(reason),
     };
   }
 }
 
 function isTimeoutReason(reason: unknown): boolean {
-  return isErrorLike(reason) && reason.name === 'TimeoutError';
+  return isNamed(reason, 'TimeoutError');
 }
 
 let sourcesKey: symbol | undefined;

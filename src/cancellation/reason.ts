@@ -8,14 +8,7 @@ const MAX_CAUSE_DEPTH = 8;
  * other error, `String(value)` of anything else. Undefined when there is nothing to say. Never throws.
  */
 export function describeReason(reason: unknown): string | undefined {
-  if (reason === undefined) return undefined;
-  let text: string;
-  try {
-    text = isErrorLike(reason) ? describeError(reason) : String(reason);
-  } catch {
-    // A hostile toString(), a proxy, an object without prototype.
-    text = Object.prototype.toString.call(reason);
-  }
+  const text = textOf(reason, 0);
   return text === '' ? undefined : cut(text, MAX_REASON_LENGTH);
 }
 
@@ -29,17 +22,32 @@ export function cut(text: string, maxLength: number): string {
 
 /** True for an error, or one in its `cause` chain, by which Node or a library says that a limit passed. */
 export function isTimeoutError(reason: unknown): boolean {
-  let error = reason;
-  for (let depth = 0; depth < MAX_CAUSE_DEPTH && isErrorLike(error); depth++) {
-    if (isTimeoutItself(error)) return true;
-    error = error.cause;
-  }
-  return false;
+  return attempt(() => {
+    let error = reason;
+    for (let depth = 0; depth < MAX_CAUSE_DEPTH && isErrorLike(error); depth++) {
+      if (isTimeoutItself(error)) return true;
+      error = error.cause;
+    }
+    return false;
+  }, false);
 }
 
 /** True for the error of an abort, Node's own or the one that abort() makes when it is given no reason. */
 export function isAbortError(reason: unknown): reason is ErrorLike {
-  return isErrorLike(reason) && reason.name === 'AbortError';
+  return isNamed(reason, 'AbortError');
+}
+
+/** True for an error of this name. */
+export function isNamed(reason: unknown, name: string): reason is ErrorLike {
+  return attempt(() => isErrorLike(reason) && reason.name === name, false);
+}
+
+/** The stack that an error has from where it was made. */
+export function stackOf(reason: unknown): string | undefined {
+  return attempt(
+    () => (isErrorLike(reason) && typeof reason.stack === 'string' ? reason.stack : undefined),
+    undefined,
+  );
 }
 
 export interface ErrorLike {
@@ -51,17 +59,37 @@ export interface ErrorLike {
 }
 
 export function isErrorLike(value: unknown): value is ErrorLike {
-  return typeof value === 'object' && value !== null && 'message' in value && 'name' in value;
+  return attempt(
+    () => typeof value === 'object' && value !== null && 'message' in value && 'name' in value,
+    false,
+  );
 }
 
-function describeError(error: ErrorLike): string {
-  const message = String(error.message);
-  // Node's AbortError only wraps what the application gave as its reason.
-  if (isAbortError(error) && error.cause !== undefined && error.cause !== error) {
-    const cause = describeReason(error.cause);
-    if (cause !== undefined) return cause;
+/** A reason is whatever the application gave: proxies and getters may throw when one looks at them. */
+function attempt<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch {
+    return otherwise;
   }
-  return error.name === 'Error' ? message : `${String(error.name)}: ${message}`;
+}
+
+function textOf(reason: unknown, depth: number): string {
+  if (reason === undefined || depth === MAX_CAUSE_DEPTH) return '';
+  try {
+    return isErrorLike(reason) ? describeError(reason, depth) : String(reason);
+  } catch {
+    return attempt(() => Object.prototype.toString.call(reason), typeof reason);
+  }
+}
+
+function describeError(error: ErrorLike, depth: number): string {
+  // Node's AbortError only wraps what the application gave as its reason.
+  const cause = isAbortError(error) ? textOf(error.cause, depth + 1) : '';
+  if (cause !== '') return cause;
+  const message = String(error.message);
+  if (error.name === 'Error') return message;
+  return message === '' ? String(error.name) : `${String(error.name)}: ${message}`;
 }
 
 function isTimeoutItself(error: ErrorLike): boolean {
