@@ -1,5 +1,6 @@
 import type { Integration } from '../integration.ts';
 import { abortIntegration } from './abort/index.ts';
+import { grpcIntegration } from './grpc/index.ts';
 
 /** What is instrumented when the options do not say otherwise. */
-export const defaultIntegrations: readonly Integration[] = [abortIntegration];
+export const defaultIntegrations: readonly Integration[] = [abortIntegration, grpcIntegration];

@@ -1,0 +1,141 @@
+/** A client call ends: who ended it, and with what status. */
+import type { Installation } from '../../hook/installation.ts';
+import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
+import type { Evidence } from '../../operation/evidence.ts';
+import type { Operation } from '../../operation/operation.ts';
+import { sentReset, statusEvidence } from './client-evidence.ts';
+import { clientPhase } from './client-phase.ts';
+import { deadlineFrom, hasPassed } from './deadline.ts';
+import { attemptOf, kOperation, kParent, type ResolvingCall, type StatusObject } from './library.ts';
+import { CANCELLED, clientSettlement, DEADLINE_EXCEEDED } from './status.ts';
+
+/** grpc-js itself ends a call with these when something fails on this side: no cancellation. */
+const FAILURES: ReadonlySet<unknown> = new Set([
+  0, // never sensible
+  2, // UNKNOWN
+  8, // RESOURCE_EXHAUSTED: a message is too large
+  12, // UNIMPLEMENTED: more than one answer to a unary call
+  13, // INTERNAL: a message could not be serialized or parsed
+  14, // UNAVAILABLE: the channel was closed
+]);
+
+export function watchEnd(moduleExports: unknown, host: Host, installation: Installation): Undo {
+  const { ResolvingCall } = moduleExports as { ResolvingCall: { prototype: object } };
+  const { prototype } = ResolvingCall;
+  const undos = [watchCancel(prototype, host, installation), watchStatus(prototype, host, installation)];
+  return () => undoAll(undos);
+}
+
+/** Every end that is decided on this side comes through here: cancel(), interceptors, the deadline, `parent`. */
+function watchCancel(prototype: object, host: Host, installation: Installation): Undo {
+  return replaceFunction(prototype, 'cancelWithStatus', (original) => {
+    const { cancelWithStatus } = {
+      cancelWithStatus(this: ResolvingCall, ...args: [code: number, details: string]): unknown {
+        const operation = this[kOperation];
+        // A cancel() after the end is common: nice-grpc calls it for every stream.
+        if (operation !== undefined && !this.ended && !operation.isSettled && installation.isActive) {
+          try {
+            noteCancel(host, this, operation, args[0], args[1], cancelWithStatus);
+          } catch (error) {
+            installation.fault(error);
+          }
+        }
+        return Reflect.apply(original, this, args);
+      },
+    };
+    return cancelWithStatus;
+  });
+}
+
+function noteCancel(
+  host: Host,
+  call: ResolvingCall,
+  operation: Operation,
+  code: number,
+  details: string,
+  above: StackTop,
+): void {
+  if (FAILURES.has(code)) return;
+  // The request is then on its way to the attempt, which has not been made: nobody will hear of the cancel.
+  const isOutOfReach = call.child === null && call.filterStack !== null;
+  const evidence = cancelEvidence(host, call, operation, code, details, above);
+  host.cancel(operation, evidence);
+  if (isOutOfReach && evidence.kind !== 'local-timeout') {
+    host.addFinding(
+      operation,
+      'cancel_not_sent',
+      'cancelled in the tick of its start: grpc-js sends it all the same',
+    );
+  }
+}
+
+function cancelEvidence(
+  host: Host,
+  call: ResolvingCall,
+  operation: Operation,
+  code: number,
+  details: string,
+  above: StackTop,
+): Evidence {
+  const phase = clientPhase(call);
+  const rstCode = sentReset(call);
+  const parent = call[kParent];
+  if (parent !== undefined && code === CANCELLED && details === 'Cancelled by parent call') {
+    // grpc-js says CANCELLED whatever ended the parent.
+    const outcome =
+      operation.owner?.cancellation?.outcome ??
+      (hasPassed(parent.getDeadline()) ? 'deadline_exceeded' : 'canceled');
+    const stack = outcome === 'deadline_exceeded' ? operation.deadline?.stack : undefined;
+    return { kind: 'parent', outcome, reason: details, stack, phase, rstCode };
+  }
+  if (code !== DEADLINE_EXCEEDED) {
+    const stack = host.captureStack(above);
+    return { kind: 'local', trigger: 'cancel', reason: details, stack, phase, rstCode };
+  }
+  const isTimer = details.startsWith('Deadline exceeded') && hasPassed(call.deadline);
+  if (isTimer) noteConfiguredDeadline(host, call, operation);
+  const stack = isTimer ? operation.deadline?.stack : host.captureStack(above);
+  return { kind: 'local-timeout', trigger: 'deadline', reason: details, stack, phase, rstCode };
+}
+
+/** The service config may limit a call after it was made; it says so only by the timer. */
+function noteConfiguredDeadline(host: Host, call: ResolvingCall, operation: Operation): void {
+  const atMs = operation.deadline?.atMs;
+  const actual = deadlineFrom(call.deadline, 'timeout', undefined);
+  if (actual === undefined || (atMs !== undefined && Math.abs(atMs - actual.atMs) < 10)) return;
+  host.setDeadline(operation, { ...actual, timeoutMs: actual.atMs - operation.startedAtMs });
+}
+
+/** The first status is the call's; grpc-js ignores any other. */
+function watchStatus(prototype: object, host: Host, installation: Installation): Undo {
+  return replaceFunction(prototype, 'outputStatus', (original) => {
+    const { outputStatus } = {
+      outputStatus(this: ResolvingCall, ...args: [StatusObject]): unknown {
+        const operation = this[kOperation];
+        if (operation !== undefined && !this.ended && !operation.isSettled && installation.isActive) {
+          try {
+            noteStatus(host, this, operation, args[0]);
+          } catch (error) {
+            installation.fault(error);
+          }
+        }
+        return Reflect.apply(original, this, args);
+      },
+    };
+    return outputStatus;
+  });
+}
+
+function noteStatus(host: Host, call: ResolvingCall, operation: Operation, status: StatusObject): void {
+  if (operation.cancellation === undefined) {
+    const evidence = statusEvidence(call, operation, status);
+    if (evidence !== undefined) host.cancel(operation, evidence);
+  }
+  if (operation.ownsSpan) {
+    host.settle(operation, clientSettlement(status, attemptOf(call)?.child?.transport));
+  } else {
+    host.settle(operation);
+  }
+}

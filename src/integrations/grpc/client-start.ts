@@ -1,0 +1,88 @@
+/** A client call begins: its operation, its time limit, its trace context. */
+import { SpanKind } from '@opentelemetry/api';
+import type { Installation } from '../../hook/installation.ts';
+import { replaceFunction, type Undo } from '../../hook/replace.ts';
+import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
+import { deadlineFrom } from './deadline.ts';
+import { type Channel, kOperation, kParent, type ResolvingCall, type SurfaceCall } from './library.ts';
+import { isOfficialOn, OFFICIAL_SCOPE } from './official.ts';
+import { metadataSetter } from './propagation.ts';
+import { describeClientCall } from './span.ts';
+
+type CreateCall = [
+  method: string,
+  deadline: number | Date,
+  host: unknown,
+  parent: SurfaceCall | null | undefined,
+  flags: unknown,
+];
+
+/**
+ * Where every client's calls come through, whatever it was generated or wrapped by. Client.prototype is
+ * not enough: generated clients keep the functions that were there when grpc-js was loaded.
+ */
+export function watchChannel(moduleExports: unknown, host: Host, installation: Installation): Undo {
+  const { ChannelImplementation } = moduleExports as { ChannelImplementation: { prototype: Channel } };
+  return replaceFunction(ChannelImplementation.prototype, 'createCall', (original) => {
+    const { createCall } = {
+      createCall(this: Channel, ...args: CreateCall): ResolvingCall {
+        const call: ResolvingCall = Reflect.apply(original, this, args);
+        if (!installation.isActive) return call;
+        try {
+          begin(host, this, call, args, createCall);
+        } catch (error) {
+          installation.fault(error);
+        }
+        return call;
+      },
+    };
+    return createCall;
+  });
+}
+
+function begin(host: Host, channel: Channel, call: ResolvingCall, args: CreateCall, above: StackTop): void {
+  if (host.isSuppressed()) return;
+  const official = host.officialSpan(SpanKind.CLIENT, OFFICIAL_SCOPE);
+  if (official === undefined && isOfficialOn()) return;
+  const operation =
+    official === undefined
+      ? host.start(describeClientCall(channel, args[0]))
+      : host.adopt('client', 'grpc', official);
+  call[kOperation] = operation;
+  if (args[3]) call[kParent] = args[3];
+  if (call.deadline === Number.POSITIVE_INFINITY) return;
+  // Both may be a Date; the parent's limit has won when what grpc-js keeps is not what it was given.
+  const source = Number(call.deadline) === Number(args[1]) ? 'option' : 'inherited';
+  const deadline = deadlineFrom(call.deadline, source, host.captureDeadlineStack(above));
+  if (deadline === undefined) return;
+  host.setDeadline(operation, deadline);
+  if (deadline.timeoutMs <= 0) {
+    host.addFinding(
+      operation,
+      'deadline_already_past',
+      `started ${-deadline.timeoutMs} ms after its deadline`,
+    );
+  }
+}
+
+/** start() clones the application's metadata: what is added to the clone is sent, and nobody else sees it. */
+export function watchStart(moduleExports: unknown, host: Host, installation: Installation): Undo {
+  const { ResolvingCall } = moduleExports as { ResolvingCall: { prototype: object } };
+  return replaceFunction(ResolvingCall.prototype, 'start', (original) => {
+    const { start } = {
+      start(this: ResolvingCall, ...args: unknown[]): unknown {
+        const result: unknown = Reflect.apply(original, this, args);
+        const operation = this[kOperation];
+        if (operation?.ownsSpan !== true || !installation.isActive) return result;
+        try {
+          if (this.metadata !== null) host.inject(operation, this.metadata, metadataSetter);
+        } catch (error) {
+          installation.fault(error);
+        }
+        return result;
+      },
+    };
+    return start;
+  });
+}

@@ -1,0 +1,44 @@
+/**
+ * gRPC by @grpc/grpc-js, client and server.
+ *
+ * Limitations. grpc-js has no hook for what is recorded here: its own classes are patched, in the versions
+ * that are known. A session that the server's own code destroys other than by forceShutdown() (a keepalive
+ * that is not answered, the end of a grace period) looks like a client that went away. The phases `dns`,
+ * `connect` and `queued` are grpc-js's own view; the TLS handshake counts as `connect`. An interceptor that
+ * ends a call with a status that means failure (UNAVAILABLE, INTERNAL, …) cancels nothing. Clients of other
+ * makers, and grpc-web, are not seen.
+ */
+import type { Integration, PackageFile } from '../../integration.ts';
+import { watchEnd } from './client-end.ts';
+import { watchChannel, watchStart } from './client-start.ts';
+import { watchStreams } from './client-streams.ts';
+import { GRPC_PACKAGE, SUPPORTED_VERSIONS } from './library.ts';
+import { watchServerStreams } from './server-answer.ts';
+import { watchServerCalls, watchServerCalls19 } from './server-end.ts';
+import { watchServer } from './server-start.ts';
+
+export const grpcIntegration: Integration = {
+  name: 'grpc',
+  files: [
+    file('channel.js', watchChannel),
+    file('resolving-call.js', watchStart),
+    file('resolving-call.js', watchEnd),
+    file('call.js', watchStreams),
+    file('server.js', watchServer),
+    file('server-call.js', watchServerStreams),
+    file('server-interceptors.js', watchServerCalls, ['>=1.10.0 <2']),
+    file('server-call.js', watchServerCalls19, ['>=1.9.0 <1.10.0']),
+  ],
+};
+
+/**
+ * Files, not the package: the hook for a whole package does not fire when an ES module imports it without
+ * a loader, the hooks for its files do.
+ */
+function file(
+  name: string,
+  patch: PackageFile['patch'],
+  supportedVersions = SUPPORTED_VERSIONS,
+): PackageFile {
+  return { packageName: GRPC_PACKAGE, supportedVersions, path: `build/src/${name}`, patch };
+}

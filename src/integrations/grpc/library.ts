@@ -1,0 +1,133 @@
+/**
+ * What of grpc-js's own objects is read, in 1.9 to 1.14. None of it is public: everything that is
+ * declared here holds in the whole supported range, or says from which version on it is there.
+ */
+import type { Stack } from '../../operation/evidence.ts';
+import type { Operation } from '../../operation/operation.ts';
+
+export const GRPC_PACKAGE = '@grpc/grpc-js';
+/** Before 1.9 nobody looked; 2 may be anything. */
+export const SUPPORTED_VERSIONS: readonly string[] = ['>=1.9.0 <2'];
+
+/** The operation of a call, on the ResolvingCall (client) or the base call (server). */
+export const kOperation: unique symbol = Symbol('opentelemetry.cancellation.grpc.operation');
+/** The server call that was given as `parent`, on the ResolvingCall. */
+export const kParent: unique symbol = Symbol('opentelemetry.cancellation.grpc.parent');
+
+/** The HTTP/2 session of a server call, kept from its start: a stream forgets it when it is destroyed. */
+export const kSession: unique symbol = Symbol('opentelemetry.cancellation.grpc.session');
+/** On a session: the stack of the forceShutdown() that destroys it. */
+export const kShutdown: unique symbol = Symbol('opentelemetry.cancellation.grpc.shutdown');
+
+export interface Metadata {
+  get(key: string): unknown[];
+  set(key: string, value: string): void;
+  getMap(): object;
+}
+
+export interface StatusObject {
+  readonly code: number;
+  readonly details: string;
+  /** Only in what an HTTP/2 stream ended with, and only when no status came from the server. */
+  readonly rstCode?: number;
+}
+
+export interface Channel {
+  getTarget(): string;
+}
+
+/** The connection below a call: one object for each HTTP/2 session. */
+export interface Transport {
+  getPeerName(): string;
+  readonly session: { readonly destroyed: boolean };
+}
+
+/** Http2SubchannelCall: one HTTP/2 stream. */
+export interface StreamCall {
+  getStatus(): StatusObject | null;
+  readonly transport: Transport;
+  readonly http2Stream: { readonly readableDidRead: boolean; readonly writableLength: number };
+  /** From 1.12.7 on: then a lost connection has status UNAVAILABLE, and CANCELLED is a reset. */
+  readonly connectionDropped?: boolean;
+}
+
+/** LoadBalancingCall: one attempt. */
+export interface Attempt {
+  readonly child: StreamCall | null;
+  readonly ended: boolean;
+}
+
+interface RetryingCall {
+  readonly underlyingCalls: readonly { readonly call: Attempt }[];
+  readonly committedCallIndex: number | null;
+}
+
+/** What Channel.createCall() returns: one call of the application, whatever attempts it takes. */
+export interface ResolvingCall {
+  readonly ended: boolean;
+  readonly deadline: number | Date;
+  readonly metadata: Metadata | null;
+  /** Null until the name is resolved and the call's configuration known. */
+  readonly filterStack: object | null;
+  /** Null until the metadata filters have run. An Attempt where retries are switched off, up to 1.12. */
+  readonly child: RetryingCall | Attempt | null;
+  readonly channel: { readonly connectivityState: number };
+  [kOperation]?: Operation;
+  [kParent]?: SurfaceCall;
+}
+
+/** A server call as the handler gets it. */
+export interface SurfaceCall {
+  readonly metadata: Metadata;
+  readonly call?: BaseServerCall | InterceptedServerCall;
+  getDeadline(): number | Date;
+}
+
+interface InterceptedServerCall {
+  readonly nextCall: BaseServerCall | InterceptedServerCall;
+}
+
+/** BaseServerInterceptingCall, or Http2ServerCallStream before 1.10. */
+export interface BaseServerCall {
+  readonly nextCall?: undefined;
+  readonly stream: ServerStream;
+  /** Also true once a status was sent (from 1.10 on). */
+  readonly cancelled: boolean;
+  readonly metadataSent: boolean;
+  readonly deadline: number | Date;
+  [kOperation]?: Operation;
+  [kSession]?: ServerSession;
+}
+
+export interface ServerStream {
+  readonly session?: ServerSession;
+  readonly destroyed: boolean;
+  readonly closed: boolean;
+  readonly rstCode: number | undefined;
+}
+
+export interface ServerSession {
+  readonly destroyed: boolean;
+  readonly socket?: {
+    readonly localAddress?: string;
+    readonly localPort?: number;
+    readonly remoteAddress?: string;
+    readonly remotePort?: number;
+  };
+  [kShutdown]?: Stack;
+}
+
+/** The attempt that decides, or else the last one. */
+export function attemptOf(call: ResolvingCall): Attempt | undefined {
+  const { child } = call;
+  if (child === null) return undefined;
+  if (!('underlyingCalls' in child)) return child;
+  return child.underlyingCalls[child.committedCallIndex ?? child.underlyingCalls.length - 1]?.call;
+}
+
+/** The innermost call of a server, below its interceptors. */
+export function baseOf(surface: SurfaceCall | undefined): BaseServerCall | undefined {
+  let call = surface?.call;
+  while (call?.nextCall !== undefined) call = call.nextCall;
+  return call?.stream === undefined ? undefined : call;
+}

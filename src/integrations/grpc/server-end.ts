@@ -1,0 +1,150 @@
+/** A server call ends: answered by its handler, by its own timer, or left by its client. */
+import type { Installation } from '../../hook/installation.ts';
+import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
+import type { Evidence, ServerPhase } from '../../operation/evidence.ts';
+import type { Operation } from '../../operation/operation.ts';
+import { hasPassed } from './deadline.ts';
+import { type BaseServerCall, kOperation, kSession, kShutdown, type StatusObject } from './library.ts';
+import { CANCELLED, DEADLINE_EXCEEDED, outcomeOf, serverSettlement } from './status.ts';
+
+/** grpc-js 1.10 and later. */
+export function watchServerCalls(moduleExports: unknown, host: Host, installation: Installation): Undo {
+  const { prototype } = (moduleExports as { BaseServerInterceptingCall: { prototype: object } })
+    .BaseServerInterceptingCall;
+  const undos = [
+    watchSendStatus(prototype, host, installation),
+    watchNotifyOnCancel(prototype, host, installation),
+  ];
+  return () => undoAll(undos);
+}
+
+/** grpc-js 1.9: another class, which tells its cancel by an event. */
+export function watchServerCalls19(moduleExports: unknown, host: Host, installation: Installation): Undo {
+  const { prototype } = (moduleExports as { Http2ServerCallStream: { prototype: object } })
+    .Http2ServerCallStream;
+  const undos = [watchSendStatus(prototype, host, installation), watchEmit19(prototype, host, installation)];
+  return () => undoAll(undos);
+}
+
+function watchSendStatus(prototype: object, host: Host, installation: Installation): Undo {
+  return replaceFunction(prototype, 'sendStatus', (original) => {
+    const { sendStatus } = {
+      sendStatus(this: BaseServerCall, ...args: [StatusObject]): unknown {
+        const operation = this[kOperation];
+        if (operation !== undefined && !operation.isSettled && installation.isActive) {
+          try {
+            noteStatus(host, this, operation, args[0], sendStatus);
+          } catch (error) {
+            installation.fault(error);
+          }
+        }
+        return Reflect.apply(original, this, args);
+      },
+    };
+    return sendStatus;
+  });
+}
+
+function noteStatus(
+  host: Host,
+  call: BaseServerCall,
+  operation: Operation,
+  status: StatusObject,
+  above: StackTop,
+): void {
+  // An answer to a client that is gone: the cancel is about to be told.
+  if (isOver(call)) return;
+  const outcome = outcomeOf(status.code);
+  if (outcome !== undefined) {
+    const phase = serverPhase(call);
+    const reason = status.details;
+    if (status.code === DEADLINE_EXCEEDED && reason === 'Deadline exceeded' && hasPassed(call.deadline)) {
+      host.cancel(operation, { kind: 'local-timeout', trigger: 'deadline', reason, stack: undefined, phase });
+    } else {
+      host.cancel(operation, { kind: 'own-status', outcome, reason, stack: host.captureStack(above), phase });
+    }
+  }
+  host.settle(operation, operation.ownsSpan ? serverSettlement(status.code, status.details) : undefined);
+}
+
+export function isOver({ cancelled, stream }: BaseServerCall): boolean {
+  return cancelled || stream.destroyed || stream.closed;
+}
+
+/** Told at the end of every call since 1.10, which is what settled operations are for. */
+function watchNotifyOnCancel(prototype: object, host: Host, installation: Installation): Undo {
+  return replaceFunction(prototype, 'notifyOnCancel', (original) => {
+    const { notifyOnCancel } = {
+      notifyOnCancel(this: BaseServerCall, ...args: unknown[]): unknown {
+        const operation = this[kOperation];
+        if (operation !== undefined && !operation.isSettled && installation.isActive) {
+          try {
+            noteCancel(host, this, operation);
+          } catch (error) {
+            installation.fault(error);
+          }
+        }
+        return Reflect.apply(original, this, args);
+      },
+    };
+    return notifyOnCancel;
+  });
+}
+
+function watchEmit19(prototype: object, host: Host, installation: Installation): Undo {
+  return replaceFunction(prototype, 'emit', (original) => {
+    const { emit } = {
+      emit(this: BaseServerCall, ...args: unknown[]): unknown {
+        const operation = args[0] === 'cancelled' ? this[kOperation] : undefined;
+        if (operation !== undefined && !operation.isSettled && installation.isActive) {
+          try {
+            noteCancel(host, this, operation);
+          } catch (error) {
+            installation.fault(error);
+          }
+        }
+        return Reflect.apply(original, this, args);
+      },
+    };
+    return emit;
+  });
+}
+
+function noteCancel(host: Host, call: BaseServerCall, operation: Operation): void {
+  host.cancel(operation, leaveEvidence(call));
+  host.settle(operation, operation.ownsSpan ? serverSettlement(CANCELLED) : undefined);
+}
+
+function leaveEvidence(call: BaseServerCall): Evidence {
+  const phase = serverPhase(call);
+  const session = call[kSession];
+  const shutdown = session?.[kShutdown];
+  if (shutdown !== undefined) {
+    return { kind: 'local', trigger: 'shutdown', reason: undefined, stack: shutdown, phase };
+  }
+  // Node gives the streams of a lost connection an error code too; it came from nobody.
+  if (session === undefined || session.destroyed) return { kind: 'peer-gone', phase };
+  return { kind: 'peer-reset', phase, rstCode: call.stream.rstCode };
+}
+
+/** The call ended while its request was read: by its time limit, or left by its client. */
+export function noteEndBeforeHandler(host: Host, call: BaseServerCall, operation: Operation): void {
+  if (call.deadline !== Number.POSITIVE_INFINITY && hasPassed(call.deadline)) {
+    host.cancel(operation, {
+      kind: 'local-timeout',
+      trigger: 'deadline',
+      reason: 'Deadline exceeded',
+      stack: undefined,
+      phase: 'read',
+    });
+    host.settle(operation, operation.ownsSpan ? serverSettlement(DEADLINE_EXCEEDED) : undefined);
+  } else {
+    noteCancel(host, call, operation);
+  }
+}
+
+export function serverPhase(call: BaseServerCall): ServerPhase {
+  return call.metadataSent ? 'write' : 'handle';
+}
