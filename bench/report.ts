@@ -45,6 +45,7 @@ export function reportOf(workload: Workload, rounds: Round[], options: Options):
   }
   for (const { title, aim, over, under, added } of comparisons) {
     if (!present.includes(over) || !present.includes(under)) continue;
+    if (missingSpans(workload, over, rounds, options).length > 0) continue;
     const ratios = rounds.map((round) =>
       added
         ? addedBy(over, round) / addedBy(under, round)
