@@ -1,0 +1,139 @@
+/** What the hooks see of an outgoing request, and what it means for its operation. */
+import type { IncomingMessage } from 'node:http';
+import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
+import { cancelRequest, settleRequest } from './client.ts';
+import { whyDestroyed } from './client-evidence.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import { phaseOf } from './client-phase.ts';
+import {
+  kClientExchange,
+  kEarlyDestroy,
+  type Message,
+  type OutgoingRequest,
+  type Transport,
+} from './internals.ts';
+import { isShuttingDown, isTimingOut } from './node-activity.ts';
+
+/** request.destroy(), for the first time. @param above the hook */
+export function requestDestroyed(
+  host: Host,
+  request: OutgoingRequest,
+  error: unknown,
+  above: StackTop,
+): void {
+  const exchange = request[kClientExchange];
+  if (exchange === undefined) {
+    request[kEarlyDestroy] = { error, stack: host.captureStack(above) };
+    return;
+  }
+  if (exchange === null || exchange.operation.isSettled || request.res?.complete) return;
+  const stack = host.captureStack(above);
+  cancelRequest(host, request, exchange, whyDestroyed(host, request, exchange, error, stack));
+}
+
+/** The response is over: destroyed by the application, cut off by the peer, or read to its end. @param above the hook */
+export function responseDestroyed(
+  host: Host,
+  request: OutgoingRequest,
+  exchange: ClientExchange,
+  response: Message,
+  error: unknown,
+  above: StackTop,
+): void {
+  if (response.complete) {
+    settleRequest(host, request, exchange, undefined);
+  } else if (response.socket && !response.socket.destroyed) {
+    const stack = host.captureStack(above);
+    cancelRequest(host, request, exchange, whyDestroyed(host, request, exchange, error, stack));
+  }
+}
+
+/**
+ * The connection goes away under a request that nobody destroyed. A broken connection and a server that
+ * closes are failures; what is left is code of this process that destroys the socket or its agent, and
+ * Node itself, which does so when the response makes no sense.
+ */
+export function clientSocketDestroyed(
+  host: Host,
+  request: OutgoingRequest,
+  exchange: ClientExchange,
+  socket: Transport,
+  error: unknown,
+  above: StackTop,
+): void {
+  if (request.destroyed || request.res?.complete || socket._readableState?.ended) return;
+  if (typeof error === 'object' && error !== null && 'syscall' in error) return;
+  const stack = host.captureStack(above);
+  if (isTimingOut(socket) || isShuttingDown() || hasApplicationFrame(stack.stack)) {
+    cancelRequest(host, request, exchange, whyDestroyed(host, request, exchange, error, stack));
+  }
+}
+
+/** An event of the request, before anybody hears of it. */
+export function requestEmits(
+  host: Host,
+  request: OutgoingRequest,
+  exchange: ClientExchange,
+  event: unknown,
+  value: unknown,
+): void {
+  switch (event) {
+    case 'response':
+      responded(host, request, exchange, value as IncomingMessage);
+      break;
+    case 'upgrade':
+    case 'connect':
+      settleRequest(host, request, exchange, undefined);
+      break;
+    case 'error':
+      failed(host, request, exchange, value);
+      break;
+    case 'close':
+      settleRequest(host, request, exchange, request.res && !request.res.complete ? cutOff() : undefined);
+      break;
+  }
+}
+
+function responded(
+  host: Host,
+  request: OutgoingRequest,
+  exchange: ClientExchange,
+  response: IncomingMessage,
+): void {
+  // Node remembers the address from now on; it cannot be asked for when the connection is gone.
+  if (exchange.operation.ownsSpan) void request.socket?.remoteAddress;
+  const outcome = host.config.cancelStatusCodes.get(response.statusCode ?? 0);
+  if (outcome === undefined) return;
+  const phase = request.writableFinished ? 'wait' : 'send';
+  host.cancel(exchange.operation, { kind: 'peer-status', outcome, phase, reason: response.statusMessage });
+}
+
+function failed(host: Host, request: OutgoingRequest, exchange: ClientExchange, error: unknown): void {
+  // The kernel's own limit for a connect.
+  if (error instanceof Error && (error as NodeJS.ErrnoException).code === 'ETIMEDOUT') {
+    const { deadline } = exchange.operation;
+    const phase = phaseOf(request, exchange);
+    const evidence = {
+      kind: 'local-timeout',
+      trigger: 'timeout',
+      phase,
+      reason: error,
+      stack: deadline?.stack,
+    } as const;
+    host.cancel(exchange.operation, evidence);
+  }
+  settleRequest(host, request, exchange, error);
+}
+
+/** Node tells only the response that its body was cut off. */
+function cutOff(): Error {
+  return Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
+}
+
+/** True when there is a frame of anything but Node. */
+function hasApplicationFrame(stack: unknown): boolean {
+  return String(stack)
+    .split('\n')
+    .some((line) => line.trimStart().startsWith('at ') && !/[( ](?:node:|native\b|<anonymous>)/.test(line));
+}

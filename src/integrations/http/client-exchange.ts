@@ -1,0 +1,16 @@
+/** What is kept for an outgoing request while it is in flight. */
+import type { Operation } from '../../operation/operation.ts';
+import type { Transport } from './internals.ts';
+
+export class ClientExchange {
+  readonly operation: Operation;
+  /** The signal that was given to the request, when it was not aborted yet. */
+  readonly signal: AbortSignal | undefined;
+  /** Assigned before `request.socket` is: that one comes a tick later. */
+  socket: Transport | undefined = undefined;
+
+  constructor(operation: Operation, signal: AbortSignal | undefined) {
+    this.operation = operation;
+    this.signal = signal;
+  }
+}

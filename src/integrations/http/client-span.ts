@@ -1,0 +1,72 @@
+/** An outgoing request in the words of the semantic conventions for HTTP client spans. */
+import type { Attributes } from '@opentelemetry/api';
+import {
+  ATTR_ERROR_TYPE,
+  ATTR_HTTP_RESPONSE_STATUS_CODE,
+  ATTR_NETWORK_PEER_ADDRESS,
+  ATTR_NETWORK_PEER_PORT,
+  ATTR_NETWORK_PROTOCOL_VERSION,
+  ATTR_SERVER_ADDRESS,
+  ATTR_SERVER_PORT,
+  ATTR_URL_FULL,
+} from '@opentelemetry/semantic-conventions';
+import type { Settlement, SpanDescription } from '../../integration.ts';
+import type { OutgoingRequest } from './internals.ts';
+import { describeMethod } from './method.ts';
+import { fullUrl, parseAuthority } from './url.ts';
+
+/** @param options what the agent was given; unknown when the request was seen only later */
+export function describeRequest(request: OutgoingRequest, options: unknown): SpanDescription {
+  const { host, protocol, path, socketPath } = request as OutgoingRequest & { readonly socketPath?: string };
+  const port = portOf(request, options);
+  const attributes: Attributes = { [ATTR_URL_FULL]: fullUrl(protocol, host, port, path) };
+  if (socketPath) {
+    attributes[ATTR_SERVER_ADDRESS] = socketPath;
+  } else {
+    attributes[ATTR_SERVER_ADDRESS] = host;
+    if (port !== undefined) attributes[ATTR_SERVER_PORT] = port;
+  }
+  const name = describeMethod(request.method, attributes);
+  return { side: 'client', system: 'http', name, attributes };
+}
+
+/** @param error what the request failed with, when it failed */
+export function describeResult(request: OutgoingRequest, error: unknown): Settlement {
+  const attributes: Attributes = {};
+  const { socket, res } = request;
+  if (socket?.remoteAddress !== undefined) {
+    attributes[ATTR_NETWORK_PEER_ADDRESS] = socket.remoteAddress;
+    attributes[ATTR_NETWORK_PEER_PORT] = socket.remotePort;
+  }
+  let isError = false;
+  if (res) {
+    const statusCode = res.statusCode ?? 0;
+    attributes[ATTR_HTTP_RESPONSE_STATUS_CODE] = statusCode;
+    attributes[ATTR_NETWORK_PROTOCOL_VERSION] = res.httpVersion;
+    if (statusCode >= 400) {
+      attributes[ATTR_ERROR_TYPE] = String(statusCode);
+      isError = true;
+    }
+  }
+  if (error === undefined) return { attributes, isError };
+  attributes[ATTR_ERROR_TYPE] = typeOf(error);
+  return error instanceof Error
+    ? { attributes, isError: true, message: error.message }
+    : { attributes, isError: true };
+}
+
+/** Has to be of few values: the code where there is one, otherwise the class. */
+export function typeOf(error: unknown): string {
+  if (!(error instanceof Error)) return '_OTHER';
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' ? code : error.name;
+}
+
+function portOf(request: OutgoingRequest, options: unknown): number | undefined {
+  if (typeof options === 'object' && options !== null && 'port' in options) {
+    const port = Number(options.port);
+    if (port > 0) return port;
+  }
+  const hostHeader = request.getHeader('host');
+  return typeof hostHeader === 'string' ? parseAuthority(hostHeader).port : undefined;
+}

@@ -1,0 +1,74 @@
+/** Outgoing requests from their start to their end. */
+
+import http from 'node:http';
+import https from 'node:https';
+import { SpanKind } from '@opentelemetry/api';
+import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
+import type { Evidence } from '../../operation/evidence.ts';
+import { setDeadlineOf } from './client-deadline.ts';
+import { whyDestroyed } from './client-evidence.ts';
+import { ClientExchange } from './client-exchange.ts';
+import { describeRequest, describeResult } from './client-span.ts';
+import { kClientExchange, kEarlyDestroy, type OutgoingRequest } from './internals.ts';
+import { requestHeaders } from './propagation.ts';
+import { takeSignal } from './request-signal.ts';
+
+const OFFICIAL_SCOPE = '@opentelemetry/instrumentation-http';
+
+/**
+ * @param options what the agent was given, when it was one of Node's
+ * @param above the hook, whose callers are those who made the request
+ */
+export function beginRequest(host: Host, request: OutgoingRequest, options: unknown, above: StackTop): void {
+  if (request[kClientExchange] !== undefined) return;
+  request[kClientExchange] = null;
+  const signal = takeSignal(request);
+  if (host.isSuppressed()) return;
+  const official = host.officialSpan(SpanKind.CLIENT, OFFICIAL_SCOPE);
+  if (official === undefined && isOfficialInCharge(request)) return;
+  const operation =
+    official === undefined
+      ? host.start(describeRequest(request, options))
+      : host.adopt('client', 'http', official);
+  const exchange = new ClientExchange(operation, signal);
+  request[kClientExchange] = exchange;
+  // Otherwise the head is still to be made, see _implicitHeader().
+  if (operation.ownsSpan && request._header !== null) host.inject(operation, request, requestHeaders);
+  setDeadlineOf(host, request, exchange, above);
+  const early = request[kEarlyDestroy];
+  if (early !== undefined) {
+    cancelRequest(host, request, exchange, whyDestroyed(host, request, exchange, early.error, early.stack));
+  }
+}
+
+export function cancelRequest(
+  host: Host,
+  request: OutgoingRequest,
+  exchange: ClientExchange,
+  evidence: Evidence,
+): void {
+  host.cancel(exchange.operation, evidence);
+  settleRequest(host, request, exchange, undefined);
+}
+
+/** @param error what it failed with, when it failed */
+export function settleRequest(
+  host: Host,
+  request: OutgoingRequest,
+  exchange: ClientExchange,
+  error: unknown,
+): void {
+  const { operation } = exchange;
+  if (operation.isSettled) return;
+  host.settle(operation, operation.ownsSpan ? describeResult(request, error) : undefined);
+}
+
+/**
+ * The official instrumentation is there and made no span (ignored, not sampled, no parent): then there is to be none.
+ * A request that passed it by, made with `new ClientRequest()`, looks the same.
+ */
+function isOfficialInCharge(request: OutgoingRequest): boolean {
+  const { request: entry } = request.protocol === 'https:' ? https : http;
+  return entry.name === 'outgoingRequest' || entry.name === 'httpsOutgoingRequest';
+}

@@ -1,0 +1,77 @@
+/** Where both sides of HTTP meet: sockets that are destroyed, and messages that are. */
+import http from 'node:http';
+import net from 'node:net';
+import type { Installation } from '../../hook/installation.ts';
+import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
+import { clientSocketDestroyed, responseDestroyed } from './client-events.ts';
+import {
+  kClientExchange,
+  kServerExchange,
+  type Message,
+  type OutgoingRequest,
+  type Response,
+  type Transport,
+} from './internals.ts';
+import { incomingDestroyed, serverSocketDestroyed } from './server-events.ts';
+
+export function watchConnections(host: Host, installation: Installation): Undo {
+  const undos = [
+    // Not destroy(): this one is called once, and with the error.
+    replaceFunction(net.Socket.prototype, '_destroy', (original) => {
+      const { _destroy } = {
+        _destroy(this: Transport, ...args: unknown[]): unknown {
+          if (installation.isActive && this._httpMessage) {
+            try {
+              socketDestroyed(host, this, args[0], _destroy);
+            } catch (error) {
+              installation.fault(error);
+            }
+          }
+          return Reflect.apply(original, this, args);
+        },
+      };
+      return _destroy;
+    }),
+    replaceFunction(http.IncomingMessage.prototype, '_destroy', (original) => {
+      const { _destroy } = {
+        _destroy(this: Message, ...args: unknown[]): unknown {
+          if (installation.isActive) {
+            try {
+              messageDestroyed(host, this, args[0], _destroy);
+            } catch (error) {
+              installation.fault(error);
+            }
+          }
+          return Reflect.apply(original, this, args);
+        },
+      };
+      return _destroy;
+    }),
+  ];
+  return () => undoAll(undos);
+}
+
+function socketDestroyed(host: Host, socket: Transport, error: unknown, above: StackTop): void {
+  const message = socket._httpMessage as OutgoingRequest & Response;
+  const served = message[kServerExchange];
+  if (served && !served.operation.isSettled) {
+    serverSocketDestroyed(host, message, served, socket, error, above);
+    return;
+  }
+  const sent = message[kClientExchange];
+  if (sent && !sent.operation.isSettled) clientSocketDestroyed(host, message, sent, socket, error, above);
+}
+
+function messageDestroyed(host: Host, message: Message, error: unknown, above: StackTop): void {
+  const served = message[kServerExchange];
+  if (served !== undefined) {
+    if (served && !served.operation.isSettled) incomingDestroyed(host, message, served, error, above);
+    return;
+  }
+  const { req: request } = message;
+  const sent = request?.[kClientExchange];
+  if (request && sent && !sent.operation.isSettled)
+    responseDestroyed(host, request, sent, message, error, above);
+}

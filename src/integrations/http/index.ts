@@ -1,0 +1,32 @@
+/**
+ * node:http and node:https, client and server: who ended a request, why, and how far it was.
+ *
+ * Limitations. Beside the official instrumentation a request that passes it by (made with
+ * `new ClientRequest()`, or by a named import that was bound before it was registered) has no span. In
+ * own spans a request with `Expect: 100-continue` carries no trace context: its head is sent before it
+ * can be completed. A signal that was aborted before it was given to a request is known only by its
+ * reason. When a 'clientError' listener answers a request timeout by itself, the end looks like the
+ * peer's. Upgrades, CONNECT and 'checkContinue' listeners make no SERVER span; HTTP/2 and fetch() are not
+ * seen here.
+ */
+import { undoAll } from '../../hook/replace.ts';
+import type { Integration } from '../../integration.ts';
+import { watchClient } from './client-hooks.ts';
+import { watchConnections } from './connection-hooks.ts';
+import { watchNodeActivity } from './node-activity.ts';
+import { watchSignals } from './request-signal.ts';
+import { watchServer } from './server-hooks.ts';
+
+export const httpIntegration: Integration = {
+  name: 'http',
+  install(host, installation) {
+    const undos = [
+      watchSignals(installation),
+      watchNodeActivity(installation),
+      watchConnections(host, installation),
+      watchClient(host, installation),
+      watchServer(host, installation),
+    ];
+    return () => undoAll(undos);
+  },
+};

@@ -1,0 +1,56 @@
+/** What Node's HTTP classes have beyond their public types. Each field was there in Node 20 to 26. */
+import type { ClientRequest, IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { AnyFunction } from '../../hook/replace.ts';
+import type { ClientExchange } from './client-exchange.ts';
+import type { ServerExchange } from './server-exchange.ts';
+
+/** null: seen, and not to be recorded. */
+export const kClientExchange: unique symbol = Symbol('opentelemetry.cancellation.http.client');
+export const kServerExchange: unique symbol = Symbol('opentelemetry.cancellation.http.server');
+/** A destroy() that came before the request was seen: by a signal that was aborted already. */
+export const kEarlyDestroy: unique symbol = Symbol('opentelemetry.cancellation.http.early');
+
+export interface OutgoingRequest extends Omit<ClientRequest, 'socket'> {
+  readonly socket: Transport | null;
+  readonly res: IncomingMessage | null;
+  readonly timeout?: number;
+  /** The head as it goes on the wire, once it is made. */
+  _header: string | null;
+  readonly _headerSent: boolean;
+  [kClientExchange]?: ClientExchange | null;
+  [kEarlyDestroy]?: EarlyDestroy;
+}
+
+export interface EarlyDestroy {
+  readonly error: unknown;
+  readonly stack: { readonly stack: string };
+}
+
+export interface Message extends Omit<IncomingMessage, 'socket'> {
+  readonly socket: Transport | null;
+  /** On a response: the request it answers. */
+  readonly req?: OutgoingRequest;
+  [kServerExchange]?: ServerExchange | null | undefined;
+}
+
+export interface Response extends Omit<ServerResponse, 'req'> {
+  readonly req: Message;
+  /** True once the head was handed to the socket; `headersSent` says only that it was made. */
+  readonly _headerSent: boolean;
+  [kServerExchange]?: ServerExchange | null | undefined;
+}
+
+/** A net.Socket, a tls.TLSSocket, or whatever Duplex somebody's createConnection() made. */
+export interface Transport extends Socket {
+  readonly encrypted?: boolean;
+  readonly secureConnecting?: boolean;
+  /** The request or response that the connection is serving. */
+  readonly _httpMessage?: OutgoingRequest | Response | null;
+  readonly _readableState?: { readonly ended: boolean };
+  readonly _handle?: { getsockname?(address: object): number } | null;
+}
+
+export interface RequestServer extends Server {
+  readonly _events: { request?: AnyFunction | AnyFunction[] };
+}

@@ -1,0 +1,44 @@
+/**
+ * The signal of a request. ClientRequest takes it out of its options before any agent sees them, so it
+ * is noticed where Node listens to it: in the method by which an AbortSignal hears of new listeners.
+ * That method is private to Node; without it a request is recorded as if it had no signal, and an abort
+ * is explained by its reason.
+ */
+import type { Installation } from '../../hook/installation.ts';
+import { replaceFunction, type Undo } from '../../hook/replace.ts';
+import type { OutgoingRequest } from './internals.ts';
+
+/** The last signal that a stream of Node's started to listen to. */
+let lastSignal: AbortSignal | undefined;
+
+export function watchSignals(installation: Installation): Undo {
+  const key = Object.getOwnPropertySymbols(AbortSignal.prototype).find(
+    ({ description }) => description === 'kNewListener',
+  );
+  if (key === undefined) return () => {};
+  return replaceFunction(AbortSignal.prototype, key, (original) => {
+    const { newListener } = {
+      newListener(this: AbortSignal, ...args: unknown[]): unknown {
+        // The listener of stream.addAbortSignal().
+        if (installation.isActive && isOnAbort(args[2])) lastSignal = this;
+        return Reflect.apply(original, this, args);
+      },
+    };
+    return newListener;
+  });
+}
+
+/**
+ * The signal of a request that is under construction. Right after listening to it Node puts listeners
+ * on the request; a request without them has no signal, whatever was listened to before.
+ */
+export function takeSignal(request: OutgoingRequest): AbortSignal | undefined {
+  const signal = lastSignal;
+  if (signal === undefined) return undefined;
+  lastSignal = undefined;
+  return request.listenerCount('close') > 0 ? signal : undefined;
+}
+
+function isOnAbort(listener: unknown): boolean {
+  return typeof listener === 'function' && listener.name === 'onAbort';
+}

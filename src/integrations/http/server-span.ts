@@ -1,0 +1,75 @@
+/** An incoming request in the words of the semantic conventions for HTTP server spans. */
+import type { Attributes } from '@opentelemetry/api';
+import {
+  ATTR_CLIENT_ADDRESS,
+  ATTR_ERROR_TYPE,
+  ATTR_HTTP_RESPONSE_STATUS_CODE,
+  ATTR_NETWORK_PEER_ADDRESS,
+  ATTR_NETWORK_PEER_PORT,
+  ATTR_NETWORK_PROTOCOL_VERSION,
+  ATTR_SERVER_ADDRESS,
+  ATTR_SERVER_PORT,
+  ATTR_URL_PATH,
+  ATTR_URL_QUERY,
+  ATTR_URL_SCHEME,
+  ATTR_USER_AGENT_ORIGINAL,
+} from '@opentelemetry/semantic-conventions';
+import type { Settlement, SpanDescription } from '../../integration.ts';
+import { typeOf } from './client-span.ts';
+import type { Message, Response } from './internals.ts';
+import { describeMethod } from './method.ts';
+import { parseAuthority, redactQuery } from './url.ts';
+
+export function describeIncoming(request: Message): SpanDescription {
+  const { headers, socket } = request;
+  const url = request.url ?? '';
+  const queryStart = url.indexOf('?');
+  const attributes: Attributes = {
+    [ATTR_URL_SCHEME]: socket?.encrypted ? 'https' : 'http',
+    [ATTR_URL_PATH]: queryStart === -1 ? url : url.slice(0, queryStart),
+    [ATTR_NETWORK_PROTOCOL_VERSION]: request.httpVersion,
+  };
+  if (queryStart !== -1) attributes[ATTR_URL_QUERY] = redactQuery(url.slice(queryStart)).slice(1);
+  if (headers.host !== undefined) {
+    const { host, port } = parseAuthority(headers.host);
+    attributes[ATTR_SERVER_ADDRESS] = host;
+    if (port !== undefined) attributes[ATTR_SERVER_PORT] = port;
+  }
+  const peer = socket?.remoteAddress;
+  if (peer !== undefined) {
+    attributes[ATTR_NETWORK_PEER_ADDRESS] = peer;
+    attributes[ATTR_NETWORK_PEER_PORT] = socket?.remotePort;
+  }
+  const client = forwardedFor(headers['x-forwarded-for']) ?? peer;
+  if (client !== undefined) attributes[ATTR_CLIENT_ADDRESS] = client;
+  const userAgent = headers['user-agent'];
+  if (userAgent !== undefined) attributes[ATTR_USER_AGENT_ORIGINAL] = userAgent;
+  const name = describeMethod(request.method ?? 'GET', attributes);
+  return { side: 'server', system: 'http', name, attributes };
+}
+
+/** @param error what the handler threw or the connection failed with, if so */
+export function describeAnswer(response: Response, error: unknown): Settlement {
+  const attributes: Attributes = {};
+  let isError = false;
+  if (response._headerSent) {
+    attributes[ATTR_HTTP_RESPONSE_STATUS_CODE] = response.statusCode;
+    if (response.statusCode >= 500) {
+      attributes[ATTR_ERROR_TYPE] = String(response.statusCode);
+      isError = true;
+    }
+  }
+  if (error === undefined) return { attributes, isError };
+  attributes[ATTR_ERROR_TYPE] = typeOf(error);
+  return error instanceof Error
+    ? { attributes, isError: true, message: error.message }
+    : { attributes, isError: true };
+}
+
+/** The first of the addresses is the client's, the others are proxies'. */
+function forwardedFor(header: string | string[] | undefined): string | undefined {
+  if (typeof header !== 'string') return undefined;
+  const comma = header.indexOf(',');
+  const first = (comma === -1 ? header : header.slice(0, comma)).trim();
+  return first === '' ? undefined : first;
+}

@@ -1,0 +1,58 @@
+/** Incoming requests from their start to their end. */
+import { SpanKind } from '@opentelemetry/api';
+import type { Host } from '../../integration.ts';
+import type { Evidence, ServerPhase } from '../../operation/evidence.ts';
+import { kServerExchange, type Message, type RequestServer, type Response } from './internals.ts';
+import { incomingHeaders } from './propagation.ts';
+import { ServerExchange } from './server-exchange.ts';
+import { describeAnswer, describeIncoming } from './server-span.ts';
+
+const OFFICIAL_SCOPE = '@opentelemetry/instrumentation-http';
+
+/** Called in a listener of 'request': after the official instrumentation, when there is one. */
+export function beginIncoming(
+  host: Host,
+  server: RequestServer,
+  request: Message,
+  response: Response,
+): ServerExchange | null {
+  if (host.isSuppressed()) return null;
+  const official = host.officialSpan(SpanKind.SERVER, OFFICIAL_SCOPE);
+  // There, but it made no span: ignored, or not sampled. Then there is to be none.
+  if (official === undefined && server.emit.name === 'incomingRequest') return null;
+  const operation =
+    official === undefined
+      ? host.start(describeIncoming(request), host.extract(request.headers, incomingHeaders))
+      : host.adopt('server', 'http', official);
+  const exchange = new ServerExchange(operation, response, request.socket);
+  request[kServerExchange] = exchange;
+  return exchange;
+}
+
+export function cancelIncoming(
+  host: Host,
+  response: Response,
+  exchange: ServerExchange,
+  evidence: Evidence,
+): void {
+  host.cancel(exchange.operation, evidence);
+  settleIncoming(host, response, exchange, undefined);
+}
+
+/** @param error what the handler threw or the connection failed with, if so */
+export function settleIncoming(
+  host: Host,
+  response: Response,
+  exchange: ServerExchange,
+  error: unknown,
+): void {
+  const { operation } = exchange;
+  if (operation.isSettled) return;
+  host.settle(operation, operation.ownsSpan ? describeAnswer(response, error) : undefined);
+}
+
+/** How far the request is: still being read, being worked on, or being answered. */
+export function phaseOfIncoming(response: Response): ServerPhase {
+  if (response._headerSent) return 'write';
+  return response.req.complete ? 'handle' : 'read';
+}

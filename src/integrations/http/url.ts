@@ -1,0 +1,48 @@
+/** URLs as the semantic conventions want them: without credentials, and without the signatures of signed URLs. */
+
+/** Query parameters that grant access to whoever has them (semantic conventions, `url.full` and `url.query`). */
+const SECRET_PARAMETERS = ['AWSAccessKeyId', 'Signature', 'sig', 'X-Goog-Signature'];
+
+/** @param path path and query as on the request line; the absolute form that proxies get is possible too */
+export function fullUrl(protocol: string, host: string, port: number | undefined, path: string): string {
+  if (path.charCodeAt(0) !== 47 /* / */ && path.includes('://')) return redactQuery(withoutUserInfo(path));
+  const hostPart = host.includes(':') && host.charCodeAt(0) !== 91 /* [ */ ? `[${host}]` : host;
+  const isDefaultPort = port === undefined || port === (protocol === 'https:' ? 443 : 80);
+  const authority = isDefaultPort ? hostPart : `${hostPart}:${port}`;
+  return redactQuery(`${protocol}//${authority}${path}`);
+}
+
+/** Works on a URL, on a path with a query, and on a query alone when it is given with its question mark. */
+export function redactQuery(url: string): string {
+  const start = url.indexOf('?');
+  if (start === -1) return url;
+  let result = url;
+  for (const name of SECRET_PARAMETERS) {
+    if (result.includes(`${name}=`, start)) {
+      result = result.replace(new RegExp(`([?&]${name}=)[^&#]+`, 'g'), '$1REDACTED');
+    }
+  }
+  return result;
+}
+
+function withoutUserInfo(url: string): string {
+  const start = url.indexOf('://') + 3;
+  const rest = url.slice(start);
+  const end = rest.search(/[/?#]/);
+  const at = (end === -1 ? rest : rest.slice(0, end)).lastIndexOf('@');
+  return at === -1 ? url : url.slice(0, start) + rest.slice(at + 1);
+}
+
+export interface Authority {
+  readonly host: string;
+  readonly port: number | undefined;
+}
+
+/** Reads a Host header: `example.org`, `example.org:8080`, `[::1]:8080`. */
+export function parseAuthority(text: string): Authority {
+  const colon = text.lastIndexOf(':');
+  // In an IPv6 address without a port the last colon is inside of the brackets.
+  if (colon === -1 || text.indexOf(']', colon) !== -1) return { host: text, port: undefined };
+  const port = Number(text.slice(colon + 1));
+  return { host: text.slice(0, colon), port: Number.isInteger(port) ? port : undefined };
+}
