@@ -4,4 +4,8 @@ import { grpcIntegration } from './grpc/index.ts';
 import { httpIntegration } from './http/index.ts';
 
 /** What is instrumented when the options do not say otherwise. */
-export const defaultIntegrations: readonly Integration[] = [abortIntegration, grpcIntegration, httpIntegration];
+export const defaultIntegrations: readonly Integration[] = [
+  abortIntegration,
+  grpcIntegration,
+  httpIntegration,
+];
