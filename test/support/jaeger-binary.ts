@@ -11,7 +11,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir, setPriority } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export type FoundJaeger = { binary: string } | { unavailable: string };
@@ -37,9 +37,10 @@ export async function findOrBuildJaeger(): Promise<FoundJaeger> {
 
 function cachedBinary(): string {
   const cache =
-    process.env.JAEGER_CACHE_DIR ?? join(userCache(), 'opentelemetry-instrumentation-cancellation');
+    process.env.JAEGER_CACHE_DIR || join(userCache(), 'opentelemetry-instrumentation-cancellation');
   const name = process.platform === 'win32' ? 'jaeger.exe' : 'jaeger';
-  return join(cache, `jaeger-${pinnedVersion()}`, name);
+  // Absolute: go runs in another directory.
+  return resolvePath(cache, `jaeger-${pinnedVersion()}`, name);
 }
 
 function userCache(): string {
@@ -77,7 +78,8 @@ function runGo(args: string[]): Promise<string | undefined> {
       // Nothing of the user's Go settings may change what is built; VCS stamping would want git.
       env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false', GOWORK: 'off' },
       stdio: ['ignore', 'ignore', 'pipe'],
-      timeout: buildLimitMs,
+      // Not `timeout`: when go is missing its timer would keep the process alive.
+      signal: AbortSignal.timeout(buildLimitMs),
     });
     // The other test files run meanwhile and some measure time.
     if (go.pid !== undefined) setPriority(go.pid, 10);
@@ -86,7 +88,8 @@ function runGo(args: string[]): Promise<string | undefined> {
       tail = (tail + text).slice(-2_000);
     });
     go.once('error', (error: NodeJS.ErrnoException) => {
-      resolve(error.code === 'ENOENT' ? 'Go is not installed' : error.message);
+      if (error.code === 'ENOENT') resolve('Go is not installed');
+      else resolve(`go build did not finish: ${error.message}`);
     });
     go.once('close', (code, signal) => {
       if (code === 0) resolve(undefined);
