@@ -47,7 +47,10 @@ export function floorCaller(grpc: typeof Grpc, client: EchoClient, port: number)
       const call = client[method](item, metadata, options, (error, reply) => {
         recordPeer(span, call.getPeer());
         recordStatus(grpc, span, error?.code ?? grpc.status.OK);
-        if (error !== null) span.setStatus({ code: SpanStatusCode.ERROR, message: error.details });
+        if (error !== null) {
+          span.setAttribute('error.type', grpc.status[error.code] ?? String(error.code));
+          span.setStatus({ code: SpanStatusCode.ERROR, message: error.details });
+        }
         if (deadlineMs !== undefined) endDeadline(span, deadlineMs);
         span.end();
         done(error, reply);
@@ -56,8 +59,10 @@ export function floorCaller(grpc: typeof Grpc, client: EchoClient, port: number)
       return call;
     },
     cancel(call) {
+      const span = (call as TracedCall)[kSpan];
+      span.setAttribute('rpc.grpc.rst_code', 8);
       recordCancel(
-        (call as TracedCall)[kSpan],
+        span,
         { initiator: 'local', trigger: 'cancel', phase: 'wait', reason: 'Cancelled on client' },
         new Error().stack,
       );
@@ -97,7 +102,7 @@ export function floorHandler(grpc: typeof Grpc, name: string, port: number, hand
       // grpc-js says so at the end of every call; it means a cancel only when nothing was answered.
       if (isSettled) return;
       span.setAttribute('rpc.grpc.rst_code', 8);
-      recordCancel(span, { initiator: 'peer', trigger: 'reset', phase: 'handle' });
+      recordCancel(span, { initiator: 'peer', trigger: 'reset', phase: 'write' });
       settle(grpc.status.CANCELLED);
     });
     const settledAnswer: Grpc.sendUnaryData<Item> = (error, reply, trailer, flags) => {
@@ -116,7 +121,6 @@ function recordPeer(span: Span, peer: string): void {
 
 function recordStatus(grpc: typeof Grpc, span: Span, code: number): void {
   span.setAttribute('rpc.status_code', grpc.status[code] ?? String(code));
-  if (code !== grpc.status.OK) span.setAttribute('error.type', grpc.status[code] ?? String(code));
 }
 
 function startDeadline(span: Span, deadlineMs: number, source: string): void {
