@@ -1,7 +1,7 @@
 /** What a status that nobody on this side asked for says of the peer. */
 import type { Evidence } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { clientPhase } from './client-phase.ts';
+import { streamPhase } from './client-phase.ts';
 import { hasPassed } from './deadline.ts';
 import { attemptOf, type ResolvingCall, type StatusObject, type StreamCall } from './library.ts';
 import { CANCELLED, outcomeOf } from './status.ts';
@@ -20,7 +20,7 @@ export function statusEvidence(
   const answered = stream?.getStatus();
   // Other CANCELLEDs are made up on this side, such as by credentials that failed.
   if (stream == null || answered == null || answered.code !== status.code) return undefined;
-  const phase = clientPhase(call);
+  const phase = streamPhase(stream);
   const reason = status.details;
   if (answered.rstCode !== undefined) {
     if (status.code !== CANCELLED || isConnectionLost(stream)) return undefined;

@@ -1,6 +1,6 @@
 /** How far a client call is. Read only when it is cancelled: nothing is counted on the way. */
 import type { ClientPhase } from '../../operation/evidence.ts';
-import { attemptOf, type ResolvingCall } from './library.ts';
+import { attemptOf, type ResolvingCall, type StreamCall } from './library.ts';
 
 /** Of grpc-js's ConnectivityState. */
 const CONNECTING = 1;
@@ -12,8 +12,12 @@ export function clientPhase(call: ResolvingCall): ClientPhase {
   const attempt = attemptOf(call);
   const stream = attempt?.child;
   if (stream == null) return channel.connectivityState === CONNECTING ? 'connect' : 'queued';
-  if (stream.http2Stream.readableDidRead) return 'receive';
   // Between two attempts: the next one waits for its turn.
-  if (attempt?.ended === true) return 'queued';
-  return stream.http2Stream.writableLength > 0 ? 'send' : 'wait';
+  return attempt?.ended === true ? 'queued' : streamPhase(stream);
+}
+
+/** How far the stream of a call is, or was when it ended. */
+export function streamPhase({ http2Stream }: StreamCall): ClientPhase {
+  if (http2Stream.readableDidRead) return 'receive';
+  return http2Stream.writableLength > 0 ? 'send' : 'wait';
 }

@@ -6,14 +6,24 @@ import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
+import type { Stack } from '../../operation/evidence.ts';
+import type { Operation } from '../../operation/operation.ts';
 import { clientPhase } from './client-phase.ts';
 import { kOperation, type ResolvingCall } from './library.ts';
+
+/** Who leaves a for-await loop over the stream. */
+const kLeaving: unique symbol = Symbol('opentelemetry.cancellation.grpc.leaving');
 
 interface ClientStream {
   readonly destroyed: boolean;
   /** Interceptors, the innermost of which has the call itself. */
   readonly call?: Intercepting;
   readonly writableFinished?: boolean;
+  [kLeaving]?: Stack;
+}
+
+interface StreamClass {
+  readonly prototype: object;
 }
 
 interface Intercepting {
@@ -22,8 +32,10 @@ interface Intercepting {
 }
 
 export function watchStreams(moduleExports: unknown, host: Host, installation: Installation): Undo {
-  const classes = moduleExports as Record<string, { prototype: object }>;
+  const classes = moduleExports as Record<string, StreamClass>;
   const undos = [
+    watchLoop(classes.ClientReadableStreamImpl, host, installation),
+    watchLoop(classes.ClientDuplexStreamImpl, host, installation),
     watchDestroy(classes.ClientReadableStreamImpl, false, host, installation),
     watchDestroy(classes.ClientWritableStreamImpl, true, host, installation),
     watchDestroy(classes.ClientDuplexStreamImpl, false, host, installation),
@@ -32,19 +44,19 @@ export function watchStreams(moduleExports: unknown, host: Host, installation: I
 }
 
 function watchDestroy(
-  streamClass: { prototype: object } | undefined,
+  streamClass: StreamClass | undefined,
   isWriteOnly: boolean,
   host: Host,
   installation: Installation,
 ): Undo {
-  if (streamClass === undefined) throw new TypeError('a stream class of grpc-js is missing');
+  if (streamClass === undefined) throw missing();
   return replaceFunction(streamClass.prototype, 'destroy', (original) => {
     const { destroy } = {
       destroy(this: ClientStream, ...args: unknown[]): unknown {
         if (!this.destroyed && installation.isActive) {
           try {
             // A writable destroys itself when all is written, while the answer is still to come.
-            if (!(isWriteOnly && this.writableFinished)) abandon(host, this, args[0], destroy);
+            if (!(isWriteOnly && this.writableFinished)) abandon(host, installation, this, args[0], destroy);
           } catch (error) {
             installation.fault(error);
           }
@@ -56,7 +68,13 @@ function watchDestroy(
   });
 }
 
-function abandon(host: Host, stream: ClientStream, error: unknown, above: StackTop): void {
+function abandon(
+  host: Host,
+  installation: Installation,
+  stream: ClientStream,
+  error: unknown,
+  above: StackTop,
+): void {
   let intercepting = stream.call;
   while (intercepting?.nextCall !== undefined) intercepting = intercepting.nextCall;
   const call = intercepting?.call;
@@ -66,13 +84,59 @@ function abandon(host: Host, stream: ClientStream, error: unknown, above: StackT
     kind: 'local',
     trigger: 'destroy',
     reason: error ?? undefined,
-    stack: host.captureStack(above),
+    stack: stream[kLeaving] ?? host.captureStack(above),
     phase: clientPhase(call),
   });
-  // Leaving a loop is often followed by cancel(), which does reach the server.
-  setImmediate(() => {
-    if (operation.isSettled) return;
+  // Leaving a loop is often followed by cancel(), in the same tick or its microtasks, and that does reach
+  // the server. The stream's own events, on which the official span ends, come in a later tick.
+  process.nextTick(endAbandoned, host, installation, operation);
+}
+
+function endAbandoned(host: Host, installation: Installation, operation: Operation): void {
+  if (operation.isSettled) return;
+  try {
     host.addFinding(operation, 'cancel_not_sent', 'destroy() does not cancel the call: the server goes on');
     host.settle(operation);
+  } catch (error) {
+    installation.fault(error);
+  }
+}
+
+/**
+ * Leaving a for-await loop calls return() of the iterator, which destroys the stream a microtask later,
+ * when whoever left is no longer on the stack.
+ */
+function watchLoop(streamClass: StreamClass | undefined, host: Host, installation: Installation): Undo {
+  if (streamClass === undefined) throw missing();
+  return replaceFunction(streamClass.prototype, Symbol.asyncIterator, (original) => {
+    const { iterate } = {
+      iterate(this: ClientStream, ...args: unknown[]): unknown {
+        const iterator: object = Reflect.apply(original, this, args);
+        if (!installation.isActive) return iterator;
+        try {
+          watchReturn(this, iterator, host, installation);
+        } catch (error) {
+          installation.fault(error);
+        }
+        return iterator;
+      },
+    };
+    return iterate;
   });
+}
+
+function watchReturn(stream: ClientStream, iterator: object, host: Host, installation: Installation): void {
+  replaceFunction(iterator, 'return', (original) => {
+    const { leave } = {
+      leave(this: unknown, ...args: unknown[]): unknown {
+        if (installation.isActive) stream[kLeaving] = host.captureStack(leave);
+        return Reflect.apply(original, this, args);
+      },
+    };
+    return leave;
+  });
+}
+
+function missing(): TypeError {
+  return new TypeError('a stream class of grpc-js is missing');
 }
