@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+it('the demo prints the cancelled traces with origin lines in examples/ and ends by itself', async () => {
+  const env = { ...process.env, NO_COLOR: '1' };
+  const { stdout } = await promisify(execFile)(process.execPath, ['examples/demo.js'], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env,
+    timeout: 60_000,
+  });
+  for (const origin of [
+    /at leaveCheckout \(examples\/shop\/load\.js:\d+:\d+\)/,
+    /at callOffIfUnanswered \(examples\/shop\/gateway\.js:\d+:\d+\)/,
+    /at stopReservation \(examples\/shop\/orders\.js:\d+:\d+\)/,
+    /at findStock \(examples\/shop\/gateway\.js:\d+:\d+\)/,
+    /at estimateDelivery \(examples\/shop\/gateway\.js:\d+:\d+\)/,
+  ]) {
+    assert.match(stdout, origin);
+  }
+  assert.match(stdout, /because “a faster warehouse answered”/);
+});
