@@ -22,7 +22,8 @@ export interface Origin {
 const MAX_STACK_LENGTH = 16 * 1024;
 const MAX_ORIGIN_LENGTH = 256;
 /** `at fn (file:1:2)`, `at async fn (file:1:2)`, `at file:1:2`; the file may itself hold parentheses and colons. */
-const FRAME = /^\s*at (?:async )?(?:(.*?) \()?(?:(.+?):(\d+):(\d+))\)?$/;
+const FRAME = /^\s*at (?:async )?(.+)$/;
+const PLACE = /^(.+):(\d+):(\d+)$/;
 const NODE_INTERNAL = /^(?:node:|internal\/|native$)/;
 /** dist/ or src/ of this package: frames of ours say nothing about the application. */
 const OWN_FOLDER = fileURLToPath(new URL('..', import.meta.url));
@@ -53,21 +54,44 @@ export function formatFrame(frame: Frame): string {
   const functionName = cut(frame.functionName, 100);
   const position = `:${frame.line}:${frame.column}`;
   const room = MAX_ORIGIN_LENGTH - functionName.length - position.length - 3;
-  const file = frame.file.length <= room ? frame.file : `…${frame.file.slice(frame.file.length - room + 1)}`;
+  const file = frame.file.length <= room ? frame.file : `…${endOf(frame.file, room - 1)}`;
   return `${functionName} (${file}${position})`;
 }
 
+/** The last `maxLength` UTF-16 units, without half a surrogate pair. */
+function endOf(text: string, maxLength: number): string {
+  const end = text.slice(-maxLength);
+  const first = end.charCodeAt(0);
+  return first >= 0xdc00 && first <= 0xdfff ? end.slice(1) : end;
+}
+
 export function parseFrame(line: string): Frame | undefined {
-  const match = FRAME.exec(line);
-  if (match === null) return undefined;
-  const [, functionName, file, lineNumber, column] = match;
+  const text = FRAME.exec(line)?.[1];
+  if (text === undefined) return undefined;
+  // A path may end in a parenthesis too, but never does a place: that ends in its column.
+  const open = text.endsWith(')') ? text.indexOf(' (') : -1;
+  const functionName = text.slice(0, Math.max(open, 0));
+  const place = PLACE.exec(placeOfEval(open < 0 ? text : text.slice(open + 2, -1)));
+  const file = place?.[1];
   if (file === undefined) return undefined;
   return {
-    functionName: functionName === undefined || functionName === '' ? '<anonymous>' : functionName,
+    functionName: functionName === '' ? '<anonymous>' : functionName,
     file: toPath(file),
-    line: Number(lineNumber),
-    column: Number(column),
+    line: Number(place?.[2]),
+    column: Number(place?.[3]),
   };
+}
+
+/** Of `eval at fn (file:1:2), <anonymous>:3:4`, however deep, the `file:1:2` where eval() was called. */
+function placeOfEval(place: string): string {
+  let outer = place;
+  while (outer.startsWith('eval at ')) {
+    const open = outer.indexOf(' (');
+    const close = outer.lastIndexOf(')');
+    if (open < 0 || close < open) return outer;
+    outer = outer.slice(open + 2, close);
+  }
+  return outer;
 }
 
 function toPath(file: string): string {
@@ -86,19 +110,22 @@ function toPath(file: string): string {
 function formatStack(captured: { readonly stack: string }): string | undefined {
   const prepare = Error.prepareStackTrace;
   if (typeof prepare !== 'function') return asText(captured.stack);
+  const prepareText: typeof prepare = (error, sites) => {
+    let text: unknown;
+    try {
+      text = prepare.call(Error, error, sites);
+    } catch {
+      text = undefined;
+    }
+    return typeof text === 'string' ? text : sites.map((site) => `    at ${String(site)}`).join('\n');
+  };
+  const isReplaced = Reflect.set(Error, 'prepareStackTrace', prepareText);
   try {
-    Error.prepareStackTrace = (error, sites) => {
-      let text: unknown;
-      try {
-        text = prepare.call(Error, error, sites);
-      } catch {
-        text = undefined;
-      }
-      return typeof text === 'string' ? text : sites.map((site) => `    at ${String(site)}`).join('\n');
-    };
     return asText(captured.stack);
+  } catch {
+    return undefined; // theirs, which could not be replaced (a hardened realm), throws
   } finally {
-    Error.prepareStackTrace = prepare;
+    if (isReplaced) Error.prepareStackTrace = prepare;
   }
 }
 
