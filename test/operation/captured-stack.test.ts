@@ -13,10 +13,11 @@ function deep(depth: number, maxFrames: number): CapturedStack {
 const frames = (stack: CapturedStack) => stack.stack.split('\n').filter((line) => /^ {4}at /.test(line));
 
 describe('a captured stack', () => {
-  const { prepareStackTrace, stackTraceLimit } = Error;
+  const prepareStackTrace = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace');
+  const { stackTraceLimit } = Error;
   afterEach(() => {
     if (prepareStackTrace === undefined) Reflect.deleteProperty(Error, 'prepareStackTrace');
-    else Error.prepareStackTrace = prepareStackTrace;
+    else Object.defineProperty(Error, 'prepareStackTrace', prepareStackTrace);
     Error.stackTraceLimit = stackTraceLimit;
   });
 
