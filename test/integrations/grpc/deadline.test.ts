@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { after, describe, it } from 'node:test';
+import { SpanKind } from '@opentelemetry/api';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import { checkSpan } from '../../support/contract.ts';
+import { rawCall } from '../../support/grpc-peers.ts';
+import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../../support/grpc-service.ts';
+import { Telemetry } from '../../support/telemetry.ts';
+
+const telemetry = new Telemetry('alone');
+const grpc = loadGrpc();
+const service = await new GrpcService(grpc).listen();
+const client = await service.client();
+const DAY_MS = 86_400_000;
+
+describe('the deadline of a gRPC call', () => {
+  after(() => service.close());
+
+  it('says how much time there was and how much was left', async () => {
+    const [atClient, atServer] = await succeed({ deadline: Date.now() + 10_000 });
+    for (const span of [atClient, atServer]) {
+      assertBetween(span.attributes['deadline.timeout_ms'], 9_000, 10_001);
+      assertBetween(span.attributes['deadline.deviation_ms'], -10_001, -9_000);
+    }
+  });
+
+  it('may be a Date', async () => {
+    const [atClient] = await succeed({ deadline: new Date(Date.now() + 10_000) });
+    assertBetween(atClient.attributes['deadline.timeout_ms'], 9_000, 10_001);
+    assert.equal(atClient.attributes['deadline.source'], 'option');
+  });
+
+  it('is met within some milliseconds', async () => {
+    telemetry.reset();
+    service.hold();
+    await startCall(client, 'unary', { deadline: Date.now() + 50 }).ended;
+    await telemetry.allEnded();
+    assertBetween(spanOf(SpanKind.CLIENT).attributes['deadline.deviation_ms'], -2, 40);
+  });
+
+  for (const [name, options] of [
+    ['that is not given', {}],
+    ['of Infinity', { deadline: Number.POSITIVE_INFINITY }],
+    ['that is longer than a timer can be', { deadline: Date.now() + 2 ** 31 + 1_000 }],
+  ] as const) {
+    it(`${name} leaves no attribute`, async () => {
+      telemetry.reset();
+      service.handler = answerAtOnce;
+      await startCall(client, 'unary', options).ended;
+      await telemetry.allEnded();
+      assertNoDeadline(spanOf(SpanKind.CLIENT));
+    });
+  }
+
+  it('of the longest timer there is counts', async () => {
+    const [atClient] = await succeed({ deadline: Date.now() + 24 * DAY_MS });
+    assertBetween(atClient.attributes['deadline.timeout_ms'], 23 * DAY_MS, 24 * DAY_MS);
+  });
+
+  it('that overflows in the server is a finding, not a number', async () => {
+    telemetry.reset();
+    service.hold();
+    const { stream, session } = await rawCall(service.port, '/test.Echo/unary', { 'grpc-timeout': '600H' });
+    await once(stream, 'close');
+    session.close();
+    await telemetry.allEnded();
+    const span = spanOf(SpanKind.SERVER);
+    assert.equal(span.attributes['cancel.finding'], 'timeout_malformed');
+    assert.equal(span.attributes.deadline_exceeded, true);
+    assertNoDeadline(span);
+  });
+
+  it('can be set by the service config', async () => {
+    telemetry.reset();
+    service.hold();
+    const limited = await service.client(service.address, {
+      'grpc.service_config': JSON.stringify({
+        loadBalancingConfig: [],
+        methodConfig: [{ name: [{ service: 'test.Echo' }], timeout: { seconds: 0, nanos: 80_000_000 } }],
+      }),
+    });
+    const error = await startCall(limited, 'unary').ended;
+    assert.equal(error?.code, grpc.status.DEADLINE_EXCEEDED);
+    await telemetry.allEnded();
+    const span = spanOf(SpanKind.CLIENT);
+    checkSpan(span, { outcome: 'deadline_exceeded', initiator: 'local', trigger: 'deadline' }, 'CLIENT');
+    assert.equal(span.attributes['deadline.source'], 'timeout');
+    assertBetween(span.attributes['deadline.timeout_ms'], 60, 120);
+  });
+
+  it('that an interceptor runs by itself ends at its own line', async () => {
+    telemetry.reset();
+    service.hold();
+    const interceptor: NonNullable<Parameters<typeof startCall>[2]>['interceptors'] = [
+      (options, nextCall) => {
+        const call = new grpc.InterceptingCall(nextCall(options));
+        setTimeout(function giveUp() {
+          call.cancelWithStatus(grpc.status.DEADLINE_EXCEEDED, 'my own limit');
+        }, 30);
+        return call;
+      },
+    ];
+    await startCall(client, 'unary', { interceptors: interceptor }).ended;
+    await telemetry.allEnded();
+    checkSpan(
+      spanOf(SpanKind.CLIENT),
+      {
+        outcome: 'deadline_exceeded',
+        initiator: 'local',
+        trigger: 'deadline',
+        origin: 'giveUp',
+        reason: 'my own limit',
+      },
+      'CLIENT',
+    );
+  });
+
+  it('says nothing of a call that an interceptor fails', async () => {
+    telemetry.reset();
+    service.hold();
+    const interceptor: NonNullable<Parameters<typeof startCall>[2]>['interceptors'] = [
+      (options, nextCall) => {
+        const call = new grpc.InterceptingCall(nextCall(options));
+        setImmediate(() => call.cancelWithStatus(grpc.status.UNAVAILABLE, 'circuit open'));
+        return call;
+      },
+    ];
+    await startCall(client, 'unary', { interceptors: interceptor }).ended;
+    await telemetry.allEnded();
+    checkSpan(spanOf(SpanKind.CLIENT), { outcome: undefined, status: 'error' }, 'CLIENT');
+  });
+});
+
+async function succeed(options: Parameters<typeof startCall>[2]): Promise<[ReadableSpan, ReadableSpan]> {
+  telemetry.reset();
+  service.handler = answerAtOnce;
+  assert.equal(await startCall(client, 'unary', options).ended, null);
+  await telemetry.allEnded();
+  return [spanOf(SpanKind.CLIENT), spanOf(SpanKind.SERVER)];
+}
+
+function spanOf(kind: SpanKind): ReadableSpan {
+  const span = telemetry.ended.find((ended) => ended.kind === kind);
+  assert.ok(span);
+  return span;
+}
+
+function assertNoDeadline(span: ReadableSpan): void {
+  assert.deepEqual(
+    Object.keys(span.attributes).filter((key) => key.startsWith('deadline.')),
+    [],
+  );
+}
+
+function assertBetween(value: unknown, low: number, high: number): void {
+  assert.ok(Number(value) >= low && Number(value) <= high, `${value} is not in ${low}…${high}`);
+}
