@@ -82,7 +82,8 @@ export class AbortOrigins {
     const abortedBy = this.#abortedBy.get(signal);
     if (abortedBy !== undefined) return { reason, isTimeout: isTimeoutReason(reason), stack: abortedBy };
     for (const source of sourcesOf(signal)) {
-      if (source.aborted) return this.#explainSignal(source, reason);
+      // Another source may have been aborted since, but this reason is that of the first.
+      if (source.aborted && Object.is(source.reason, reason)) return this.#explainSignal(source, reason);
     }
     return undefined;
   }
@@ -114,9 +115,10 @@ function* sourcesOf(composite: AbortSignal): Iterable<AbortSignal> {
     ({ description }) => description === 'kSourceSignals',
   );
   const sources: unknown = sourcesKey && Reflect.get(composite, sourcesKey);
-  if (!(sources instanceof Object) || !(Symbol.iterator in sources)) return;
-  for (const reference of sources as Iterable<unknown>) {
-    const source = reference instanceof WeakRef ? reference.deref() : reference;
-    if (source instanceof AbortSignal) yield source;
+  // Node's own Set and WeakRef, which inherit from nothing: instanceof does not know them.
+  if (typeof sources !== 'object' || sources === null || !(Symbol.iterator in sources)) return;
+  for (const reference of sources as Iterable<Partial<WeakRef<AbortSignal>>>) {
+    const source = reference.deref?.();
+    if (source !== undefined) yield source;
   }
 }
