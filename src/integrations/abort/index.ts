@@ -26,17 +26,21 @@ export const abortIntegration: Integration = {
 
 function watchAbort(host: Host, installation: Installation): Undo {
   const { abortOrigins } = host;
+  // Not `controller.signal`, which a subclass may have replaced.
+  const getSignal = Object.getOwnPropertyDescriptor(AbortController.prototype, 'signal')?.get;
   return replaceFunction(AbortController.prototype, 'abort', (original) => {
     const { abort } = {
       abort(this: AbortController, ...args: unknown[]): unknown {
-        if (!installation.isActive || !isPending(this)) return Reflect.apply(original, this, args);
-        const stack = host.captureStack(abort);
+        if (!installation.isActive) return Reflect.apply(original, this, args);
+        const signal = pendingSignal(this, getSignal);
+        const stack = signal && attempt(installation, () => host.captureStack(abort));
+        if (signal === undefined || stack === undefined) return Reflect.apply(original, this, args);
         const outer = abortOrigins.enterAbort(stack);
         try {
           return Reflect.apply(original, this, args);
         } finally {
           abortOrigins.leaveAbort(outer);
-          abortOrigins.rememberAbort(this.signal, stack);
+          abortOrigins.rememberAbort(signal, stack);
         }
       },
     };
@@ -50,8 +54,10 @@ function watchTimeout(host: Host, installation: Installation): Undo {
       timeout(this: unknown, ...args: unknown[]): unknown {
         const signal: unknown = Reflect.apply(original, this, args);
         if (installation.isActive && signal instanceof AbortSignal) {
-          const atMs = performance.now() + Number(args[0]);
-          host.abortOrigins.rememberTimeout(signal, { atMs, stack: host.captureDeadlineStack(timeout) });
+          attempt(installation, () => {
+            const atMs = performance.now() + Number(args[0]);
+            host.abortOrigins.rememberTimeout(signal, { atMs, stack: host.captureDeadlineStack(timeout) });
+          });
         }
         return signal;
       },
@@ -66,8 +72,10 @@ function watchAny(host: Host, installation: Installation): Undo {
       any(this: unknown, ...args: unknown[]): unknown {
         const signal: unknown = Reflect.apply(original, this, args);
         if (installation.isActive && signal instanceof AbortSignal && signal.aborted) {
-          const source = firstAborted(args[0]);
-          if (source !== undefined) host.abortOrigins.rememberBornAborted(signal, source);
+          attempt(installation, () => {
+            const source = firstAborted(args[0]);
+            if (source !== undefined) host.abortOrigins.rememberBornAborted(signal, source);
+          });
         }
         return signal;
       },
@@ -76,9 +84,27 @@ function watchAny(host: Host, installation: Installation): Undo {
   });
 }
 
-/** False also for a `this` that is no AbortController: then the original throws, as it should. */
-function isPending(controller: unknown): controller is AbortController {
-  return controller instanceof AbortController && !controller.signal.aborted;
+function attempt<T>(installation: Installation, ours: () => T): T | undefined {
+  try {
+    return ours();
+  } catch (error) {
+    installation.fault(error);
+    return undefined;
+  }
+}
+
+/** Undefined also for a `this` that is no AbortController: then the original throws, as it should. */
+function pendingSignal(
+  controller: unknown,
+  getSignal: (() => AbortSignal) | undefined,
+): AbortSignal | undefined {
+  if (getSignal === undefined || !(controller instanceof AbortController)) return undefined;
+  try {
+    const signal = Reflect.apply(getSignal, controller, []);
+    return signal.aborted ? undefined : signal;
+  } catch {
+    return undefined;
+  }
 }
 
 function firstAborted(signals: unknown): AbortSignal | undefined {
