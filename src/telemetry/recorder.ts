@@ -97,12 +97,8 @@ export class Recorder implements Host {
     thisArg: unknown,
     args: ArrayLike<unknown>,
   ): T {
-    return context.with(
-      operation.context,
-      fn as (...args: unknown[]) => T,
-      thisArg as never,
-      ...Array.from(args),
-    );
+    // Not fn with thisArg: the context manager would call fn.bind(), which an Express application has of its own.
+    return context.with(operation.context, call, undefined, fn, thisArg, args) as T;
   }
 
   inject<Carrier>(operation: Operation, carrier: Carrier, setter: TextMapSetter<Carrier>): void {
@@ -191,6 +187,14 @@ export class Recorder implements Host {
 
 interface OwnerHolder {
   operation: Operation | undefined;
+}
+
+function call(
+  fn: (this: unknown, ...args: never[]) => unknown,
+  thisArg: unknown,
+  args: ArrayLike<unknown>,
+): unknown {
+  return Reflect.apply(fn, thisArg, args);
 }
 
 const ERROR_STATUS = { code: SpanStatusCode.ERROR } as const;
