@@ -90,7 +90,10 @@ export interface Host {
   /** Writes the operation's trace context, by the configured propagator. */
   inject<Carrier>(operation: Operation, carrier: Carrier, setter: TextMapSetter<Carrier>): void;
 
-  /** The context that a request carries, on top of the active one. */
+  /**
+   * The context that a request carries. The active one is no part of it: it is that of whoever opened the
+   * connection or made the server.
+   */
   extract<Carrier>(carrier: Carrier, getter: TextMapGetter<Carrier>): Context;
 
   /** Says what time limit the operation has. At most once, early. */

@@ -2,7 +2,7 @@
  * Spans that an official instrumentation made for the same operation: how to recognise one, and how to
  * keep it true after the cancel without that instrumentation noticing.
  */
-import { type Span, type SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { type Context, type Span, type SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Operation } from '../operation/operation.ts';
 
 const kOperation: unique symbol = Symbol('opentelemetry.cancellation.operation');
@@ -32,6 +32,29 @@ export function claimSpan(span: SdkSpan, operation: Operation): void {
 
 export function parentSpanIdOf(span: SdkSpan): string | undefined {
   return span.parentSpanContext?.spanId ?? span.parentSpanId;
+}
+
+/**
+ * The context with a value more. An official instrumentation binds its own context to the emitters of an
+ * incoming operation, so that listeners run in that one and never in one that is derived from it here:
+ * where the API's Context has the Map that it is made of, the value is put into that. Such a context is
+ * made for one operation: it holds the span.
+ */
+export function extendContext(spanContext: Context, span: Span, key: symbol, value: unknown): Context {
+  const { _currentContext: values } = spanContext as { readonly _currentContext?: unknown };
+  if (!(values instanceof Map) || trace.getSpan(spanContext) !== span)
+    return spanContext.setValue(key, value);
+  values.set(key, value);
+  return spanContext;
+}
+
+/** Calls `observe` at the end of the span, while it can still be written to. */
+export function beforeEnd(span: Span, observe: () => void): void {
+  const { end } = span;
+  shadow(span, 'end', function endAfterwards(this: Span, ...args: unknown[]) {
+    observe();
+    return Reflect.apply(end, this, args);
+  });
 }
 
 /** From the cancel on the status is what the conventions say of a cancel, whatever its owner thinks the error was. */
@@ -66,6 +89,10 @@ const MUTATORS = [
   'end',
 ] as const;
 
-function shadow(span: Span, method: (typeof MUTATORS)[number], value: (this: Span) => Span): void {
+function shadow(
+  span: Span,
+  method: (typeof MUTATORS)[number],
+  value: (this: Span, ...args: unknown[]) => unknown,
+): void {
   Object.defineProperty(span, method, { value, configurable: true, writable: true, enumerable: false });
 }

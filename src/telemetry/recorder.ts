@@ -4,6 +4,7 @@ import {
   context,
   createContextKey,
   propagation,
+  ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
@@ -37,7 +38,15 @@ import {
   EVENT_CANCEL_FINDING,
 } from './attributes.ts';
 import { writeCancellation } from './cancellation-span.ts';
-import { claimSpan, endAndSeal, fixStatus, isOfficialSpan, parentSpanIdOf } from './official-span.ts';
+import {
+  beforeEnd,
+  claimSpan,
+  endAndSeal,
+  extendContext,
+  fixStatus,
+  isOfficialSpan,
+  parentSpanIdOf,
+} from './official-span.ts';
 
 const OWNER_KEY = createContextKey('opentelemetry.cancellation.owner');
 /** The SDK's own key (Symbol.for under this text), so that @opentelemetry/core need not be installed. */
@@ -82,7 +91,9 @@ export class Recorder implements Host {
     if (side === 'server') {
       // The context has to know the operation, and the operation its context: the holder is filled just below.
       const holder: OwnerHolder = { operation: undefined };
-      const own = spanContext.setValue(OWNER_KEY, holder);
+      const own = ownsSpan
+        ? spanContext.setValue(OWNER_KEY, holder)
+        : extendContext(spanContext, span, OWNER_KEY, holder);
       const operation = new Operation(side, system, span, ownsSpan, own, undefined, performance.now());
       holder.operation = operation;
       return operation;
@@ -97,6 +108,7 @@ export class Recorder implements Host {
     thisArg: unknown,
     args: ArrayLike<unknown>,
   ): T {
+    if (context.active() === operation.context) return call(fn, thisArg, args) as T;
     // Not fn with thisArg: the context manager would call fn.bind(), which an Express application has of its own.
     return context.with(operation.context, call, undefined, fn, thisArg, args) as T;
   }
@@ -106,10 +118,14 @@ export class Recorder implements Host {
   }
 
   extract<Carrier>(carrier: Carrier, getter: TextMapGetter<Carrier>): Context {
-    return propagation.extract(context.active(), carrier, getter);
+    return propagation.extract(ROOT_CONTEXT, carrier, getter);
   }
 
   setDeadline(operation: Operation, deadline: Deadline): void {
+    if (operation.deadline === undefined && !operation.ownsSpan) {
+      // Whoever owns the span may end it before it tells anybody that the operation is over.
+      beforeEnd(operation.span, () => writeDeviation(operation));
+    }
     operation.deadline = deadline;
     operation.span.setAttribute(ATTR_DEADLINE_TIMEOUT_MS, deadline.timeoutMs);
     operation.span.setAttribute(ATTR_DEADLINE_SOURCE, deadline.source);
@@ -150,11 +166,9 @@ export class Recorder implements Host {
 
   settle(operation: Operation, settlement?: Settlement): void {
     if (operation.isSettled) return;
+    writeDeviation(operation);
     operation.isSettled = true;
-    const { span, deadline, cancellation } = operation;
-    if (deadline !== undefined && span.isRecording()) {
-      span.setAttribute(ATTR_DEADLINE_DEVIATION_MS, performance.now() - deadline.atMs);
-    }
+    const { span, cancellation } = operation;
     if (!operation.ownsSpan) {
       if (cancellation !== undefined) endUnlessEnded(span);
       return;
@@ -187,6 +201,11 @@ export class Recorder implements Host {
 
 interface OwnerHolder {
   operation: Operation | undefined;
+}
+
+function writeDeviation({ span, deadline, isSettled }: Operation): void {
+  if (deadline === undefined || isSettled || !span.isRecording()) return;
+  span.setAttribute(ATTR_DEADLINE_DEVIATION_MS, performance.now() - deadline.atMs);
 }
 
 function call(
