@@ -8,8 +8,8 @@ import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo } from '../../hook/replace.ts';
 import type { OutgoingRequest } from './internals.ts';
 
-/** The last signal that a stream of Node's started to listen to. */
-let lastSignal: AbortSignal | undefined;
+/** The last signal that somebody started to listen to, once. Weak: whoever it was need not have made a request. */
+let lastSignal: WeakRef<AbortSignal> | undefined;
 
 export function watchSignals(installation: Installation): Undo {
   const key = Object.getOwnPropertySymbols(AbortSignal.prototype).find(
@@ -19,8 +19,8 @@ export function watchSignals(installation: Installation): Undo {
   return replaceFunction(AbortSignal.prototype, key, (original) => {
     const { newListener } = {
       newListener(this: AbortSignal, ...args: unknown[]): unknown {
-        // The listener of stream.addAbortSignal().
-        if (installation.isActive && isOnAbort(args[2])) lastSignal = this;
+        // (size, type, listener, once, capture, passive, weak): Node's own listeners are called once.
+        if (args[3] === true && installation.isActive && args[1] === 'abort') lastSignal = new WeakRef(this);
         return Reflect.apply(original, this, args);
       },
     };
@@ -36,9 +36,5 @@ export function takeSignal(request: OutgoingRequest): AbortSignal | undefined {
   const signal = lastSignal;
   if (signal === undefined) return undefined;
   lastSignal = undefined;
-  return request.listenerCount('close') > 0 ? signal : undefined;
-}
-
-function isOnAbort(listener: unknown): boolean {
-  return typeof listener === 'function' && listener.name === 'onAbort';
+  return request.listenerCount('close') > 0 ? signal.deref() : undefined;
 }

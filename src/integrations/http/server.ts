@@ -54,5 +54,8 @@ export function settleIncoming(
 /** How far the request is: still being read, being worked on, or being answered. */
 export function phaseOfIncoming(response: Response): ServerPhase {
   if (response._headerSent) return 'write';
-  return response.req.complete ? 'handle' : 'read';
+  const { complete, headers } = response.req;
+  // Inside of the first listener Node has not noticed yet that there is no body.
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0;
+  return complete || !hasBody ? 'handle' : 'read';
 }

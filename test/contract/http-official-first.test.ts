@@ -1,0 +1,4 @@
+import { contractSuite } from '../support/contract.ts';
+import { httpCases } from '../support/http-cases.ts';
+
+await contractSuite('node:http', 'official first', httpCases);
