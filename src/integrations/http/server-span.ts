@@ -18,11 +18,11 @@ import type { Settlement, SpanDescription } from '../../integration.ts';
 import { typeOf } from './client-span.ts';
 import type { Message, Response } from './internals.ts';
 import { describeMethod } from './method.ts';
-import { parseAuthority, redactQuery } from './url.ts';
+import { parseAuthority, pathOfTarget, redactQuery } from './url.ts';
 
 export function describeIncoming(request: Message): SpanDescription {
   const { headers, socket } = request;
-  const url = request.url ?? '';
+  const url = pathOfTarget(request.url ?? '');
   const queryStart = url.indexOf('?');
   const attributes: Attributes = {
     [ATTR_URL_SCHEME]: socket?.encrypted ? 'https' : 'http',

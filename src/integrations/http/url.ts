@@ -12,6 +12,15 @@ export function fullUrl(protocol: string, host: string, port: number | undefined
   return redactQuery(`${protocol}//${authority}${path}`);
 }
 
+/** Path and query of what is on a request line: of the absolute form that proxies get, what follows the authority. */
+export function pathOfTarget(target: string): string {
+  if (target.charCodeAt(0) === 47 /* / */) return target;
+  const authority = target.indexOf('://') + 3;
+  if (authority === 2) return target;
+  const length = target.slice(authority).search(/[/?#]/);
+  return length === -1 ? '/' : target.slice(authority + length);
+}
+
 /** Works on a URL, on a path with a query, and on a query alone when it is given with its question mark. */
 export function redactQuery(url: string): string {
   const start = url.indexOf('?');
