@@ -43,16 +43,23 @@ function isWrapped(listener: Listener, installation: Installation): boolean {
 function wrap(given: Listener, installation: Installation, call: CallListener): AnyFunction {
   // After disable() and enable() there are wrappers of the previous time.
   const listener: Listener = given[kWrapped]?.listener ?? given;
-  // Made by once(): it removes itself from the server, where it is no more.
-  const isOnce = listener.listener !== undefined && listener.name === 'bound onceWrapper';
+  // As Node's once() does: listeners() shows this one, and removeListener() finds the wrapper by it.
+  const shown = listener.listener ?? listener;
   function wrapper(this: RequestServer, ...args: unknown[]): unknown {
-    if (isOnce) this.removeListener('request', wrapper);
-    if (!installation.isActive) return Reflect.apply(listener, this, args);
-    return call(listener, this, args);
+    if (shown === listener) return callUnlessOff(this, args);
+    // A listener of once() takes itself off the server before anything else: that is us, while it runs.
+    wrapper.listener = listener;
+    try {
+      return callUnlessOff(this, args);
+    } finally {
+      wrapper.listener = shown;
+    }
+  }
+  function callUnlessOff(server: RequestServer, args: unknown[]): unknown {
+    return installation.isActive ? call(listener, server, args) : Reflect.apply(listener, server, args);
   }
   disguise(wrapper, listener);
-  // As Node's once() does: listeners() shows this one, and removeListener() finds the wrapper by it.
-  wrapper.listener = listener.listener ?? listener;
+  wrapper.listener = shown;
   wrapper[kWrapped] = { listener, installation };
   return wrapper;
 }
