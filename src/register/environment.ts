@@ -133,12 +133,12 @@ function checkEndpoint(variables: Variables, name: string, warn: Warn): void {
 }
 
 function checkProtocol(variables: Variables, warn: Warn): void {
-  const protocol =
-    textOf(variables, 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') ??
-    textOf(variables, 'OTEL_EXPORTER_OTLP_PROTOCOL');
+  const specific = 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL';
+  const name = textOf(variables, specific) === undefined ? 'OTEL_EXPORTER_OTLP_PROTOCOL' : specific;
+  const protocol = textOf(variables, name);
   // Receivers of http/protobuf take http/json on the same port and path.
   if (protocol !== undefined && protocol !== 'http/json' && protocol !== 'http/protobuf') {
-    warn(`OTEL_EXPORTER_OTLP_PROTOCOL "${protocol}" is not available here; traces are sent as http/json.`);
+    warn(`${name} must be http/json or http/protobuf, but is "${protocol}"; traces are sent as http/json.`);
   }
 }
 
