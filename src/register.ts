@@ -34,9 +34,9 @@ function register(): void {
   }
   // Another SDK that was set up before us keeps its provider, exporter and exit handling.
   if (!hasTracerProvider()) {
-    const unsent = startSdk(environment, warn);
-    if (unsent === undefined) return;
-    flushAtExit(unsent);
+    const sendNow = startSdk(environment, warn);
+    if (sendNow === undefined) return;
+    flushAtExit(sendNow);
   }
   registerInstrumentations({ instrumentations: [createInstrumentation(environment)] });
 }

@@ -1,78 +1,42 @@
 /**
  * Sends what is unsent when the process ends, however it ends: by itself, process.exit(), an uncaught
- * error, or a signal. At that point nothing asynchronous runs any more, so a worker thread does the
- * sending while the main thread waits for it. Exit code, signal and error output stay what they are.
+ * error, or a signal. Exit code, signal and error output stay what they are.
  */
-import { Worker } from 'node:worker_threads';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
-import type { UnsentSpans } from './unsent-spans.ts';
 
-/** How long the end of the process may be held up, in ms. */
-const EXIT_LIMIT_MS = 2_000;
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
-export interface ExitWorkerData {
-  readonly spans: readonly unknown[];
-  /** One Int32: 0 until the worker is done. */
-  readonly done: SharedArrayBuffer;
-  readonly timeoutMs: number;
-}
-
-export function flushAtExit(unsent: UnsentSpans): void {
-  process.on('exit', () => sendNow(unsent.take()));
+/** @param sendNow sends synchronously; when nobody else handles a signal it is called, then the signal does what it does */
+export function flushAtExit(sendNow: () => void): void {
+  process.on('exit', sendNow);
+  const ours = new Set<unknown>();
   for (const signal of SIGNALS) {
-    process.on(signal, function onSignal() {
+    function onSignal(): void {
       // Somebody else handles the signal and decides when to exit; that end is then seen above.
       if (process.listenerCount(signal) > 1) return;
-      sendNow(unsent.take());
+      sendNow();
       process.removeListener(signal, onSignal);
       process.kill(process.pid, signal);
-    });
+    }
+    process.on(signal, onSignal);
+    ours.add(onSignal);
   }
+  hideListeners(ours);
 }
 
-function sendNow(spans: readonly ReadableSpan[]): void {
-  if (spans.length === 0) return;
-  try {
-    const done = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-    const workerData: ExitWorkerData = { spans: spans.map(cloneable), done, timeoutMs: EXIT_LIMIT_MS / 2 };
-    const worker = new Worker(new URL('./exit-worker.js', import.meta.url), {
-      workerData,
-      // Not this entry once more, which the worker would inherit by --import or --require.
-      execArgv: [],
-      env: { ...process.env, NODE_OPTIONS: '' },
-    });
-    worker.unref();
-    Atomics.wait(new Int32Array(done), 0, 0, EXIT_LIMIT_MS);
-  } catch {
-    // The process is ending: there is nobody left to tell, and nothing may change how it ends.
-  }
-}
-
-/** What an exporter reads of a span, in a form that can be passed to a thread. */
-function cloneable(span: ReadableSpan): unknown {
-  return {
-    name: span.name,
-    kind: span.kind,
-    context: plainContext(span.spanContext()),
-    parentSpanContext: span.parentSpanContext && plainContext(span.parentSpanContext),
-    startTime: span.startTime,
-    endTime: span.endTime,
-    status: span.status,
-    attributes: span.attributes,
-    links: span.links.map((link) => ({ ...link, context: plainContext(link.context) })),
-    events: span.events,
-    duration: span.duration,
-    ended: span.ended,
-    resource: { attributes: span.resource.attributes, schemaUrl: span.resource.schemaUrl },
-    instrumentationScope: { ...span.instrumentationScope },
-    droppedAttributesCount: span.droppedAttributesCount,
-    droppedEventsCount: span.droppedEventsCount,
-    droppedLinksCount: span.droppedLinksCount,
+/**
+ * signal-exit, which many libraries use, ends the process when only its own listeners are there for a
+ * signal. If it saw ours, each of the two would leave that to the other.
+ */
+function hideListeners(ours: ReadonlySet<unknown>): void {
+  const { listeners } = process;
+  const value = function (this: typeof process, event: never): unknown[] {
+    return Reflect.apply(listeners, this, [event]).filter((listener: unknown) => !ours.has(listener));
   };
-}
-
-function plainContext(context: ReturnType<ReadableSpan['spanContext']>): unknown {
-  const { traceId, spanId, traceFlags, isRemote, traceState } = context;
-  return { traceId, spanId, traceFlags, isRemote, traceState: traceState?.serialize() };
+  Object.defineProperty(value, 'name', { value: 'listeners' });
+  Object.defineProperty(process, 'listeners', {
+    value,
+    configurable: true,
+    writable: true,
+    enumerable: false,
+  });
 }

@@ -1,8 +1,9 @@
 /** Tracer provider and exporters from the SDK packages, which only this entry needs. */
 import { createRequire } from 'node:module';
 import { type ProxyTracerProvider, trace } from '@opentelemetry/api';
-import type { SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-node';
+import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
 import type { DetectorName, Environment } from './environment.ts';
+import { ExportThread } from './export-thread.ts';
 import { UnsentSpans } from './unsent-spans.ts';
 
 /** True when somebody has set a global tracer provider already. */
@@ -12,11 +13,14 @@ export function hasTracerProvider(): boolean {
   return provider.getDelegate?.().constructor.name !== 'NoopTracerProvider';
 }
 
-/** Undefined when a package is missing: that has been said then. */
-export function startSdk(environment: Environment, warn: (message: string) => void): UnsentSpans | undefined {
+/** Returns what sends all that is unsent, blocking; undefined when a package is missing: that has been said then. */
+export function startSdk(
+  environment: Environment,
+  warn: (message: string) => void,
+): (() => void) | undefined {
   const packages = loadPackages(warn);
   if (packages === undefined) return undefined;
-  const { sdk, otlp, resources } = packages;
+  const { sdk, resources } = packages;
   const detectors = {
     env: resources.envDetector,
     host: resources.hostDetector,
@@ -28,27 +32,23 @@ export function startSdk(environment: Environment, warn: (message: string) => vo
     detectors: environment.resourceDetectors.map((name) => detectors[name]),
   });
 
-  const unsent = new UnsentSpans();
+  const thread = new ExportThread();
+  const unsent = new UnsentSpans(thread, (exporter) => new sdk.BatchSpanProcessor(exporter));
   const spanProcessors: SpanProcessor[] = [];
   for (const name of environment.exporters) {
-    if (name === 'console') {
-      spanProcessors.push(new sdk.SimpleSpanProcessor(new sdk.ConsoleSpanExporter()));
-      continue;
-    }
-    const exporter: SpanExporter = new otlp.OTLPTraceExporter();
-    spanProcessors.push(unsent, new sdk.BatchSpanProcessor(unsent.watch(exporter)));
+    if (name === 'otlp') spanProcessors.push(unsent);
+    else spanProcessors.push(new sdk.SimpleSpanProcessor(new sdk.ConsoleSpanExporter()));
   }
   const provider = new sdk.NodeTracerProvider({
     resource: resources.defaultResource().merge(detected),
     spanProcessors,
   });
   provider.register();
-  return unsent;
+  return () => thread.finish(unsent.take());
 }
 
 interface Packages {
   readonly sdk: typeof import('@opentelemetry/sdk-trace-node');
-  readonly otlp: typeof import('@opentelemetry/exporter-trace-otlp-http');
   readonly resources: typeof import('@opentelemetry/resources');
 }
 
@@ -56,21 +56,20 @@ interface Packages {
 function loadPackages(warn: (message: string) => void): Packages | undefined {
   const require = createRequire(import.meta.url);
   const missing: string[] = [];
-  const load = (name: string): unknown => {
+  const load = (name: string, find: (name: string) => unknown = require): unknown => {
     try {
-      return require(name);
+      return find(name);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
       missing.push(name);
       return undefined;
     }
   };
-  const packages = {
-    sdk: load('@opentelemetry/sdk-trace-node'),
-    otlp: load('@opentelemetry/exporter-trace-otlp-http'),
-    resources: load('@opentelemetry/resources'),
-  };
-  if (missing.length === 0) return packages as Packages;
+  const sdk = load('@opentelemetry/sdk-trace-node');
+  // Only the thread that exports loads it.
+  load('@opentelemetry/exporter-trace-otlp-http', require.resolve);
+  const resources = load('@opentelemetry/resources');
+  if (missing.length === 0) return { sdk, resources } as Packages;
   warn(`not started, a package is missing; install it with: npm install ${missing.join(' ')}`);
   return undefined;
 }

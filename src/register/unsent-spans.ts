@@ -1,5 +1,7 @@
-/** Keeps hold of the spans that have ended and whose export is not yet confirmed. */
-import type { ReadableSpan, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-node';
+/** The batch processor, with a hold on the spans that wait in it: at the end of the process they are sent at once. */
+import type { Context } from '@opentelemetry/api';
+import type { ReadableSpan, Span, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-node';
+import type { ExportThread } from './export-thread.ts';
 
 /** As many as the batch processor's queue holds by default; beyond it the oldest is given up. */
 const MAX_UNSENT = 2048;
@@ -8,15 +10,33 @@ const SAMPLED = 1;
 
 export class UnsentSpans implements SpanProcessor {
   readonly #spans = new Set<ReadableSpan>();
+  readonly #thread: ExportThread;
+  readonly #batches: SpanProcessor;
 
-  /** What has ended and is not confirmed, oldest first; those are given up. */
+  constructor(thread: ExportThread, createBatchProcessor: (exporter: SpanExporter) => SpanProcessor) {
+    const spans = this.#spans;
+    this.#thread = thread;
+    this.#batches = createBatchProcessor({
+      export(batch, done) {
+        for (const span of batch) spans.delete(span);
+        thread.send(batch);
+        // At once: while it waits for an export, the batch processor keeps the process alive.
+        done({ code: 0 });
+      },
+      shutdown: async () => {},
+    });
+  }
+
+  /** What has ended and was not handed to the thread, oldest first; it is no longer held then. */
   take(): readonly ReadableSpan[] {
     const spans = [...this.#spans];
     this.#spans.clear();
     return spans;
   }
 
-  onStart(): void {}
+  onStart(span: Span, parentContext: Context): void {
+    this.#batches.onStart(span, parentContext);
+  }
 
   onEnd(span: ReadableSpan): void {
     if ((span.spanContext().traceFlags & SAMPLED) === 0) return;
@@ -25,23 +45,16 @@ export class UnsentSpans implements SpanProcessor {
       if (oldest !== undefined) this.#spans.delete(oldest);
     }
     this.#spans.add(span);
+    this.#batches.onEnd(span);
   }
 
-  /** The same exporter; spans that it is done with, sent or given up, are no longer held. */
-  watch(exporter: SpanExporter): SpanExporter {
-    const spans = this.#spans;
-    return {
-      export(batch, done) {
-        exporter.export(batch, (result) => {
-          for (const span of batch) spans.delete(span);
-          done(result);
-        });
-      },
-      shutdown: () => exporter.shutdown(),
-      forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
-    };
+  async forceFlush(): Promise<void> {
+    await this.#batches.forceFlush();
+    await this.#thread.idle();
   }
 
-  async forceFlush(): Promise<void> {}
-  async shutdown(): Promise<void> {}
+  async shutdown(): Promise<void> {
+    await this.#batches.shutdown();
+    await this.#thread.idle();
+  }
 }

@@ -1,0 +1,71 @@
+/** Runs in the thread of ExportThread: exports the batches it is sent. */
+import { createRequire } from 'node:module';
+import { parentPort } from 'node:worker_threads';
+import { createTraceState } from '@opentelemetry/api';
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node';
+import type { Batch, BatchResult, LastBatch } from './export-thread.ts';
+
+interface PlainContext {
+  readonly traceState?: string;
+}
+
+interface PlainSpan {
+  readonly context: PlainContext;
+  readonly parentSpanContext?: PlainContext;
+  readonly links: readonly { readonly context: PlainContext }[];
+}
+
+const require = createRequire(import.meta.url);
+const { OTLPTraceExporter } =
+  require('@opentelemetry/exporter-trace-otlp-http') as typeof import('@opentelemetry/exporter-trace-otlp-http');
+const exporter: SpanExporter = new OTLPTraceExporter();
+const underWay = new Set<Promise<void>>();
+
+parentPort?.on('message', (batch: Batch | LastBatch) => {
+  if ('done' in batch) {
+    exportLast(batch);
+    return;
+  }
+  const exported = exportBatch(exporter, batch.spans).then((error) => {
+    parentPort?.postMessage({ id: batch.id, error } satisfies BatchResult);
+  });
+  underWay.add(exported);
+  exported.finally(() => underWay.delete(exported));
+});
+
+function exportLast({ spans, done, timeoutMs }: LastBatch): void {
+  const flag = new Int32Array(done);
+  const wake = (): void => {
+    Atomics.store(flag, 0, 1);
+    Atomics.notify(flag, 0);
+  };
+  // Too short for the exporter's retries: an absent collector is found out at once.
+  const lastExporter = new OTLPTraceExporter({ timeoutMillis: timeoutMs });
+  Promise.all([exportBatch(lastExporter, spans), ...underWay]).then(wake, wake);
+  setTimeout(wake, timeoutMs);
+}
+
+/** Says what went wrong, if anything did. */
+async function exportBatch(to: SpanExporter, spans: readonly unknown[]): Promise<string | undefined> {
+  if (spans.length === 0) return undefined;
+  return await new Promise((resolve) => {
+    to.export(
+      spans.map((span) => revive(span as PlainSpan)),
+      ({ code, error }) => resolve(code === 0 ? undefined : String(error ?? 'for an unknown reason')),
+    );
+  });
+}
+
+function revive(plain: PlainSpan): ReadableSpan {
+  const context = reviveContext(plain.context);
+  return {
+    ...plain,
+    spanContext: () => context,
+    parentSpanContext: plain.parentSpanContext && reviveContext(plain.parentSpanContext),
+    links: plain.links.map((link) => ({ ...link, context: reviveContext(link.context) })),
+  } as unknown as ReadableSpan;
+}
+
+function reviveContext({ traceState, ...context }: PlainContext): object {
+  return traceState === undefined ? context : { ...context, traceState: createTraceState(traceState) };
+}
