@@ -10,6 +10,8 @@ import type { OutgoingRequest } from './internals.ts';
 
 /** The last signal that somebody started to listen to, once. Weak: whoever it was need not have made a request. */
 let lastSignal: WeakRef<AbortSignal> | undefined;
+/** True from then on until a request has asked. */
+let isNews = false;
 
 export function watchSignals(installation: Installation): Undo {
   const key = Object.getOwnPropertySymbols(AbortSignal.prototype).find(
@@ -20,7 +22,11 @@ export function watchSignals(installation: Installation): Undo {
     const { newListener } = {
       newListener(this: AbortSignal, ...args: unknown[]): unknown {
         // (size, type, listener, once, capture, passive, weak): Node's own listeners are called once.
-        if (args[3] === true && installation.isActive && args[1] === 'abort') lastSignal = new WeakRef(this);
+        if (args[3] === true && installation.isActive && args[1] === 'abort') {
+          // A reference costs more than a look: a signal that many requests share gets one.
+          if (lastSignal?.deref() !== this) lastSignal = new WeakRef(this);
+          isNews = true;
+        }
         return Reflect.apply(original, this, args);
       },
     };
@@ -33,8 +39,7 @@ export function watchSignals(installation: Installation): Undo {
  * on the request; a request without them has no signal, whatever was listened to before.
  */
 export function takeSignal(request: OutgoingRequest): AbortSignal | undefined {
-  const signal = lastSignal;
-  if (signal === undefined) return undefined;
-  lastSignal = undefined;
-  return request.listenerCount('close') > 0 ? signal.deref() : undefined;
+  if (!isNews) return undefined;
+  isNews = false;
+  return request.listenerCount('close') > 0 ? lastSignal?.deref() : undefined;
 }
