@@ -1,0 +1,310 @@
+/** The zero-code entry by --import and by --require, and what it makes of its variables. */
+import assert from 'node:assert/strict';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { PACKAGE_NAME } from '../../src/version.ts';
+import {
+  type Collector,
+  entry,
+  type OtlpRequest,
+  preamble,
+  type ReceivedSpan,
+  root,
+  runApp,
+  startCollector,
+  unusedUrl,
+} from './app.ts';
+
+let collector: Collector;
+let received = 0;
+before(async () => {
+  collector = await startCollector();
+});
+after(() => collector.close());
+
+/** What has arrived since the last call. */
+function arrived(): { spans: readonly ReceivedSpan[]; resource: Record<string, unknown> } {
+  const spans = collector.spans.slice(received);
+  received = collector.spans.length;
+  return { spans, resource: spans.length === 0 ? {} : resourceOf(collector.bodies.at(-1)) };
+}
+
+function resourceOf(body: OtlpRequest | undefined): Record<string, unknown> {
+  const attributes = body?.resourceSpans[0]?.resource.attributes ?? [];
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
+}
+
+const program = `${preamble} span(); console.log('ran');`;
+
+describe('the entry', () => {
+  for (const flag of ['--import', '--require']) {
+    for (const isModule of [true, false]) {
+      it(`works by ${flag} for ${isModule ? 'an ES module' : 'CommonJS'}, and says nothing`, async () => {
+        const text = isModule
+          ? program
+          : "require('@opentelemetry/api').trace.getTracer('test').startSpan('work').end(); console.log('ran');";
+        const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
+        const ending = await runApp(text, { flags: [flag, entry], env, isModule });
+        assert.equal(ending.stderr, '');
+        assert.equal(ending.stdout, 'ran\n');
+        assert.deepEqual(
+          arrived().spans.map(({ name }) => name),
+          ['work'],
+        );
+      });
+    }
+  }
+
+  it('works twice on one command line', async () => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
+    const { stderr } = await runApp(program, { flags: ['--require', entry, '--import', entry], env });
+    assert.equal(stderr, '');
+    assert.equal(arrived().spans.length, 1);
+  });
+
+  it('puts the instrumentation to work', async () => {
+    const text =
+      'console.log(AbortController.prototype.abort.toString().includes("[native code]"), AbortController.prototype.abort === process.abort, /isActive/.test(AbortController.prototype.abort));';
+    const { stdout } = await runApp(text, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url } });
+    assert.match(stdout, /true\n$/);
+  });
+
+  it('keeps a provider that was set up before, and its exporter', async () => {
+    const setup = `
+      import { NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
+      const exporter = { export(spans, done) { for (const { name } of spans) console.log('theirs', name); done({ code: 0 }); }, shutdown: async () => {} };
+      new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();`;
+    const folder = temporaryFolder();
+    try {
+      writeFileSync(join(folder, 'setup.mjs'), setup);
+      symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
+      const flags = ['--import', join(folder, 'setup.mjs'), '--import', entry];
+      const text = `${program} console.log(/isActive/.test(AbortController.prototype.abort), process.listenerCount('SIGTERM'));`;
+      const ending = await runApp(text, { flags, env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url } });
+      assert.equal(ending.stdout, 'theirs work\nran\ntrue 0\n');
+      assert.equal(ending.stderr, '');
+      assert.deepEqual(arrived().spans, []);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('variables', () => {
+  const cases: [
+    name: string,
+    env: () => Record<string, string>,
+    check: (seen: ReturnType<typeof arrived>) => void,
+  ][] = [
+    [
+      'OTEL_SERVICE_NAME',
+      () => ({ OTEL_SERVICE_NAME: 'shop' }),
+      ({ spans }) => assert.equal(spans[0]?.serviceName, 'shop'),
+    ],
+    [
+      'OTEL_RESOURCE_ATTRIBUTES',
+      () => ({ OTEL_RESOURCE_ATTRIBUTES: 'service.name=cart,deployment.environment.name=test' }),
+      ({ spans, resource }) => {
+        assert.equal(spans[0]?.serviceName, 'cart');
+        assert.equal(resource['deployment.environment.name'], 'test');
+      },
+    ],
+    [
+      'OTEL_SERVICE_NAME before OTEL_RESOURCE_ATTRIBUTES',
+      () => ({ OTEL_SERVICE_NAME: 'shop', OTEL_RESOURCE_ATTRIBUTES: 'service.name=cart' }),
+      ({ spans }) => assert.equal(spans[0]?.serviceName, 'shop'),
+    ],
+    [
+      'no resource detectors named, so all of them',
+      () => ({}),
+      ({ resource }) => {
+        for (const key of [
+          'host.name',
+          'os.type',
+          'process.pid',
+          'service.instance.id',
+          'telemetry.sdk.name',
+        ])
+          assert.ok(key in resource, key);
+        assert.match(String(resource['service.name']), /^unknown_service/);
+      },
+    ],
+    [
+      'OTEL_NODE_RESOURCE_DETECTORS=env',
+      () => ({ OTEL_NODE_RESOURCE_DETECTORS: 'env', OTEL_SERVICE_NAME: 'shop' }),
+      ({ resource }) => {
+        assert.equal(resource['service.name'], 'shop');
+        for (const key of ['host.name', 'os.type', 'process.pid']) assert.equal(key in resource, false, key);
+      },
+    ],
+    [
+      'OTEL_NODE_RESOURCE_DETECTORS=none',
+      () => ({ OTEL_NODE_RESOURCE_DETECTORS: 'none' }),
+      ({ resource }) => assert.equal('host.name' in resource, false),
+    ],
+    [
+      'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, which is the whole URL and goes first',
+      () => ({
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`,
+      }),
+      ({ spans }) => assert.equal(spans.length, 1),
+    ],
+    [
+      'OTEL_EXPORTER_OTLP_ENDPOINT with a slash at the end',
+      () => ({ OTEL_EXPORTER_OTLP_ENDPOINT: `${collector.url}/` }),
+      ({ spans }) => assert.equal(spans.length, 1),
+    ],
+    [
+      'OTEL_SDK_DISABLED=true',
+      () => ({ OTEL_SDK_DISABLED: 'true' }),
+      ({ spans }) => assert.equal(spans.length, 0),
+    ],
+    [
+      'OTEL_TRACES_EXPORTER=none',
+      () => ({ OTEL_TRACES_EXPORTER: 'none' }),
+      ({ spans }) => assert.equal(spans.length, 0),
+    ],
+    [
+      'OTEL_TRACES_SAMPLER=always_off',
+      () => ({ OTEL_TRACES_SAMPLER: 'always_off' }),
+      ({ spans }) => assert.equal(spans.length, 0),
+    ],
+    [
+      'OTEL_TRACES_SAMPLER=traceidratio with OTEL_TRACES_SAMPLER_ARG=0',
+      () => ({ OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0' }),
+      ({ spans }) => assert.equal(spans.length, 0),
+    ],
+    [
+      'OTEL_TRACES_SAMPLER=traceidratio with OTEL_TRACES_SAMPLER_ARG=1',
+      () => ({ OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '1' }),
+      ({ spans }) => assert.equal(spans.length, 1),
+    ],
+    [
+      'OTEL_BSP_SCHEDULE_DELAY',
+      () => ({ OTEL_BSP_SCHEDULE_DELAY: '1' }),
+      ({ spans }) => assert.equal(spans.length, 1),
+    ],
+  ];
+  for (const [name, env, check] of cases) {
+    it(`are obeyed: ${name}`, async () => {
+      const ending = await runApp(program, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, ...env() } });
+      assert.equal(ending.stdout, 'ran\n');
+      assert.equal(ending.stderr, '');
+      assert.equal(ending.code, 0);
+      check(arrived());
+    });
+  }
+
+  it('are obeyed: OTEL_SDK_DISABLED=true leaves everything as it is', async () => {
+    const text = `console.log(/isActive/.test(AbortController.prototype.abort), process.listenerCount('SIGTERM'));`;
+    const { stdout } = await runApp(text, { env: { OTEL_SDK_DISABLED: 'true' } });
+    assert.equal(stdout, 'false 0\n');
+  });
+
+  it('are obeyed: OTEL_TRACES_EXPORTER=console', async () => {
+    const { stdout } = await runApp(program, { env: { OTEL_TRACES_EXPORTER: 'console' } });
+    assert.match(stdout, /name: 'work'/);
+  });
+
+  it('are obeyed: OTEL_INSTRUMENTATION_CANCELLATION_CONFIG', async () => {
+    const text = `${preamble} console.log(/isActive/.test(AbortController.prototype.abort));`;
+    const env = {
+      OTEL_TRACES_EXPORTER: 'none',
+      OTEL_INSTRUMENTATION_CANCELLATION_CONFIG: '{"integrations":[]}',
+    };
+    const { stdout, stderr } = await runApp(text, { env });
+    assert.equal(stdout, 'false\n');
+    assert.equal(stderr, '');
+  });
+
+  const bad: [variable: string, value: string, accepted: RegExp][] = [
+    ['OTEL_SDK_DISABLED', 'yes', /true or false/],
+    ['OTEL_LOG_LEVEL', 'loud', /NONE, ERROR/],
+    ['OTEL_TRACES_EXPORTER', 'jaeger', /otlp, console or none/],
+    ['OTEL_NODE_RESOURCE_DETECTORS', 'aws', /all, none, or some of/],
+    ['OTEL_TRACES_SAMPLER', 'sometimes', /always_on/],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector', /a URL such as/],
+    ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc', /http\/json or http\/protobuf/],
+    ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'grpc', /http\/json or http\/protobuf/],
+    ['OTEL_INSTRUMENTATION_CANCELLATION_CONFIG', '{', /a JSON object/],
+    ['OTEL_INSTRUMENTATION_CANCELLATION_CONFIG', '[]', /options.* an object/],
+    ['OTEL_INSTRUMENTATION_CANCELLATION_CONFIG', 'null', /options.* an object/],
+    ['OTEL_INSTRUMENTATION_CANCELLATION_CONFIG', '{"maxFrames":1}', /Known options: .*maxStackFrames/],
+    ['OTEL_INSTRUMENTATION_CANCELLATION_CONFIG', '{"maxStackFrames":0}', /maxStackFrames.* from 1 to 200/],
+  ];
+  for (const [variable, value, accepted] of bad) {
+    it(`with a bad value are said in one line, and the application runs: ${variable}=${value}`, async () => {
+      const env = { OTEL_EXPORTER_OTLP_ENDPOINT: await unusedUrl(), [variable]: value };
+      const ending = await runApp(program, { env });
+      assert.equal(ending.stdout, 'ran\n');
+      assert.equal(ending.code, 0);
+      const lines = ending.stderr.split('\n');
+      assert.equal(lines.length, 2, ending.stderr);
+      assert.ok(lines[0]?.startsWith(`${PACKAGE_NAME}: ${variable}`), ending.stderr);
+      assert.match(String(lines[0]), accepted);
+    });
+  }
+});
+
+describe('a package that is missing', () => {
+  const cases = [
+    ['@opentelemetry/exporter-trace-otlp-http'],
+    ['@opentelemetry/sdk-trace-node'],
+    ['@opentelemetry/sdk-trace-node', '@opentelemetry/exporter-trace-otlp-http', '@opentelemetry/resources'],
+  ];
+  for (const missing of cases) {
+    for (const flag of ['--import', '--require']) {
+      it(`is said in one line that installs it, by ${flag}: ${missing.join(' ')}`, async () => {
+        const folder = temporaryFolder();
+        try {
+          const modules = join(folder, 'node_modules');
+          linkModules(modules, missing);
+          cpSync(join(root, 'dist'), join(modules, PACKAGE_NAME, 'dist'), { recursive: true });
+          cpSync(join(root, 'package.json'), join(modules, PACKAGE_NAME, 'package.json'));
+          const flags = [flag, `${PACKAGE_NAME}/register`];
+          const ending = await runApp("console.log('ran');", { flags, cwd: folder });
+          assert.equal(ending.stdout, 'ran\n');
+          assert.equal(ending.code, 0);
+          assert.equal(
+            ending.stderr,
+            `${PACKAGE_NAME}: not started, a package is missing; install it with: npm install ${missing.join(' ')}\n`,
+          );
+        } finally {
+          rmSync(folder, { recursive: true, force: true });
+        }
+      });
+    }
+  }
+});
+
+function temporaryFolder(): string {
+  return realpathSync(mkdtempSync(join(tmpdir(), 'cancellation-register-')));
+}
+
+/** Links what is installed here, package by package. */
+function linkModules(target: string, except: readonly string[]): void {
+  const source = join(root, 'node_modules');
+  for (const name of readdirSync(source)) {
+    if (name.startsWith('.')) continue;
+    const names = name.startsWith('@')
+      ? readdirSync(join(source, name)).map((part) => `${name}/${part}`)
+      : [name];
+    if (name.startsWith('@')) mkdirSync(join(target, name), { recursive: true });
+    else mkdirSync(target, { recursive: true });
+    for (const each of names) {
+      if (!except.includes(each)) symlinkSync(join(source, each), join(target, each), 'junction');
+    }
+  }
+}
