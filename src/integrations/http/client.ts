@@ -24,9 +24,8 @@ export function beginRequest(host: Host, request: OutgoingRequest, options: unkn
   if (request[kClientExchange] !== undefined) return;
   request[kClientExchange] = null;
   const signal = takeSignal(request);
-  if (host.isSuppressed()) return;
   const official = host.officialSpan(SpanKind.CLIENT, OFFICIAL_SCOPE);
-  if (official === undefined && isOfficialInCharge(request)) return;
+  if (official === undefined && (isOfficialInCharge(request) || host.isSuppressed())) return;
   const operation =
     official === undefined
       ? host.start(describeRequest(request, options))

@@ -16,16 +16,19 @@ export function beginIncoming(
   request: Message,
   response: Response,
 ): ServerExchange | null {
-  if (host.isSuppressed()) return null;
   const official = host.officialSpan(SpanKind.SERVER, OFFICIAL_SCOPE);
-  // There, but it made no span: ignored, or not sampled. Then there is to be none.
-  if (official === undefined && server.emit.name === 'incomingRequest') return null;
+  // The official instrumentation is there and made no span: ignored, or not sampled. Then there is to be none.
+  if (official === undefined && (server.emit.name === 'incomingRequest' || host.isSuppressed())) {
+    response[kServerExchange] = null;
+    return null;
+  }
   const operation =
     official === undefined
       ? host.start(describeIncoming(request), host.extract(request.headers, incomingHeaders))
       : host.adopt('server', 'http', official);
   const exchange = new ServerExchange(operation, response, request.socket);
   request[kServerExchange] = exchange;
+  response[kServerExchange] = exchange;
   return exchange;
 }
 
