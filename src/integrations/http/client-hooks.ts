@@ -71,10 +71,13 @@ export function watchClient(host: Host, installation: Installation): Undo {
       const { setTimeout } = {
         setTimeout(this: OutgoingRequest, ...args: unknown[]): unknown {
           const exchange = this[kClientExchange];
-          if (installation.isActive && exchange && exchange.operation.deadline === undefined) {
-            const timeoutMs = args[0];
-            if (typeof timeoutMs === 'number' && timeoutMs > 0)
-              setIdleLimit(host, exchange, timeoutMs, setTimeout);
+          if (exchange && exchange.operation.deadline === undefined && installation.isActive) {
+            try {
+              const timeoutMs = Number(args[0]);
+              if (timeoutMs > 0) setIdleLimit(host, exchange, timeoutMs, setTimeout);
+            } catch (error) {
+              installation.fault(error);
+            }
           }
           return Reflect.apply(original, this, args);
         },

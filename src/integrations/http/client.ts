@@ -23,7 +23,8 @@ const OFFICIAL_SCOPE = '@opentelemetry/instrumentation-http';
 export function beginRequest(host: Host, request: OutgoingRequest, options: unknown, above: StackTop): void {
   if (request[kClientExchange] !== undefined) return;
   request[kClientExchange] = null;
-  const signal = takeSignal(request);
+  // Only in the constructor is the last signal that was listened to the request's own.
+  const signal = options === undefined ? undefined : takeSignal(request);
   const official = host.officialSpan(SpanKind.CLIENT, OFFICIAL_SCOPE);
   if (official === undefined && (isOfficialInCharge(request) || host.isSuppressed())) return;
   const operation =

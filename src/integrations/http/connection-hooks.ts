@@ -8,6 +8,7 @@ import type { StackTop } from '../../operation/captured-stack.ts';
 import { clientSocketDestroyed, responseDestroyed } from './client-events.ts';
 import {
   kClientExchange,
+  kPipelined,
   kServerExchange,
   type Message,
   type OutgoingRequest,
@@ -58,6 +59,10 @@ function socketDestroyed(host: Host, socket: Transport, error: unknown, above: S
   const served = message[kServerExchange];
   if (served && !served.operation.isSettled) {
     serverSocketDestroyed(host, message, served, socket, error, above);
+    for (const waiting of socket[kPipelined] ?? []) {
+      if (waiting.operation.isSettled) continue;
+      serverSocketDestroyed(host, waiting.response, waiting, socket, error, above);
+    }
     return;
   }
   const sent = message[kClientExchange];

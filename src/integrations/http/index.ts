@@ -4,12 +4,12 @@
  * Limitations. Beside the official instrumentation a request that passes it by (made with
  * `new ClientRequest()`, or by a named import that was bound before it was registered) has no span. In
  * own spans a request with `Expect: 100-continue` carries no trace context: its head is sent before it
- * can be completed. A signal that was aborted before it was given to a request is known only by its
- * reason. When a 'clientError' listener answers a request timeout by itself, the end looks like the
+ * can be completed. A signal that was aborted before it was given to a request, or was given to one that
+ * uses no agent of Node's, is known only by its reason. When a 'clientError' listener answers a request timeout by itself, the end looks like the
  * peer's. Upgrades, CONNECT and 'checkContinue' listeners make no SERVER span; HTTP/2 and fetch() are not
  * seen here.
  */
-import { undoAll } from '../../hook/replace.ts';
+import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Integration } from '../../integration.ts';
 import { watchClient } from './client-hooks.ts';
 import { watchConnections } from './connection-hooks.ts';
@@ -20,13 +20,18 @@ import { watchServer } from './server-hooks.ts';
 export const httpIntegration: Integration = {
   name: 'http',
   install(host, installation) {
-    const undos = [
-      watchSignals(installation),
-      watchNodeActivity(installation),
-      watchConnections(host, installation),
-      watchClient(host, installation),
-      watchServer(host, installation),
-    ];
+    const undos: Undo[] = [];
+    try {
+      undos.push(watchSignals(installation));
+      undos.push(watchNodeActivity(installation));
+      undos.push(watchConnections(host, installation));
+      undos.push(watchClient(host, installation));
+      undos.push(watchServer(host, installation));
+    } catch (error) {
+      // Half of it would record half of the truth.
+      undoAll(undos);
+      throw error;
+    }
     return () => undoAll(undos);
   },
 };

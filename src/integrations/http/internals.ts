@@ -8,6 +8,8 @@ import type { ServerExchange } from './server-exchange.ts';
 /** null: seen, and not to be recorded. */
 export const kClientExchange: unique symbol = Symbol('opentelemetry.cancellation.http.client');
 export const kServerExchange: unique symbol = Symbol('opentelemetry.cancellation.http.server');
+/** Requests of one connection that wait until those before them are answered (HTTP/1.1 pipelining). */
+export const kPipelined: unique symbol = Symbol('opentelemetry.cancellation.http.pipelined');
 /** A destroy() that came before the request was seen: by a signal that was aborted already. */
 export const kEarlyDestroy: unique symbol = Symbol('opentelemetry.cancellation.http.early');
 
@@ -48,6 +50,7 @@ export interface Transport extends Socket {
   /** The request or response that the connection is serving. */
   readonly _httpMessage?: OutgoingRequest | Response | null;
   readonly _readableState?: { readonly ended: boolean };
+  [kPipelined]?: ServerExchange[];
   readonly _handle?: { getsockname?(address: object): number } | null;
 }
 

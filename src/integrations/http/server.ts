@@ -2,7 +2,7 @@
 import { SpanKind } from '@opentelemetry/api';
 import type { Host } from '../../integration.ts';
 import type { Evidence, ServerPhase } from '../../operation/evidence.ts';
-import { kServerExchange, type Message, type RequestServer, type Response } from './internals.ts';
+import { kPipelined, kServerExchange, type Message, type RequestServer, type Response } from './internals.ts';
 import { incomingHeaders } from './propagation.ts';
 import { ServerExchange } from './server-exchange.ts';
 import { describeAnswer, describeIncoming } from './server-span.ts';
@@ -29,6 +29,11 @@ export function beginIncoming(
   const exchange = new ServerExchange(operation, response, request.socket);
   request[kServerExchange] = exchange;
   response[kServerExchange] = exchange;
+  // Not its turn yet. Node 20 tells such a response nothing when the connection goes away.
+  if (response.socket === null && request.socket !== null) {
+    const waiting = request.socket[kPipelined]?.filter((earlier) => !earlier.operation.isSettled);
+    request.socket[kPipelined] = [...(waiting ?? []), exchange];
+  }
   return exchange;
 }
 

@@ -212,6 +212,23 @@ describe('node:http, spans of our own', () => {
     });
   });
 
+  it('every request of a connection that goes away is over, also those that wait for their turn', async () => {
+    const handled = event();
+    let requests = 0;
+    const { port } = await lab.serve((request) => {
+      request.resume();
+      if (++requests === 3) request.on('end', () => handled.resolve());
+    });
+    const client = await lab.connectRaw(port, 'GET / HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(3));
+    await handled.promise;
+    client.destroy();
+    await telemetry.allEnded();
+    assert.deepEqual(
+      telemetry.ended.map(({ attributes }) => attributes['cancel.trigger']),
+      ['disconnect', 'disconnect', 'disconnect'],
+    );
+  });
+
   it('a CLIENT span is over when abort() returns, also of a request that has no connection yet', async () => {
     const { at } = await lab.serveRaw(() => {});
     const agent = new lab.http.Agent({ maxSockets: 1 });
