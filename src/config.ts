@@ -46,6 +46,24 @@ export interface CancellationInstrumentationConfig extends InstrumentationConfig
    * @default true
    */
   captureDeadlineStack?: boolean;
+  /**
+   * Whether to take a stack where an incoming operation's handler starts an outgoing one, so that a cancel can
+   * name what the handler was waiting for. Costs some µs for every such operation.
+   * @default true
+   */
+  capturePendingStack?: boolean;
+  /**
+   * A handler that goes on for longer than this after its operation was cancelled is a finding, in ms: 0 to
+   * 86 400 000.
+   * @default 100
+   */
+  workAfterCancelMs?: number;
+  /**
+   * A handler that goes on for longer than this is recorded as not settled and no longer watched, in ms: 1 to
+   * 86 400 000.
+   * @default 60000
+   */
+  maxWorkAfterCancelMs?: number;
 }
 
 export interface ResolvedConfig {
@@ -55,6 +73,9 @@ export interface ResolvedConfig {
   readonly cancelStatusCodes: ReadonlyMap<number, Outcome>;
   readonly maxStackFrames: number;
   readonly captureDeadlineStack: boolean;
+  readonly capturePendingStack: boolean;
+  readonly workAfterCancelMs: number;
+  readonly maxWorkAfterCancelMs: number;
 }
 
 const STATUS_DEFAULTS: Required<StatusConfig> = {
@@ -72,6 +93,7 @@ const STATUS_CODE_DEFAULTS = {
 } as const;
 
 const MAX_STACK_FRAMES = 200;
+const DAY_MS = 86_400_000;
 
 /**
  * @throws {TypeError} for an unknown option or a value of the wrong type, naming both and what is accepted
@@ -89,6 +111,9 @@ export function resolveConfig(
     'cancelStatusCodes',
     'maxStackFrames',
     'captureDeadlineStack',
+    'capturePendingStack',
+    'workAfterCancelMs',
+    'maxWorkAfterCancelMs',
   ]);
   optionalBoolean('enabled', config.enabled);
   return {
@@ -97,6 +122,14 @@ export function resolveConfig(
     cancelStatusCodes: resolveStatusCodes(config.cancelStatusCodes ?? STATUS_CODE_DEFAULTS),
     maxStackFrames: integerBetween('maxStackFrames', config.maxStackFrames ?? 40, 1, MAX_STACK_FRAMES),
     captureDeadlineStack: optionalBoolean('captureDeadlineStack', config.captureDeadlineStack) ?? true,
+    capturePendingStack: optionalBoolean('capturePendingStack', config.capturePendingStack) ?? true,
+    workAfterCancelMs: integerBetween('workAfterCancelMs', config.workAfterCancelMs ?? 100, 0, DAY_MS),
+    maxWorkAfterCancelMs: integerBetween(
+      'maxWorkAfterCancelMs',
+      config.maxWorkAfterCancelMs ?? 60_000,
+      1,
+      DAY_MS,
+    ),
   };
 }
 

@@ -114,6 +114,15 @@ export interface Host {
   /** A rule about broken propagation fired. Before settle(). */
   addFinding(operation: Operation, rule: FindingRule, detail: string): void;
 
+  /**
+   * A handler wrote to an operation that was cancelled: a message, a part of a body, or its end.
+   * @param isEnd true when it will write no more
+   */
+  lateWrite(operation: Operation, isEnd: boolean): void;
+
+  /** A handler answered an operation that was cancelled, with a status and no message. */
+  lateEnd(operation: Operation): void;
+
   /** The operation is over. Exactly the first call counts. Ends our own span, and an official one that would never end. */
   settle(operation: Operation, settlement?: Settlement): void;
 }

@@ -1,6 +1,7 @@
 import type { Context, Span } from '@opentelemetry/api';
 import type { Initiator, Outcome, Phase, Stack, Trigger } from './evidence.ts';
 import type { FindingRule } from './finding.ts';
+import type { LateWork } from './late-work.ts';
 
 export type Side = 'client' | 'server';
 export type System = 'grpc' | 'http' | 'http2';
@@ -50,6 +51,14 @@ export class Operation {
   /** The most serious rule about broken propagation that fired. */
   finding: FindingRule | undefined = undefined;
   isSettled = false;
+  /** Of an outgoing operation that has an owner: the stack of whoever started it. */
+  startStack: Stack | undefined = undefined;
+  /** Of an incoming operation: outgoing ones made for it that are not over. */
+  pending: Set<Operation> | undefined = undefined;
+  /** Of an incoming operation: what its handler returned, which tells later whether it is still at work. */
+  handled: unknown = undefined;
+  /** Of an incoming operation that was cancelled, until its handler is known to have settled. */
+  lateWork: LateWork | undefined = undefined;
 
   constructor(
     side: Side,

@@ -43,3 +43,26 @@ export const ATTR_CANCEL_FINDING = 'cancel.finding';
 export const EVENT_CANCEL_FINDING: typeof ATTR_CANCEL_FINDING = ATTR_CANCEL_FINDING;
 export const ATTR_CANCEL_FINDING_RULE = 'cancel.finding.rule';
 export const ATTR_CANCEL_FINDING_DETAIL = 'cancel.finding.detail';
+
+/** INTERNAL span, child of the SERVER span: from the cancel until the handler settled */
+export const SPAN_WORK_AFTER_CANCEL = 'work after cancel';
+/** double, ms: how long the handler went on */
+export const ATTR_CANCEL_WASTED_MS = 'cancel.wasted_ms';
+/** int: writes, messages or end() after the cancel */
+export const ATTR_CANCEL_LATE_WRITES = 'cancel.late_writes';
+/** int: outgoing operations started after the cancel */
+export const ATTR_CANCEL_LATE_OPERATIONS = 'cancel.late_operations';
+/** boolean: false = still running when the limit was reached */
+export const ATTR_CANCEL_SETTLED = 'cancel.settled';
+
+/** Event on a SERVER span: an outgoing operation of its own that was unfinished at the cancel */
+export const EVENT_CANCEL_PENDING = 'cancel.pending';
+/** string: name of that operation's span */
+export const ATTR_CANCEL_PENDING_NAME = 'name';
+/** double, ms: since it was started */
+export const ATTR_CANCEL_PENDING_ELAPSED_MS = 'cancel.pending.elapsed_ms';
+/** string, at most 256 characters: `function (file:line:column)` of the call that started it */
+export const ATTR_CANCEL_PENDING_ORIGIN = 'cancel.pending.origin';
+
+/** double, ms: how far the event loop was behind when a deadline was missed */
+export const ATTR_DEADLINE_EVENT_LOOP_DELAY_MS = 'deadline.event_loop_delay_ms';

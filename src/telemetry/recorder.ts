@@ -20,7 +20,7 @@ import type { ResolvedConfig } from '../config.ts';
 import type { Host, Settlement, SpanDescription } from '../integration.ts';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { Evidence } from '../operation/evidence.ts';
-import { type FindingRule, isMoreSerious } from '../operation/finding.ts';
+import type { FindingRule } from '../operation/finding.ts';
 import {
   type Cancellation,
   type Deadline,
@@ -29,15 +29,14 @@ import {
   type System,
 } from '../operation/operation.ts';
 import {
-  ATTR_CANCEL_FINDING,
-  ATTR_CANCEL_FINDING_DETAIL,
-  ATTR_CANCEL_FINDING_RULE,
   ATTR_DEADLINE_DEVIATION_MS,
+  ATTR_DEADLINE_EVENT_LOOP_DELAY_MS,
   ATTR_DEADLINE_SOURCE,
   ATTR_DEADLINE_TIMEOUT_MS,
-  EVENT_CANCEL_FINDING,
 } from './attributes.ts';
 import { writeCancellation } from './cancellation-span.ts';
+import { EventLoopDelay } from './event-loop-delay.ts';
+import { writeFinding } from './finding-event.ts';
 import {
   beforeEnd,
   claimSpan,
@@ -47,6 +46,8 @@ import {
   isOfficialSpan,
   parentSpanIdOf,
 } from './official-span.ts';
+import { writePending } from './pending-events.ts';
+import { WorkAfterCancel } from './work-after-cancel.ts';
 
 const OWNER_KEY = createContextKey('opentelemetry.cancellation.owner');
 /** The SDK's own key (Symbol.for under this text), so that @opentelemetry/core need not be installed. */
@@ -58,11 +59,14 @@ export class Recorder implements Host {
   readonly config: ResolvedConfig;
   readonly abortOrigins: AbortOrigins;
   readonly #tracer: () => Tracer;
+  readonly #workAfterCancel: WorkAfterCancel;
+  readonly #eventLoopDelay = new EventLoopDelay();
 
   constructor(config: ResolvedConfig, abortOrigins: AbortOrigins, tracer: () => Tracer) {
     this.config = config;
     this.abortOrigins = abortOrigins;
     this.#tracer = tracer;
+    this.#workAfterCancel = new WorkAfterCancel(tracer, config);
   }
 
   isSuppressed(): boolean {
@@ -99,7 +103,48 @@ export class Recorder implements Host {
       return operation;
     }
     const owner = (spanContext.getValue(OWNER_KEY) as OwnerHolder | undefined)?.operation;
-    return new Operation(side, system, span, ownsSpan, spanContext, owner, performance.now());
+    const operation = new Operation(side, system, span, ownsSpan, spanContext, owner, performance.now());
+    if (owner !== undefined) this.#startedFor(owner, operation);
+    return operation;
+  }
+
+  #startedFor(owner: Operation, operation: Operation): void {
+    const { cancellation } = owner;
+    if (cancellation !== undefined) {
+      this.#workAfterCancel.operationStarted(owner);
+      const lateMs = Math.round(operation.startedAtMs - cancellation.atMs);
+      this.addFinding(
+        operation,
+        'late_operation',
+        `started ${lateMs} ms after its incoming operation was cancelled`,
+      );
+    } else if (!owner.isSettled) {
+      owner.pending ??= new Set();
+      owner.pending.add(operation);
+      if (this.config.capturePendingStack) {
+        operation.startStack = new CapturedStack(
+          operation.ownsSpan ? this.start : this.adopt,
+          MAX_START_FRAMES,
+        );
+      }
+      // The deadline of the new operation is told by the integration that is on the stack.
+      if (owner.deadline !== undefined)
+        process.nextTick(checkInheritedDeadline, this, owner.deadline, operation);
+    }
+  }
+
+  #endedFor(owner: Operation, operation: Operation): void {
+    owner.pending?.delete(operation);
+    const { cancellation } = owner;
+    if (cancellation === undefined) return;
+    if (operation.startedAtMs >= cancellation.atMs) {
+      this.#workAfterCancel.operationEnded(owner);
+      return;
+    }
+    const ranOnMs = performance.now() - cancellation.atMs;
+    if (operation.cancellation !== undefined || ranOnMs < STOPPED_WHEN_TOLD_MS) return;
+    const detail = `ran on for ${Math.round(ranOnMs)} ms after its incoming operation was cancelled`;
+    this.addFinding(operation, 'cancel_not_propagated', detail);
   }
 
   run<T>(
@@ -108,9 +153,17 @@ export class Recorder implements Host {
     thisArg: unknown,
     args: ArrayLike<unknown>,
   ): T {
-    if (context.active() === operation.context) return call(fn, thisArg, args) as T;
-    // Not fn with thisArg: the context manager would call fn.bind(), which an Express application has of its own.
-    return context.with(operation.context, call, undefined, fn, thisArg, args) as T;
+    const result =
+      context.active() === operation.context
+        ? call(fn, thisArg, args)
+        : // Not fn with thisArg: the context manager would call fn.bind(), which an Express application has of its own.
+          context.with(operation.context, call, undefined, fn, thisArg, args);
+    if (result instanceof Promise) {
+      operation.handled = result;
+      // Cancelled by the time that its handler returned.
+      if (operation.lateWork !== undefined) this.#workAfterCancel.watch(operation);
+    }
+    return result as T;
   }
 
   inject<Carrier>(operation: Operation, carrier: Carrier, setter: TextMapSetter<Carrier>): void {
@@ -126,6 +179,7 @@ export class Recorder implements Host {
       // Whoever owns the span may end it before it tells anybody that the operation is over.
       beforeEnd(operation.span, () => writeDeviation(operation));
     }
+    this.#eventLoopDelay.watch();
     operation.deadline = deadline;
     operation.span.setAttribute(ATTR_DEADLINE_TIMEOUT_MS, deadline.timeoutMs);
     operation.span.setAttribute(ATTR_DEADLINE_SOURCE, deadline.source);
@@ -145,6 +199,14 @@ export class Recorder implements Host {
     operation.cancellation = cancellation;
     const { span } = operation;
     if (!span.isRecording()) return;
+    if (operation.deadline !== undefined && cancellation.outcome === 'deadline_exceeded') {
+      span.setAttribute(ATTR_DEADLINE_EVENT_LOOP_DELAY_MS, this.#eventLoopDelay.now());
+    }
+    if (operation.side === 'server') {
+      writePending(operation, cancellation.atMs);
+      // A handler that answered with the status itself is done.
+      if (evidence.kind !== 'own-status') this.#workAfterCancel.watch(operation);
+    }
     writeCancellation(span, operation.system, cancellation, decidedIn(operation, cancellation));
     const code = this.#statusOf(operation, cancellation);
     if (!operation.ownsSpan) fixStatus(span, code);
@@ -154,19 +216,27 @@ export class Recorder implements Host {
   addFinding(operation: Operation, rule: FindingRule, detail: string): void {
     if (operation.isSettled) return;
     const { span } = operation;
-    if (isMoreSerious(rule, operation.finding)) {
-      operation.finding = rule;
-      span.setAttribute(ATTR_CANCEL_FINDING, rule);
-    }
-    span.addEvent(EVENT_CANCEL_FINDING, {
-      [ATTR_CANCEL_FINDING_RULE]: rule,
-      [ATTR_CANCEL_FINDING_DETAIL]: detail,
-    });
+    if (span.isRecording()) operation.finding = writeFinding(span, operation.finding, rule, detail);
+  }
+
+  lateWrite(operation: Operation, isEnd: boolean): void {
+    this.#workAfterCancel.write(operation, isEnd);
+  }
+
+  lateEnd(operation: Operation): void {
+    this.#workAfterCancel.end(operation);
+  }
+
+  /** The process ends, or the instrumentation is switched off: records what is still at work, and stops all timers. */
+  close(): void {
+    this.#workAfterCancel.close();
+    this.#eventLoopDelay.stop();
   }
 
   settle(operation: Operation, settlement?: Settlement): void {
     if (operation.isSettled) return;
     writeDeviation(operation);
+    if (operation.owner !== undefined) this.#endedFor(operation.owner, operation);
     operation.isSettled = true;
     const { span, cancellation } = operation;
     if (!operation.ownsSpan) {
@@ -196,6 +266,32 @@ export class Recorder implements Host {
     else if (operation.system === 'grpc') wanted = isClient ? status.grpcClient : status.grpcServer;
     else wanted = isClient ? status.httpClient : status.httpServer;
     return wanted === 'error' ? SpanStatusCode.ERROR : SpanStatusCode.UNSET;
+  }
+}
+
+/** Frames kept of whoever starts an outgoing operation: it is captured on operations that may well succeed. */
+const MAX_START_FRAMES = 16;
+/** An outgoing operation that is over so soon after the cancel was over when the cancel was told. */
+const STOPPED_WHEN_TOLD_MS = 20;
+/** A deadline that is carried on is rounded to whole milliseconds on its way. */
+const DEADLINE_SLACK_MS = 5;
+
+function checkInheritedDeadline(host: Host, inherited: Deadline, operation: Operation): void {
+  const { deadline } = operation;
+  if (deadline === undefined) {
+    const leftMs = Math.round(inherited.atMs - operation.startedAtMs);
+    host.addFinding(
+      operation,
+      'deadline_dropped',
+      `no time limit, though its incoming operation had ${leftMs} ms left`,
+    );
+  } else if (deadline.atMs > inherited.atMs + DEADLINE_SLACK_MS) {
+    const laterMs = Math.round(deadline.atMs - inherited.atMs);
+    host.addFinding(
+      operation,
+      'deadline_extended',
+      `its deadline is ${laterMs} ms after that of its incoming operation`,
+    );
   }
 }
 

@@ -1,0 +1,22 @@
+import type { Operation } from './operation.ts';
+
+/** What is known of a handler's work after its operation was cancelled. Times are on the clock of performance.now(), in ms. */
+export class LateWork {
+  readonly operation: Operation;
+  readonly cancelledAtMs: number;
+  /** What the handler returned, when it is not settled yet. */
+  readonly promise: Promise<unknown> | undefined;
+  writes = 0;
+  /** Outgoing operations started since. */
+  operations = 0;
+  /** Of those, the ones that are not over. */
+  openOperations = 0;
+  lastSignMs: number;
+
+  constructor(operation: Operation, cancelledAtMs: number, promise: Promise<unknown> | undefined) {
+    this.operation = operation;
+    this.cancelledAtMs = cancelledAtMs;
+    this.promise = promise;
+    this.lastSignMs = cancelledAtMs;
+  }
+}

@@ -1,0 +1,27 @@
+/** What an incoming operation was waiting for when it was cancelled. */
+import type { Attributes } from '@opentelemetry/api';
+import { formatFrame, originOf } from '../cancellation/origin.ts';
+import type { Operation } from '../operation/operation.ts';
+import {
+  ATTR_CANCEL_PENDING_ELAPSED_MS,
+  ATTR_CANCEL_PENDING_NAME,
+  ATTR_CANCEL_PENDING_ORIGIN,
+  EVENT_CANCEL_PENDING,
+} from './attributes.ts';
+
+/** More of them say nothing new, and a span holds 128 events. */
+const MAX_EVENTS = 16;
+
+export function writePending(operation: Operation, atMs: number): void {
+  if (operation.pending === undefined) return;
+  let count = 0;
+  for (const pending of operation.pending) {
+    if (++count > MAX_EVENTS) return;
+    const attributes: Attributes = { [ATTR_CANCEL_PENDING_ELAPSED_MS]: atMs - pending.startedAtMs };
+    const { name } = pending.span as { readonly name?: unknown };
+    if (typeof name === 'string') attributes[ATTR_CANCEL_PENDING_NAME] = name;
+    const frame = originOf(pending.startStack)?.frame;
+    if (frame !== undefined) attributes[ATTR_CANCEL_PENDING_ORIGIN] = formatFrame(frame);
+    operation.span.addEvent(EVENT_CANCEL_PENDING, attributes);
+  }
+}

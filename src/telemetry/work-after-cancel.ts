@@ -1,0 +1,157 @@
+/**
+ * The work that a handler does for nobody: from the cancel of its operation until it settles.
+ *
+ * A handler says that it goes on by what it does (writes, ends, starts outgoing operations) and by its
+ * promise. The span is made when the work is over, so a handler that stops when told leaves nothing.
+ */
+import { inspect, types } from 'node:util';
+import { type Tracer, trace } from '@opentelemetry/api';
+import { LateWork } from '../operation/late-work.ts';
+import type { Operation } from '../operation/operation.ts';
+import {
+  ATTR_CANCEL_LATE_OPERATIONS,
+  ATTR_CANCEL_LATE_WRITES,
+  ATTR_CANCEL_SETTLED,
+  ATTR_CANCEL_WASTED_MS,
+  SPAN_WORK_AFTER_CANCEL,
+} from './attributes.ts';
+import { writeFinding } from './finding-event.ts';
+
+export interface WorkLimits {
+  /** Work for longer than this is a finding. */
+  readonly workAfterCancelMs: number;
+  /** Work for longer than this is given up as never settling. */
+  readonly maxWorkAfterCancelMs: number;
+}
+
+/** A handler that is done within this time of the cancel, and started nothing new, stopped when told. */
+const STOPPED_WHEN_TOLD_MS = 20;
+/** So long without a sign of work, and a handler that has no promise and ended nothing has stopped. */
+const QUIET_MS = 1_000;
+/** How often the promises of handlers are looked at: nobody may listen to them. */
+const LOOK_EVERY_MS = 10;
+
+export class WorkAfterCancel {
+  readonly #tracer: () => Tracer;
+  readonly #limits: WorkLimits;
+  /** Handlers that go on. */
+  readonly #active = new Set<LateWork>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(tracer: () => Tracer, limits: WorkLimits) {
+    this.#tracer = tracer;
+    this.#limits = limits;
+  }
+
+  /** The operation has just been cancelled, or its handler returned a promise after that. */
+  watch(operation: Operation): void {
+    const { handled, cancellation } = operation;
+    const cancelledAtMs = cancellation?.atMs ?? performance.now();
+    const promise = isPending(handled) ? handled : undefined;
+    const work = new LateWork(operation, cancelledAtMs, promise);
+    operation.lateWork = work;
+    if (promise !== undefined) this.#activate(work);
+  }
+
+  /** @param isEnd true when the handler will write no more */
+  write(operation: Operation, isEnd: boolean): void {
+    const work = this.#sign(operation);
+    if (work === undefined) return;
+    work.writes++;
+    if (isEnd && work.promise === undefined) this.#settle(work, work.lastSignMs, true);
+  }
+
+  /** The handler answers, without a message. */
+  end(operation: Operation): void {
+    const work = this.#sign(operation);
+    if (work !== undefined && work.promise === undefined) this.#settle(work, work.lastSignMs, true);
+  }
+
+  operationStarted(owner: Operation): void {
+    const work = this.#sign(owner);
+    if (work === undefined) return;
+    work.operations++;
+    work.openOperations++;
+  }
+
+  operationEnded(owner: Operation): void {
+    const work = this.#sign(owner);
+    if (work !== undefined) work.openOperations--;
+  }
+
+  /** The process ends or the instrumentation is switched off: what goes on is recorded as not settled. */
+  close(): void {
+    const nowMs = performance.now();
+    for (const work of this.#active) this.#settle(work, nowMs, false);
+  }
+
+  #sign(operation: Operation): LateWork | undefined {
+    const work = operation.lateWork;
+    if (work === undefined) return undefined;
+    work.lastSignMs = performance.now();
+    this.#activate(work);
+    return work;
+  }
+
+  #activate(work: LateWork): void {
+    this.#active.add(work);
+    this.#timer ??= setTimeout(() => this.#look(), LOOK_EVERY_MS).unref();
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    const nowMs = performance.now();
+    for (const work of this.#active) {
+      if (work.promise !== undefined && !isPending(work.promise)) {
+        this.#settle(work, nowMs, true);
+      } else if (nowMs - work.cancelledAtMs > this.#limits.maxWorkAfterCancelMs) {
+        this.#settle(work, nowMs, false);
+      } else if (
+        work.promise === undefined &&
+        work.openOperations <= 0 &&
+        nowMs - work.lastSignMs > QUIET_MS
+      ) {
+        this.#settle(work, work.lastSignMs, true);
+      }
+    }
+    if (this.#active.size > 0) this.#timer = setTimeout(() => this.#look(), LOOK_EVERY_MS).unref();
+  }
+
+  #settle(work: LateWork, atMs: number, isSettled: boolean): void {
+    this.#active.delete(work);
+    work.operation.lateWork = undefined;
+    const wastedMs = atMs - work.cancelledAtMs;
+    if (wastedMs < STOPPED_WHEN_TOLD_MS && work.operations === 0) return;
+    const parent = trace.setSpan(work.operation.context, work.operation.span);
+    const startTime = performance.timeOrigin + work.cancelledAtMs;
+    const span = this.#tracer().startSpan(
+      SPAN_WORK_AFTER_CANCEL,
+      {
+        startTime,
+        attributes: {
+          [ATTR_CANCEL_WASTED_MS]: wastedMs,
+          [ATTR_CANCEL_LATE_WRITES]: work.writes,
+          [ATTR_CANCEL_LATE_OPERATIONS]: work.operations,
+          [ATTR_CANCEL_SETTLED]: isSettled,
+        },
+      },
+      parent,
+    );
+    if (wastedMs > this.#limits.workAfterCancelMs) {
+      const detail = `the handler ${isSettled ? 'went on for' : 'is still running after'} ${Math.round(wastedMs)} ms`;
+      writeFinding(span, undefined, 'work_after_cancel', detail);
+    }
+    span.end(startTime + wastedMs);
+  }
+}
+
+/**
+ * The only way to know without a handler of our own on the promise, which would change what an
+ * unhandled rejection does.
+ */
+function isPending(value: unknown): value is Promise<unknown> {
+  return (
+    types.isPromise(value) &&
+    inspect(value, { depth: 0, customInspect: false, showProxy: true }).includes('<pending>')
+  );
+}
