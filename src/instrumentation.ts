@@ -8,6 +8,7 @@ import {
 import { AbortOrigins } from './cancellation/abort-origins.ts';
 import { type CancellationInstrumentationConfig, type ResolvedConfig, resolveConfig } from './config.ts';
 import { createInstallation } from './hook/installation.ts';
+import { watchLateWrites } from './hook/late-writes.ts';
 import { type Undo, undoAll } from './hook/replace.ts';
 import type { Integration, PackageFile } from './integration.ts';
 import { defaultIntegrations } from './integrations/index.ts';
@@ -23,6 +24,7 @@ import { PACKAGE_NAME, PACKAGE_VERSION } from './version.ts';
 export class CancellationInstrumentation extends InstrumentationBase<CancellationInstrumentationConfig> {
   // The base class calls init() and enable() before fields get their initial values: `declare` adds none.
   declare private parts: Part[];
+  declare private recorder: Recorder;
 
   constructor(config: CancellationInstrumentationConfig = {}) {
     resolveConfig(config, defaultIntegrations);
@@ -31,8 +33,8 @@ export class CancellationInstrumentation extends InstrumentationBase<Cancellatio
 
   protected override init(): InstrumentationNodeModuleDefinition[] {
     const config: ResolvedConfig = resolveConfig(this.getConfig(), defaultIntegrations);
-    const recorder = new Recorder(config, new AbortOrigins(), () => this.tracer);
-    this.parts = config.integrations.map((integration) => new Part(integration, recorder));
+    this.recorder = new Recorder(config, new AbortOrigins(), () => this.tracer, watchLateWrites);
+    this.parts = config.integrations.map((integration) => new Part(integration, this.recorder));
     return this.parts.flatMap((part) => part.definitions);
   }
 
@@ -44,6 +46,15 @@ export class CancellationInstrumentation extends InstrumentationBase<Cancellatio
   override disable(): void {
     super.disable();
     for (const part of this.parts) part.disable();
+    this.recorder.close();
+  }
+
+  /**
+   * Records what would otherwise be lost when the process ends: handlers that are still at work for an
+   * operation that was cancelled. To be called before the last flush; `register` does.
+   */
+  recordUnfinished(): void {
+    this.recorder.close();
   }
 }
 

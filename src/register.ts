@@ -36,9 +36,13 @@ function register(): void {
   if (!hasTracerProvider()) {
     const sendNow = startSdk(environment, warn);
     if (sendNow === undefined) return;
-    flushAtExit(sendNow);
+    flushAtExit(() => {
+      instrumentation.recordUnfinished();
+      sendNow();
+    });
   }
-  registerInstrumentations({ instrumentations: [createInstrumentation(environment)] });
+  const instrumentation = createInstrumentation(environment);
+  registerInstrumentations({ instrumentations: [instrumentation] });
 }
 
 try {

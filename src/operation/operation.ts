@@ -55,6 +55,8 @@ export class Operation {
   startStack: Stack | undefined = undefined;
   /** Of an incoming operation: outgoing ones made for it that are not over. */
   pending: Set<Operation> | undefined = undefined;
+  /** Of an incoming operation: what its handler writes its answer to, if anything. */
+  answer: object | undefined = undefined;
   /** Of an incoming operation: what its handler returned, which tells later whether it is still at work. */
   handled: unknown = undefined;
   /** Of an incoming operation that was cancelled, until its handler is known to have settled. */

@@ -55,17 +55,27 @@ const SUPPRESS_KEY = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TR
 /** Frames kept for a deadline: it is captured on operations that may well succeed, and costs by the frame. */
 const MAX_DEADLINE_FRAMES = 16;
 
+/** Calls back for every write to `target` from now on, and for its end. */
+type WatchLateWrites = (target: object, onWrite: (isEnd: boolean) => void) => void;
+
 export class Recorder implements Host {
   readonly config: ResolvedConfig;
   readonly abortOrigins: AbortOrigins;
   readonly #tracer: () => Tracer;
+  readonly #watchLateWrites: WatchLateWrites;
   readonly #workAfterCancel: WorkAfterCancel;
   readonly #eventLoopDelay = new EventLoopDelay();
 
-  constructor(config: ResolvedConfig, abortOrigins: AbortOrigins, tracer: () => Tracer) {
+  constructor(
+    config: ResolvedConfig,
+    abortOrigins: AbortOrigins,
+    tracer: () => Tracer,
+    watchLateWrites: WatchLateWrites,
+  ) {
     this.config = config;
     this.abortOrigins = abortOrigins;
     this.#tracer = tracer;
+    this.#watchLateWrites = watchLateWrites;
     this.#workAfterCancel = new WorkAfterCancel(tracer, config);
   }
 
@@ -205,12 +215,19 @@ export class Recorder implements Host {
     if (operation.side === 'server') {
       writePending(operation, cancellation.atMs);
       // A handler that answered with the status itself is done.
-      if (evidence.kind !== 'own-status') this.#workAfterCancel.watch(operation);
+      if (evidence.kind !== 'own-status') this.#watchWork(operation);
     }
     writeCancellation(span, operation.system, cancellation, decidedIn(operation, cancellation));
     const code = this.#statusOf(operation, cancellation);
     if (!operation.ownsSpan) fixStatus(span, code);
     else if (code === SpanStatusCode.ERROR) span.setStatus({ code });
+  }
+
+  #watchWork(operation: Operation): void {
+    this.#workAfterCancel.watch(operation);
+    if (operation.answer !== undefined) {
+      this.#watchLateWrites(operation.answer, (isEnd) => this.lateWrite(operation, isEnd));
+    }
   }
 
   addFinding(operation: Operation, rule: FindingRule, detail: string): void {

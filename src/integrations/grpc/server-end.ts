@@ -16,6 +16,7 @@ export function watchServerCalls(moduleExports: unknown, host: Host, installatio
   const undos = [
     watchSendStatus(prototype, host, installation),
     watchNotifyOnCancel(prototype, host, installation),
+    watchLateAnswer(prototype, 'sendMessage', host, installation),
   ];
   return () => undoAll(undos);
 }
@@ -24,7 +25,11 @@ export function watchServerCalls(moduleExports: unknown, host: Host, installatio
 export function watchServerCalls19(moduleExports: unknown, host: Host, installation: Installation): Undo {
   const { prototype } = (moduleExports as { Http2ServerCallStream: { prototype: object } })
     .Http2ServerCallStream;
-  const undos = [watchSendStatus(prototype, host, installation), watchEmit19(prototype, host, installation)];
+  const undos = [
+    watchSendStatus(prototype, host, installation),
+    watchEmit19(prototype, host, installation),
+    watchLateAnswer(prototype, 'sendUnaryMessage', host, installation),
+  ];
   return () => undoAll(undos);
 }
 
@@ -33,9 +38,10 @@ function watchSendStatus(prototype: object, host: Host, installation: Installati
     const { sendStatus } = {
       sendStatus(this: BaseServerCall, ...args: [StatusObject]): unknown {
         const operation = this[kOperation];
-        if (operation !== undefined && !operation.isSettled && installation.isActive) {
+        if (operation !== undefined && installation.isActive) {
           try {
-            noteStatus(host, this, operation, args[0], sendStatus);
+            if (operation.lateWork !== undefined) host.lateEnd(operation);
+            else if (!operation.isSettled) noteStatus(host, this, operation, args[0], sendStatus);
           } catch (error) {
             installation.fault(error);
           }
@@ -67,6 +73,31 @@ function noteStatus(
     }
   }
   host.settle(operation, operation.ownsSpan ? serverSettlement(status.code, status.details) : undefined);
+}
+
+/** The one answer of a unary or client-streaming handler; streams are destroyed at the cancel and send none. */
+function watchLateAnswer(
+  prototype: object,
+  method: 'sendMessage' | 'sendUnaryMessage',
+  host: Host,
+  installation: Installation,
+): Undo {
+  return replaceFunction(prototype, method, (original) => {
+    const { send } = {
+      send(this: BaseServerCall, ...args: unknown[]): unknown {
+        const operation = this[kOperation];
+        if (operation?.lateWork !== undefined && installation.isActive) {
+          try {
+            host.lateWrite(operation, true);
+          } catch (error) {
+            installation.fault(error);
+          }
+        }
+        return Reflect.apply(original, this, args);
+      },
+    };
+    return send;
+  });
 }
 
 export function isOver({ cancelled, stream }: BaseServerCall): boolean {

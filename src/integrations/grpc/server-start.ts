@@ -100,6 +100,7 @@ function begin(host: Host, surface: SurfaceCall, path: string): Operation | unde
       ? host.start(describeServerCall(session ?? GONE, path), host.extract(surface.metadata, metadataGetter))
       : host.adopt('server', 'grpc', official);
   base[kOperation] = operation;
+  operation.answer = surface;
   if (session !== undefined) base[kSession] = session;
   const { deadline: at } = base;
   if (at !== Number.POSITIVE_INFINITY) {

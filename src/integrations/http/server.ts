@@ -27,6 +27,7 @@ export function beginIncoming(
       ? host.start(describeIncoming(request), host.extract(request.headers, incomingHeaders))
       : host.adopt('server', 'http', official);
   const exchange = new ServerExchange(operation, response, request.socket);
+  operation.answer = response;
   request[kServerExchange] = exchange;
   response[kServerExchange] = exchange;
   // Not its turn yet. Node 20 tells such a response nothing when the connection goes away.
