@@ -7,6 +7,7 @@
  */
 import type { Attributes, Context, Span, SpanKind, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import type { AbortOrigins } from './cancellation/abort-origins.ts';
+import type { Headers } from './cancellation/deadline-headers.ts';
 import type { ResolvedConfig } from './config.ts';
 import type { Installation } from './hook/installation.ts';
 import type { Undo } from './hook/replace.ts';
@@ -98,6 +99,12 @@ export interface Host {
 
   /** Says what time limit the operation has. At most once, early. */
   setDeadline(operation: Operation, deadline: Deadline): void;
+
+  /**
+   * Reads the time limit of an incoming operation from its headers (names in lower case), and says what of it is
+   * malformed.
+   */
+  readDeadline(operation: Operation, headers: Headers): void;
 
   /** A stack of the callers of `above` for a deadline, or undefined when the options say so. */
   captureDeadlineStack(above: StackTop): CapturedStack | undefined;

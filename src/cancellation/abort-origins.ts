@@ -21,11 +21,17 @@ export interface SignalLimit {
   readonly stack: Stack | undefined;
 }
 
+/** A property of the signal, whoever asks: known to all instances, so that signals of our own need none. */
+const limits = new WeakMap<AbortSignal, SignalLimit>();
+
+export function rememberSignalLimit(signal: AbortSignal, limit: SignalLimit): void {
+  limits.set(signal, limit);
+}
+
 export class AbortOrigins {
   readonly #abortedBy = new WeakMap<AbortSignal, Stack>();
   /** Composite signals share the reason object of their source, so the reason leads to the caller too. */
   readonly #reasonGivenBy = new WeakMap<object, Stack>();
-  readonly #limits = new WeakMap<AbortSignal, SignalLimit>();
   /** Composite signals that were born aborted: they keep no trace of their source. */
   readonly #bornAborted = new WeakMap<AbortSignal, SignalStory>();
   #abortInProgress: Stack | undefined;
@@ -49,10 +55,6 @@ export class AbortOrigins {
     }
   }
 
-  rememberTimeout(signal: AbortSignal, limit: SignalLimit): void {
-    this.#limits.set(signal, limit);
-  }
-
   /** AbortSignal.any() returned a signal that is aborted already, because `source` was. */
   rememberBornAborted(signal: AbortSignal, source: AbortSignal): void {
     this.#bornAborted.set(signal, this.explain(source, source.reason));
@@ -65,18 +67,20 @@ export class AbortOrigins {
 
   /** The earliest time limit among the timeout signals that `signal` is or is made of. */
   limitOf(signal: AbortSignal): SignalLimit | undefined {
-    let earliest = this.#limits.get(signal);
+    let earliest = limits.get(signal);
     if (earliest !== undefined) return earliest;
     for (const source of sourcesOf(signal)) {
-      const limit = this.#limits.get(source);
+      const limit = limits.get(source);
       if (limit !== undefined && (earliest === undefined || limit.atMs < earliest.atMs)) earliest = limit;
     }
     return earliest;
   }
 
   #explainSignal(signal: AbortSignal, reason: unknown): SignalStory | undefined {
-    const limit = this.#limits.get(signal);
-    if (limit !== undefined) return { reason, isTimeout: true, stack: limit.stack };
+    const limit = limits.get(signal);
+    // A signal with a limit may be aborted before it, as one of currentSignal() when the client leaves.
+    if (limit !== undefined && isTimeoutReason(reason))
+      return { reason, isTimeout: true, stack: limit.stack };
     const born = this.#bornAborted.get(signal);
     if (born !== undefined) return born;
     const abortedBy = this.#abortedBy.get(signal);

@@ -33,6 +33,16 @@ export interface Cancellation {
   readonly cause: Operation | undefined;
 }
 
+/** What the application knows of an incoming operation: the signal and the limit of its work. */
+export interface WorkScope {
+  /** On the clock of performance.now(), in ms; Infinity: no limit. */
+  readonly deadlineAtMs: number;
+  /** Nobody waits for the work any more. */
+  cancel(outcome: Outcome): void;
+  /** The work is done. */
+  close(): void;
+}
+
 /** One gRPC call, HTTP request or HTTP/2 stream, seen from one of its two sides. */
 export class Operation {
   readonly side: Side;
@@ -55,6 +65,8 @@ export class Operation {
   startStack: Stack | undefined = undefined;
   /** Of an incoming operation: outgoing ones made for it that are not over. */
   pending: Set<Operation> | undefined = undefined;
+  /** Of an incoming operation whose handler asked for it. */
+  scope: WorkScope | undefined = undefined;
   /** Of an incoming operation: what its handler writes its answer to, if anything. */
   answer: object | undefined = undefined;
   /** Of an incoming operation: what its handler returned, which tells later whether it is still at work. */

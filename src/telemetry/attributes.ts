@@ -64,5 +64,7 @@ export const ATTR_CANCEL_PENDING_ELAPSED_MS = 'cancel.pending.elapsed_ms';
 /** string, at most 256 characters: `function (file:line:column)` of the call that started it */
 export const ATTR_CANCEL_PENDING_ORIGIN = 'cancel.pending.origin';
 
+/** double, ms: how far the caller's clock is ahead of ours, when it sent a relative and an absolute deadline */
+export const ATTR_DEADLINE_CLOCK_SKEW_MS = 'deadline.clock_skew_ms';
 /** double, ms: how far the event loop was behind when a deadline was missed */
 export const ATTR_DEADLINE_EVENT_LOOP_DELAY_MS = 'deadline.event_loop_delay_ms';

@@ -16,6 +16,7 @@ import {
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import type { AbortOrigins } from '../cancellation/abort-origins.ts';
 import { classify } from '../cancellation/classify.ts';
+import { type Headers, readDeadlineHeaders } from '../cancellation/deadline-headers.ts';
 import type { ResolvedConfig } from '../config.ts';
 import type { Host, Settlement, SpanDescription } from '../integration.ts';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
@@ -29,6 +30,7 @@ import {
   type System,
 } from '../operation/operation.ts';
 import {
+  ATTR_DEADLINE_CLOCK_SKEW_MS,
   ATTR_DEADLINE_DEVIATION_MS,
   ATTR_DEADLINE_EVENT_LOOP_DELAY_MS,
   ATTR_DEADLINE_SOURCE,
@@ -46,10 +48,10 @@ import {
   isOfficialSpan,
   parentSpanIdOf,
 } from './official-span.ts';
+import { inheritedDeadlineAtMs, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
 import { writePending } from './pending-events.ts';
 import { WorkAfterCancel } from './work-after-cancel.ts';
 
-const OWNER_KEY = createContextKey('opentelemetry.cancellation.owner');
 /** The SDK's own key (Symbol.for under this text), so that @opentelemetry/core need not be installed. */
 const SUPPRESS_KEY = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 /** Frames kept for a deadline: it is captured on operations that may well succeed, and costs by the frame. */
@@ -112,7 +114,7 @@ export class Recorder implements Host {
       holder.operation = operation;
       return operation;
     }
-    const owner = (spanContext.getValue(OWNER_KEY) as OwnerHolder | undefined)?.operation;
+    const owner = ownerIn(spanContext);
     const operation = new Operation(side, system, span, ownsSpan, spanContext, owner, performance.now());
     if (owner !== undefined) this.#startedFor(owner, operation);
     return operation;
@@ -138,8 +140,10 @@ export class Recorder implements Host {
         );
       }
       // The deadline of the new operation is told by the integration that is on the stack.
-      if (owner.deadline !== undefined)
-        process.nextTick(checkInheritedDeadline, this, owner.deadline, operation);
+      const deadlineAtMs = inheritedDeadlineAtMs(operation.context, owner);
+      if (deadlineAtMs !== Number.POSITIVE_INFINITY) {
+        process.nextTick(checkInheritedDeadline, this, deadlineAtMs, operation);
+      }
     }
   }
 
@@ -195,6 +199,27 @@ export class Recorder implements Host {
     operation.span.setAttribute(ATTR_DEADLINE_SOURCE, deadline.source);
   }
 
+  readDeadline(operation: Operation, headers: Headers): void {
+    const limit = readDeadlineHeaders(headers, Date.now());
+    if (limit === undefined) return;
+    const { header, timeoutMs, clockSkewMs, malformed } = limit;
+    for (const { header: name, value, problem, accepted } of malformed) {
+      this.addFinding(
+        operation,
+        'timeout_malformed',
+        `${name}: "${value}" ${problem}; accepted: ${accepted}`,
+      );
+    }
+    if (header === undefined) return;
+    this.setDeadline(operation, {
+      atMs: performance.now() + timeoutMs,
+      timeoutMs,
+      source: header,
+      stack: undefined,
+    });
+    if (clockSkewMs !== undefined) operation.span.setAttribute(ATTR_DEADLINE_CLOCK_SKEW_MS, clockSkewMs);
+  }
+
   captureDeadlineStack(above: StackTop): CapturedStack | undefined {
     return this.config.captureDeadlineStack ? new CapturedStack(above, MAX_DEADLINE_FRAMES) : undefined;
   }
@@ -207,23 +232,28 @@ export class Recorder implements Host {
     if (operation.cancellation !== undefined || operation.isSettled) return;
     const cancellation = classify(operation, evidence, performance.now());
     operation.cancellation = cancellation;
+    if (operation.span.isRecording()) this.#write(operation, cancellation);
+    if (operation.side !== 'server') return;
+    // A handler that answered with the status itself is done.
+    if (evidence.kind !== 'own-status') this.#watchWork(operation);
+    // Last, since it calls the application: what that ends is ended because of this operation.
+    operation.scope?.cancel(cancellation.outcome);
+  }
+
+  #write(operation: Operation, cancellation: Cancellation): void {
     const { span } = operation;
-    if (!span.isRecording()) return;
+    writeCancellation(span, operation.system, cancellation, decidedIn(operation, cancellation));
     if (operation.deadline !== undefined && cancellation.outcome === 'deadline_exceeded') {
       span.setAttribute(ATTR_DEADLINE_EVENT_LOOP_DELAY_MS, this.#eventLoopDelay.now());
     }
-    if (operation.side === 'server') {
-      writePending(operation, cancellation.atMs);
-      // A handler that answered with the status itself is done.
-      if (evidence.kind !== 'own-status') this.#watchWork(operation);
-    }
-    writeCancellation(span, operation.system, cancellation, decidedIn(operation, cancellation));
+    writePending(operation, cancellation.atMs);
     const code = this.#statusOf(operation, cancellation);
     if (!operation.ownsSpan) fixStatus(span, code);
     else if (code === SpanStatusCode.ERROR) span.setStatus({ code });
   }
 
   #watchWork(operation: Operation): void {
+    if (!operation.span.isRecording()) return;
     this.#workAfterCancel.watch(operation);
     if (operation.answer !== undefined) {
       this.#watchLateWrites(operation.answer, (isEnd) => this.lateWrite(operation, isEnd));
@@ -255,6 +285,7 @@ export class Recorder implements Host {
     writeDeviation(operation);
     if (operation.owner !== undefined) this.#endedFor(operation.owner, operation);
     operation.isSettled = true;
+    operation.scope?.close();
     const { span, cancellation } = operation;
     if (!operation.ownsSpan) {
       if (cancellation !== undefined) endUnlessEnded(span);
@@ -293,27 +324,23 @@ const STOPPED_WHEN_TOLD_MS = 20;
 /** A deadline that is carried on is rounded to whole milliseconds on its way. */
 const DEADLINE_SLACK_MS = 5;
 
-function checkInheritedDeadline(host: Host, inherited: Deadline, operation: Operation): void {
+function checkInheritedDeadline(host: Host, inheritedAtMs: number, operation: Operation): void {
   const { deadline } = operation;
   if (deadline === undefined) {
-    const leftMs = Math.round(inherited.atMs - operation.startedAtMs);
+    const leftMs = Math.round(inheritedAtMs - operation.startedAtMs);
     host.addFinding(
       operation,
       'deadline_dropped',
       `no time limit, though its incoming operation had ${leftMs} ms left`,
     );
-  } else if (deadline.atMs > inherited.atMs + DEADLINE_SLACK_MS) {
-    const laterMs = Math.round(deadline.atMs - inherited.atMs);
+  } else if (deadline.atMs > inheritedAtMs + DEADLINE_SLACK_MS) {
+    const laterMs = Math.round(deadline.atMs - inheritedAtMs);
     host.addFinding(
       operation,
       'deadline_extended',
       `its deadline is ${laterMs} ms after that of its incoming operation`,
     );
   }
-}
-
-interface OwnerHolder {
-  operation: Operation | undefined;
 }
 
 function writeDeviation({ span, deadline, isSettled }: Operation): void {

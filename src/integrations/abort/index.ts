@@ -6,6 +6,7 @@
  * replaced functions from Node's only by their source text, and by one frame in the default reason's stack.
  */
 
+import { rememberSignalLimit } from '../../cancellation/abort-origins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host, Integration } from '../../integration.ts';
@@ -56,7 +57,7 @@ function watchTimeout(host: Host, installation: Installation): Undo {
         if (installation.isActive && signal instanceof AbortSignal) {
           attempt(installation, () => {
             const atMs = performance.now() + Number(args[0]);
-            host.abortOrigins.rememberTimeout(signal, { atMs, stack: host.captureDeadlineStack(timeout) });
+            rememberSignalLimit(signal, { atMs, stack: host.captureDeadlineStack(timeout) });
           });
         }
         return signal;

@@ -28,6 +28,7 @@ export function beginIncoming(
       : host.adopt('server', 'http', official);
   const exchange = new ServerExchange(operation, response, request.socket);
   operation.answer = response;
+  host.readDeadline(operation, request.headers);
   request[kServerExchange] = exchange;
   response[kServerExchange] = exchange;
   // Not its turn yet. Node 20 tells such a response nothing when the connection goes away.

@@ -1,0 +1,168 @@
+/**
+ * Time limits in request headers: what is on the wire, and what of it can be believed. Pure.
+ *
+ * Relative forms say how much time is left and need no common clock. The absolute form is believed only
+ * where there is no relative one, and only within a day.
+ */
+
+/** A header that carries a time limit, with its grammar. */
+interface Convention {
+  readonly header: string;
+  /** Digits, and for gRPC a unit. */
+  readonly grammar: RegExp;
+  readonly accepted: string;
+  /** @returns the time left, in ms */
+  readonly toTimeoutMs: (value: string, nowEpochMs: number) => number;
+  readonly isAbsolute: boolean;
+}
+
+/** gRPC over HTTP/2, "Timeout" and "TimeoutUnit". */
+const GRPC_UNIT_MS: Readonly<Record<string, number>> = {
+  H: 3_600_000,
+  M: 60_000,
+  S: 1_000,
+  m: 1,
+  u: 1 / 1_000,
+  n: 1 / 1_000_000,
+};
+
+const milliseconds = (header: string): Convention => ({
+  header,
+  grammar: /^\d{1,10}$/,
+  accepted: 'whole milliseconds, 1 to 10 digits',
+  toTimeoutMs: Number,
+  isAbsolute: false,
+});
+
+/** In the order in which they are asked; names as Node gives them, in lower case. */
+const CONVENTIONS: readonly Convention[] = [
+  {
+    header: 'grpc-timeout',
+    grammar: /^\d{1,8}[HMSmun]$/,
+    accepted: '1 to 8 digits and one of H, M, S, m, u, n',
+    toTimeoutMs: (value) => Number(value.slice(0, -1)) * (GRPC_UNIT_MS[value.slice(-1)] ?? Number.NaN),
+    isAbsolute: false,
+  },
+  milliseconds('connect-timeout-ms'),
+  milliseconds('timeout-ms'),
+  milliseconds('x-request-timeout'),
+  milliseconds('x-envoy-expected-rq-timeout-ms'),
+  {
+    header: 'x-request-deadline',
+    grammar: /^\d{1,16}$/,
+    accepted: 'a point in time in milliseconds since 1970, 1 to 16 digits',
+    toTimeoutMs: (value, nowEpochMs) => Number(value) - nowEpochMs,
+    isAbsolute: true,
+  },
+];
+
+/** The headers that are read, in lower case. */
+export const DEADLINE_HEADERS: readonly string[] = CONVENTIONS.map(({ header }) => header);
+
+/** Node's timers, and those of most others, count no further. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+/** An absolute time further away than this says that a clock is wrong, not when the caller gives up. */
+const MAX_ABSOLUTE_MS = 86_400_000;
+const MAX_SHOWN = 64;
+
+export interface MalformedLimit {
+  /** In lower case. */
+  readonly header: string;
+  /** At most 64 characters. */
+  readonly value: string;
+  /** Why it is not believed. */
+  readonly problem: string;
+  /** What would be. */
+  readonly accepted: string;
+}
+
+export interface ReadLimit {
+  /** The header that decides, in lower case; undefined when none says anything that can be believed. */
+  readonly header: string | undefined;
+  /** Time left, in ms; may be negative for an absolute limit. */
+  readonly timeoutMs: number;
+  /** How far the caller's clock is ahead of ours, in ms, when a relative and an absolute limit came together. */
+  readonly clockSkewMs: number | undefined;
+  readonly malformed: readonly MalformedLimit[];
+}
+
+export type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/**
+ * @param headers as of Node's IncomingMessage#headers: names in lower case, doubled ones joined or in an array
+ * @param nowEpochMs ms since 1970
+ * @returns undefined when no such header is there
+ */
+export function readDeadlineHeaders(headers: Headers, nowEpochMs: number): ReadLimit | undefined {
+  let relative: { header: string; timeoutMs: number } | undefined;
+  let absolute: { header: string; timeoutMs: number } | undefined;
+  let malformed: MalformedLimit[] | undefined;
+  for (const convention of CONVENTIONS) {
+    const value = headers[convention.header];
+    if (value === undefined) continue;
+    const text = typeof value === 'string' ? value : value.join(', ');
+    const timeoutMs = convention.toTimeoutMs(text, nowEpochMs);
+    const problem = problemOf(convention, text, timeoutMs);
+    if (problem !== undefined) {
+      const { header, accepted } = convention;
+      malformed ??= [];
+      malformed.push({ header, value: shown(text), problem, accepted });
+    } else if (convention.isAbsolute) {
+      absolute = { header: convention.header, timeoutMs };
+    } else if (relative === undefined || timeoutMs < relative.timeoutMs) {
+      relative = { header: convention.header, timeoutMs };
+    }
+  }
+  const limit = relative ?? absolute;
+  if (limit === undefined && malformed === undefined) return undefined;
+  return {
+    header: limit?.header,
+    timeoutMs: limit?.timeoutMs ?? Number.POSITIVE_INFINITY,
+    clockSkewMs: relative && absolute ? absolute.timeoutMs - relative.timeoutMs : undefined,
+    malformed: malformed ?? [],
+  };
+}
+
+function problemOf(convention: Convention, text: string, timeoutMs: number): string | undefined {
+  if (text.includes(',')) return 'sent more than once';
+  if (!convention.grammar.test(text)) return 'breaks its grammar';
+  if (convention.isAbsolute) {
+    return Math.abs(timeoutMs) > MAX_ABSOLUTE_MS ? 'more than a day away' : undefined;
+  }
+  return timeoutMs > MAX_TIMEOUT_MS ? 'longer than timers can count' : undefined;
+}
+
+function shown(text: string): string {
+  return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN - 1)}…`;
+}
+
+/** Headers that an outgoing request can say its limit in. */
+export type OutgoingDeadlineHeader =
+  | 'X-Request-Deadline'
+  | 'Timeout-Ms'
+  | 'X-Request-Timeout'
+  | 'Connect-Timeout-Ms'
+  | 'grpc-timeout';
+
+/** @param timeoutMs time left, at least 0; rounded down, so that nobody gets more time than there is */
+export function formatDeadlineHeader(
+  header: OutgoingDeadlineHeader,
+  timeoutMs: number,
+  nowEpochMs: number,
+): string {
+  const leftMs = Math.max(0, Math.floor(timeoutMs));
+  switch (header) {
+    case 'X-Request-Deadline':
+      return String(Math.floor(nowEpochMs) + leftMs);
+    case 'grpc-timeout':
+      return grpcTimeout(leftMs);
+    default:
+      return String(leftMs);
+  }
+}
+
+/** At most 8 digits: beyond 27 hours the unit grows. */
+function grpcTimeout(timeoutMs: number): string {
+  if (timeoutMs < 1e8) return `${timeoutMs}m`;
+  return `${Math.min(Math.floor(timeoutMs / 1_000), 99_999_999)}S`;
+}
