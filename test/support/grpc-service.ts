@@ -59,6 +59,8 @@ export class GrpcService {
         error === null ? resolve(port) : reject(error),
       );
     });
+    // Before 1.10 a server had to be started; since then it complains.
+    if (!('drain' in this.server)) (this.server as Grpc.Server).start();
     return this;
   }
 
