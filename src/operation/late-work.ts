@@ -4,8 +4,10 @@ import type { Operation } from './operation.ts';
 export class LateWork {
   readonly operation: Operation;
   readonly cancelledAtMs: number;
-  /** What the handler returned, when it is not settled yet. */
-  readonly promise: Promise<unknown> | undefined;
+  /** What the handler returned, until it is settled. */
+  promise: Promise<unknown> | undefined;
+  /** An async handler whose promise is settled has nothing left but what it started. */
+  isReturned = false;
   writes = 0;
   /** Outgoing operations started since. */
   operations = 0;

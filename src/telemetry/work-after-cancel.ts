@@ -103,15 +103,14 @@ export class WorkAfterCancel {
     const nowMs = performance.now();
     for (const work of this.#active) {
       if (work.promise !== undefined && !isPending(work.promise)) {
-        this.#settle(work, nowMs, true);
+        work.promise = undefined;
+        work.isReturned = true;
+        work.lastSignMs = nowMs;
+      }
+      if (work.promise === undefined && work.openOperations <= 0 && isSilent(work, nowMs)) {
+        this.#settle(work, work.lastSignMs, true);
       } else if (nowMs - work.cancelledAtMs > this.#limits.maxWorkAfterCancelMs) {
         this.#settle(work, nowMs, false);
-      } else if (
-        work.promise === undefined &&
-        work.openOperations <= 0 &&
-        nowMs - work.lastSignMs > QUIET_MS
-      ) {
-        this.#settle(work, work.lastSignMs, true);
       }
     }
     if (this.#active.size > 0) this.#timer = setTimeout(() => this.#look(), LOOK_EVERY_MS).unref();
@@ -143,6 +142,11 @@ export class WorkAfterCancel {
     }
     span.end(startTime + wastedMs);
   }
+}
+
+/** True when nothing more is to be expected of a handler that has no promise and started nothing that runs. */
+function isSilent(work: LateWork, nowMs: number): boolean {
+  return work.isReturned || nowMs - work.lastSignMs > QUIET_MS;
 }
 
 /**
