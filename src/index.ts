@@ -6,3 +6,4 @@ export type { Refusal, RequestDeadlineOptions } from './deadline/request-limit.t
 export { CancellationInstrumentation } from './instrumentation.ts';
 export type { Host, Integration, PackageFile, Settlement, SpanDescription } from './integration.ts';
 export { defaultIntegrations } from './integrations/index.ts';
+export { CancellationSampler, CancellationSpanProcessor } from './telemetry/sampling.ts';

@@ -50,6 +50,7 @@ import {
 } from './official-span.ts';
 import { inheritedDeadlineAtMs, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
 import { writePending } from './pending-events.ts';
+import { markNeeded } from './sampling.ts';
 import { WorkAfterCancel } from './work-after-cancel.ts';
 
 /** The SDK's own key (Symbol.for under this text), so that @opentelemetry/core need not be installed. */
@@ -247,6 +248,7 @@ export class Recorder implements Host {
       span.setAttribute(ATTR_DEADLINE_EVENT_LOOP_DELAY_MS, this.#eventLoopDelay.now());
     }
     writePending(operation, cancellation.atMs);
+    if (operation.owner !== undefined) markNeeded(operation.owner.span);
     const code = this.#statusOf(operation, cancellation);
     if (!operation.ownsSpan) fixStatus(span, code);
     else if (code === SpanStatusCode.ERROR) span.setStatus({ code });

@@ -64,6 +64,7 @@ function recorderWith(config: CancellationInstrumentationConfig = {}, tracer?: T
     resolveConfig(config, []),
     new AbortOrigins(),
     () => tracer ?? provider.getTracer('ours'),
+    () => {},
   );
 }
 
