@@ -23,12 +23,16 @@ describe('options', () => {
       ]),
       maxStackFrames: 40,
       captureDeadlineStack: true,
+      capturePendingStack: true,
+      workAfterCancelMs: 100,
+      maxWorkAfterCancelMs: 60_000,
     });
   });
 
   it('that are undefined have their defaults', () => {
-    const names = ['enabled', 'integrations', 'status', 'cancelStatusCodes', 'maxStackFrames'];
-    const config = Object.fromEntries([...names, 'captureDeadlineStack'].map((name) => [name, undefined]));
+    const config = Object.fromEntries(
+      ['enabled', ...Object.keys(resolve({}))].map((name) => [name, undefined]),
+    );
     assert.deepEqual(resolve(config), resolve({}));
     assert.deepEqual(resolve({ status: { deadline: undefined } }), resolve({}));
   });
@@ -37,6 +41,11 @@ describe('options', () => {
     ['maxStackFrames', { maxStackFrames: 1 }, { maxStackFrames: 1 }],
     ['maxStackFrames', { maxStackFrames: 200 }, { maxStackFrames: 200 }],
     ['captureDeadlineStack', { captureDeadlineStack: false }, { captureDeadlineStack: false }],
+    ['capturePendingStack', { capturePendingStack: false }, { capturePendingStack: false }],
+    ['workAfterCancelMs', { workAfterCancelMs: 0 }, { workAfterCancelMs: 0 }],
+    ['workAfterCancelMs', { workAfterCancelMs: 86_400_000 }, { workAfterCancelMs: 86_400_000 }],
+    ['maxWorkAfterCancelMs', { maxWorkAfterCancelMs: 1 }, { maxWorkAfterCancelMs: 1 }],
+    ['maxWorkAfterCancelMs', { maxWorkAfterCancelMs: 86_400_000 }, { maxWorkAfterCancelMs: 86_400_000 }],
     ['enabled', { enabled: false }, {}],
     ['integrations', { integrations: [] }, { integrations: [] }],
     ['integrations', { integrations: [{ name: 'mine' }] }, { integrations: [{ name: 'mine' }] }],
@@ -78,6 +87,18 @@ describe('options', () => {
     ],
     [{ enabled: 'yes' }, TypeError, 'enabled', /must be true or false, but is 'yes'/],
     [{ captureDeadlineStack: 1 }, TypeError, 'captureDeadlineStack', /must be true or false, but is number/],
+    [{ capturePendingStack: 'no' }, TypeError, 'capturePendingStack', /must be true or false, but is 'no'/],
+    [
+      { workAfterCancelMs: -1 },
+      RangeError,
+      'workAfterCancelMs',
+      /a whole number from 0 to 86400000, but is -1/,
+    ],
+    [{ workAfterCancelMs: 86_400_001 }, RangeError, 'workAfterCancelMs', /from 0 to 86400000/],
+    [{ workAfterCancelMs: '1s' }, TypeError, 'workAfterCancelMs', /from 0 to 86400000, but is '1s'/],
+    [{ maxWorkAfterCancelMs: 0 }, RangeError, 'maxWorkAfterCancelMs', /from 1 to 86400000, but is 0/],
+    [{ maxWorkAfterCancelMs: 86_400_001 }, RangeError, 'maxWorkAfterCancelMs', /from 1 to 86400000/],
+    [{ maxWorkAfterCancelMs: 0.5 }, RangeError, 'maxWorkAfterCancelMs', /a whole number/],
     [{ maxStackFrames: 0 }, RangeError, 'maxStackFrames', wholeNumber],
     [{ maxStackFrames: -1 }, RangeError, 'maxStackFrames', wholeNumber],
     [{ maxStackFrames: 201 }, RangeError, 'maxStackFrames', wholeNumber],
