@@ -30,5 +30,5 @@ export function isOfficialOn(): boolean {
 
 /** InstrumentationBase leaves this mark on what it replaces, and takes it off with the replacement. */
 function isWrapped(register: unknown): boolean {
-  return typeof register === 'function' && '__wrapped' in register && register.__wrapped === true;
+  return typeof register === 'function' && (register as { __wrapped?: unknown }).__wrapped === true;
 }

@@ -29,7 +29,7 @@ export function noteAnswer(
         installation.fault(fault);
       }
     }
-    return Reflect.apply(callback, undefined, [error, value, ...rest]);
+    return rest.length === 0 ? callback(error, value) : callback(error, value, ...rest);
   };
   return patchedCallback;
 }
