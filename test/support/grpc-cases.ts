@@ -151,7 +151,7 @@ export async function grpcCases(telemetry: Telemetry): Promise<ContractSubject> 
       {
         name: `${kind}: the deadline passes while the handler works`,
         async stage() {
-          const { ended, serverCall } = await arrived(kind, { deadline: Date.now() + 200 });
+          const { ended, serverCall } = await arrived(kind, { deadline: Date.now() + 500 });
           await Promise.all([ended, serverCall.cancelled || cancelled(serverCall)]);
         },
         client: {
@@ -573,7 +573,7 @@ export async function grpcCases(telemetry: Telemetry): Promise<ContractSubject> 
         name: `${kind}: the deadline passes after the first message`,
         async stage() {
           const entered = service.hold((call) => call.write({ text: 'first' }));
-          const { call, ended } = startCall(client, kind, { deadline: Date.now() + 200 });
+          const { call, ended } = startCall(client, kind, { deadline: Date.now() + 500 });
           drain(call);
           const serverCall = await entered;
           await Promise.all([ended, serverCall.cancelled || cancelled(serverCall)]);
