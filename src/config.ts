@@ -1,5 +1,6 @@
 /** Options: what a user may say, what it means when nothing is said, and what is refused. */
 import type { InstrumentationConfig } from '@opentelemetry/instrumentation';
+import { OUTGOING_DEADLINE_HEADERS, type OutgoingDeadlineHeader } from './cancellation/deadline-headers.ts';
 import type { Integration } from './integration.ts';
 import type { Outcome } from './operation/evidence.ts';
 
@@ -15,6 +16,25 @@ export interface StatusConfig {
   httpServer?: 'error' | 'unset';
   /** Every span of an operation whose time limit passed. @default 'error' */
   deadline?: 'error' | 'unset';
+}
+
+/** Passing on to outgoing operations what the incoming one they work for has; see `propagate` below. */
+export interface PropagateConfig {
+  /**
+   * Header by which outgoing HTTP requests tell what is left of the time: `X-Request-Deadline` (ms since 1970),
+   * or one of the relative `Timeout-Ms`, `X-Request-Timeout`, `Connect-Timeout-Ms`, `grpc-timeout`. A request that
+   * has the header already keeps it. @default undefined: none
+   */
+  httpDeadline?: OutgoingDeadlineHeader;
+  /** Whether outgoing gRPC calls get the time that is left as their deadline, unless theirs is earlier. @default false */
+  grpcDeadline?: boolean;
+  /** Kept back for the way and for the answer, in ms: 0 to 60 000. @default 0 */
+  marginMs?: number;
+  /**
+   * Whether outgoing operations are cancelled when the incoming one is. They then fail as if the application had
+   * cancelled them: a request emits 'error', which it must listen to. @default false
+   */
+  cancel?: boolean;
 }
 
 export interface CancellationInstrumentationConfig extends InstrumentationConfig {
@@ -47,6 +67,11 @@ export interface CancellationInstrumentationConfig extends InstrumentationConfig
    */
   captureDeadlineStack?: boolean;
   /**
+   * What is passed on to outgoing operations. Changes what the application does, so nothing is unless told.
+   * @default {}
+   */
+  propagate?: PropagateConfig;
+  /**
    * Whether to take a stack where an incoming operation's handler starts an outgoing one, so that a cancel can
    * name what the handler was waiting for. Costs some µs for every such operation.
    * @default true
@@ -66,6 +91,13 @@ export interface CancellationInstrumentationConfig extends InstrumentationConfig
   maxWorkAfterCancelMs?: number;
 }
 
+export interface ResolvedPropagateConfig {
+  readonly httpDeadline: OutgoingDeadlineHeader | undefined;
+  readonly grpcDeadline: boolean;
+  readonly marginMs: number;
+  readonly cancel: boolean;
+}
+
 export interface ResolvedConfig {
   readonly integrations: readonly Integration[];
   readonly status: Readonly<Required<StatusConfig>>;
@@ -74,6 +106,7 @@ export interface ResolvedConfig {
   readonly maxStackFrames: number;
   readonly captureDeadlineStack: boolean;
   readonly capturePendingStack: boolean;
+  readonly propagate: ResolvedPropagateConfig;
   readonly workAfterCancelMs: number;
   readonly maxWorkAfterCancelMs: number;
 }
@@ -112,6 +145,7 @@ export function resolveConfig(
     'maxStackFrames',
     'captureDeadlineStack',
     'capturePendingStack',
+    'propagate',
     'workAfterCancelMs',
     'maxWorkAfterCancelMs',
   ]);
@@ -123,6 +157,7 @@ export function resolveConfig(
     maxStackFrames: integerBetween('maxStackFrames', config.maxStackFrames ?? 40, 1, MAX_STACK_FRAMES),
     captureDeadlineStack: optionalBoolean('captureDeadlineStack', config.captureDeadlineStack) ?? true,
     capturePendingStack: optionalBoolean('capturePendingStack', config.capturePendingStack) ?? true,
+    propagate: resolvePropagate(config.propagate ?? {}),
     workAfterCancelMs: integerBetween('workAfterCancelMs', config.workAfterCancelMs ?? 100, 0, DAY_MS),
     maxWorkAfterCancelMs: integerBetween(
       'maxWorkAfterCancelMs',
@@ -163,6 +198,21 @@ function resolveStatus(status: StatusConfig): Required<StatusConfig> {
     resolved[key] = value;
   }
   return resolved;
+}
+
+function resolvePropagate(propagate: PropagateConfig): ResolvedPropagateConfig {
+  requireObject('propagate', propagate);
+  refuseUnknown('propagate.', propagate, ['httpDeadline', 'grpcDeadline', 'marginMs', 'cancel']);
+  const { httpDeadline, grpcDeadline, marginMs = 0, cancel } = propagate;
+  if (httpDeadline !== undefined && !OUTGOING_DEADLINE_HEADERS.includes(httpDeadline)) {
+    throw typeError('propagate.httpDeadline', `one of ${OUTGOING_DEADLINE_HEADERS.join(', ')}`, httpDeadline);
+  }
+  return {
+    httpDeadline,
+    grpcDeadline: optionalBoolean('propagate.grpcDeadline', grpcDeadline) ?? false,
+    marginMs: integerBetween('propagate.marginMs', marginMs, 0, 60_000),
+    cancel: optionalBoolean('propagate.cancel', cancel) ?? false,
+  };
 }
 
 function resolveStatusCodes(codes: object): ReadonlyMap<number, Outcome> {

@@ -106,6 +106,12 @@ export interface Host {
    */
   readDeadline(operation: Operation, headers: Headers): void;
 
+  /**
+   * The limit that an operation started here should pass on, on the clock of performance.now(), in ms: that of the incoming
+   * operation it works for, less the margin. Undefined when there is none.
+   */
+  limitToPassOn(): number | undefined;
+
   /** A stack of the callers of `above` for a deadline, or undefined when the options say so. */
   captureDeadlineStack(above: StackTop): CapturedStack | undefined;
 

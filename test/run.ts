@@ -1,9 +1,10 @@
 /**
  * Runs the tests, each file in a process of its own (instrumentations patch what a process shares).
  * `npm test` runs all; `npm test -- grpc http` those whose path contains one of the words.
+ * A file that reads the variable SETUP runs once more for each set-up beside the official instrumentations.
  */
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -18,5 +19,22 @@ if (files.length === 0) {
   console.error(`no test file under test/ has a path with any of: ${words.join(', ')}`);
   process.exit(1);
 }
-const { status } = spawnSync(process.execPath, ['--import', 'tsx', '--test', ...files], { stdio: 'inherit' });
-process.exit(status ?? 1);
+const runs = [
+  { setup: 'alone', files },
+  { setup: 'official first', files: files.filter(readsSetup) },
+  { setup: 'official last', files: files.filter(readsSetup) },
+];
+let exitCode = 0;
+for (const run of runs) {
+  if (run.files.length === 0) continue;
+  const { status } = spawnSync(process.execPath, ['--import', 'tsx', '--test', ...run.files], {
+    stdio: 'inherit',
+    env: { ...process.env, SETUP: run.setup },
+  });
+  exitCode ||= status ?? 1;
+}
+process.exit(exitCode);
+
+function readsSetup(file: string): boolean {
+  return readFileSync(file, 'utf8').includes('process.env.SETUP');
+}

@@ -137,12 +137,15 @@ function shown(text: string): string {
 }
 
 /** Headers that an outgoing request can say its limit in. */
-export type OutgoingDeadlineHeader =
-  | 'X-Request-Deadline'
-  | 'Timeout-Ms'
-  | 'X-Request-Timeout'
-  | 'Connect-Timeout-Ms'
-  | 'grpc-timeout';
+export const OUTGOING_DEADLINE_HEADERS = [
+  'X-Request-Deadline',
+  'Timeout-Ms',
+  'X-Request-Timeout',
+  'Connect-Timeout-Ms',
+  'grpc-timeout',
+] as const;
+
+export type OutgoingDeadlineHeader = (typeof OUTGOING_DEADLINE_HEADERS)[number];
 
 /** @param timeoutMs time left, at least 0; rounded down, so that nobody gets more time than there is */
 export function formatDeadlineHeader(

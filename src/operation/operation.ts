@@ -63,6 +63,8 @@ export class Operation {
   isSettled = false;
   /** Of an outgoing operation that has an owner: the stack of whoever started it. */
   startStack: Stack | undefined = undefined;
+  /** Of an outgoing operation that is to end with its owner: ends it. */
+  stop: (() => void) | undefined = undefined;
   /** Of an incoming operation: outgoing ones made for it that are not over. */
   pending: Set<Operation> | undefined = undefined;
   /** Of an incoming operation whose handler asked for it. */

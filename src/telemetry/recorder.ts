@@ -221,6 +221,14 @@ export class Recorder implements Host {
     if (clockSkewMs !== undefined) operation.span.setAttribute(ATTR_DEADLINE_CLOCK_SKEW_MS, clockSkewMs);
   }
 
+  limitToPassOn(): number | undefined {
+    const active = context.active();
+    const owner = ownerIn(active);
+    if (owner === undefined) return undefined;
+    const atMs = inheritedDeadlineAtMs(active, owner);
+    return atMs === Number.POSITIVE_INFINITY ? undefined : atMs - this.config.propagate.marginMs;
+  }
+
   captureDeadlineStack(above: StackTop): CapturedStack | undefined {
     return this.config.captureDeadlineStack ? new CapturedStack(above, MAX_DEADLINE_FRAMES) : undefined;
   }
@@ -239,6 +247,7 @@ export class Recorder implements Host {
     if (evidence.kind !== 'own-status') this.#watchWork(operation);
     // Last, since it calls the application: what that ends is ended because of this operation.
     operation.scope?.cancel(cancellation.outcome);
+    if (this.config.propagate.cancel) stopPending(operation);
   }
 
   #write(operation: Operation, cancellation: Cancellation): void {
@@ -325,6 +334,12 @@ const MAX_START_FRAMES = 16;
 const STOPPED_WHEN_TOLD_MS = 20;
 /** A deadline that is carried on is rounded to whole milliseconds on its way. */
 const DEADLINE_SLACK_MS = 5;
+
+function stopPending({ pending }: Operation): void {
+  if (pending === undefined) return;
+  // A copy: what stops takes itself off the set.
+  for (const operation of [...pending]) operation.stop?.();
+}
 
 function checkInheritedDeadline(host: Host, inheritedAtMs: number, operation: Operation): void {
   const { deadline } = operation;

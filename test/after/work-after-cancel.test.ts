@@ -26,7 +26,7 @@ const REJECTING = `
 
 const setup = (process.env.SETUP ?? 'alone') as Setup;
 const telemetry = new Telemetry(setup, { maxWorkAfterCancelMs: 1_500 });
-const http = await import('node:http');
+const { default: http } = await import('node:http');
 
 const servers: Server[] = [];
 after(() => {

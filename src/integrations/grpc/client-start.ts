@@ -9,6 +9,7 @@ import { type Channel, kOperation, kParent, type ResolvingCall, type SurfaceCall
 import { isOfficialOn, OFFICIAL_SCOPE } from './official.ts';
 import { metadataSetter } from './propagation.ts';
 import { describeClientCall } from './span.ts';
+import { CANCELLED } from './status.ts';
 
 type CreateCall = [
   method: string,
@@ -27,10 +28,16 @@ export function watchChannel(moduleExports: unknown, host: Host, installation: I
   return replaceFunction(ChannelImplementation.prototype, 'createCall', (original) => {
     const { createCall } = {
       createCall(this: Channel, ...args: CreateCall): ResolvingCall {
-        const call: ResolvingCall = Reflect.apply(original, this, args);
-        if (!installation.isActive) return call;
+        if (!installation.isActive) return Reflect.apply(original, this, args);
+        const given = args[1];
         try {
-          begin(host, this, call, args, createCall);
+          if (host.config.propagate.grpcDeadline) args[1] = passOnDeadline(host, given);
+        } catch (error) {
+          installation.fault(error);
+        }
+        const call: ResolvingCall = Reflect.apply(original, this, args);
+        try {
+          begin(host, this, call, args, given, createCall);
         } catch (error) {
           installation.fault(error);
         }
@@ -41,7 +48,23 @@ export function watchChannel(moduleExports: unknown, host: Host, installation: I
   });
 }
 
-function begin(host: Host, channel: Channel, call: ResolvingCall, args: CreateCall, above: StackTop): void {
+/** The earlier of what the application said and what is left of its incoming operation's time. */
+function passOnDeadline(host: Host, given: number | Date): number | Date {
+  const atMs = host.limitToPassOn();
+  if (atMs === undefined) return given;
+  const at = Date.now() + atMs - performance.now();
+  return Number(given) <= at ? given : at;
+}
+
+/** @param given the deadline that the application said */
+function begin(
+  host: Host,
+  channel: Channel,
+  call: ResolvingCall,
+  args: CreateCall,
+  given: number | Date,
+  above: StackTop,
+): void {
   if (host.isSuppressed()) return;
   const official = host.officialSpan(SpanKind.CLIENT, OFFICIAL_SCOPE);
   if (official === undefined && isOfficialOn()) return;
@@ -51,9 +74,12 @@ function begin(host: Host, channel: Channel, call: ResolvingCall, args: CreateCa
       : host.adopt('client', 'grpc', official);
   call[kOperation] = operation;
   if (args[3]) call[kParent] = args[3];
+  if (host.config.propagate.cancel && operation.owner !== undefined) {
+    operation.stop = () => call.cancelWithStatus(CANCELLED, 'the incoming operation was cancelled');
+  }
   if (call.deadline === Number.POSITIVE_INFINITY) return;
   // Both may be a Date; the parent's limit has won when what grpc-js keeps is not what it was given.
-  const source = Number(call.deadline) === Number(args[1]) ? 'option' : 'inherited';
+  const source = Number(call.deadline) === Number(given) ? 'option' : 'inherited';
   const deadline = deadlineFrom(call.deadline, source, host.captureDeadlineStack(above));
   if (deadline === undefined) return;
   host.setDeadline(operation, deadline);

@@ -64,6 +64,7 @@ interface RetryingCall {
 
 /** What Channel.createCall() returns: one call of the application, whatever attempts it takes. */
 export interface ResolvingCall {
+  cancelWithStatus(code: number, details: string): void;
   readonly ended: boolean;
   readonly deadline: number | Date;
   readonly metadata: Metadata | null;

@@ -6,7 +6,7 @@ import { SpanKind } from '@opentelemetry/api';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
-import { setDeadlineOf } from './client-deadline.ts';
+import { passOn, setDeadlineOf } from './client-deadline.ts';
 import { whyDestroyed } from './client-evidence.ts';
 import { ClientExchange } from './client-exchange.ts';
 import { describeRequest, describeResult } from './client-span.ts';
@@ -36,6 +36,7 @@ export function beginRequest(host: Host, request: OutgoingRequest, options: unkn
   // Otherwise the head is still to be made, see _implicitHeader().
   if (operation.ownsSpan && request._header !== null) host.inject(operation, request, requestHeaders);
   setDeadlineOf(host, request, exchange, above);
+  passOn(host, request, exchange);
   const early = request[kEarlyDestroy];
   if (early !== undefined) {
     cancelRequest(host, request, exchange, whyDestroyed(host, request, exchange, early.error, early.stack));

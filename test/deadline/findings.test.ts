@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { after, beforeEach, it } from 'node:test';
+import { SpanKind } from '@opentelemetry/api';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import { type Setup, Telemetry } from '../support/telemetry.ts';
+
+const telemetry = new Telemetry((process.env.SETUP ?? 'alone') as Setup);
+const { closeServers, serve } = await import('../support/http-chain.ts');
+const { default: http } = await import('node:http');
+
+after(closeServers);
+beforeEach(() => telemetry.reset());
+
+const backend = await serve((_request, response) => void response.end('done'));
+/** Asks the backend with the timeout that the query says. */
+const gateway = await serve((request, response) => {
+  const timeoutMs = Number(new URL(request.url ?? '', 'http://gateway').searchParams.get('timeout'));
+  const options = { port: backend, host: '127.0.0.1', ...(timeoutMs > 0 ? { timeout: timeoutMs } : {}) };
+  http.get(options, (answer) => answer.pipe(response));
+});
+
+async function outgoing(path: string, headers: Record<string, string | string[]>): Promise<ReadableSpan> {
+  await new Promise((resolve, reject) => {
+    http
+      .get({ port: gateway, host: '127.0.0.1', path, headers }, (answer) =>
+        answer.resume().on('end', resolve),
+      )
+      .on('error', reject);
+  });
+  await telemetry.allEnded();
+  const server = incoming();
+  const span = telemetry.ended.find(
+    ({ kind, parentSpanContext }) =>
+      kind === SpanKind.CLIENT && parentSpanContext?.spanId === server.spanContext().spanId,
+  );
+  assert.ok(span, 'the gateway asked');
+  return span;
+}
+
+/** The SERVER span of the gateway: the one whose CLIENT span is a root. */
+function incoming(): ReadableSpan {
+  const server = telemetry.ended.find((span) => {
+    const parentId = span.parentSpanContext?.spanId;
+    const parent = telemetry.ended.find((other) => other.spanContext().spanId === parentId);
+    return span.kind === SpanKind.SERVER && parent?.kind === SpanKind.CLIENT && !parent.parentSpanContext;
+  });
+  assert.ok(server);
+  return server;
+}
+
+it('an outgoing request without a limit drops the deadline of the incoming one', async () => {
+  const span = await outgoing('/', { 'timeout-ms': '300' });
+  assert.equal(span.attributes['cancel.finding'], 'deadline_dropped');
+  const [event] = span.events.filter(({ name }) => name === 'cancel.finding');
+  assert.equal(event?.attributes?.['cancel.finding.rule'], 'deadline_dropped');
+  assert.match(String(event?.attributes?.['cancel.finding.detail']), /had \d+ ms left/);
+  assert.equal(incoming().attributes['deadline.source'], 'timeout-ms');
+  assert.equal(incoming().attributes['deadline.timeout_ms'], 300);
+  assert.ok(Number(incoming().attributes['deadline.deviation_ms']) < 0);
+});
+
+it('one with a later limit extends it', async () => {
+  const span = await outgoing('/?timeout=900', { 'x-request-timeout': '300' });
+  assert.equal(span.attributes['cancel.finding'], 'deadline_extended');
+});
+
+it('one with an earlier limit is fine', async () => {
+  const span = await outgoing('/?timeout=200', { 'x-request-timeout': '300' });
+  assert.ok(!('cancel.finding' in span.attributes));
+});
+
+it('without an incoming deadline there is nothing to drop', async () => {
+  const span = await outgoing('/', {});
+  assert.ok(!('cancel.finding' in span.attributes));
+  assert.ok(!('deadline.timeout_ms' in incoming().attributes));
+});
+
+it('a malformed deadline is named with its value, and sets no limit', async () => {
+  const span = await outgoing('/', { 'timeout-ms': 'soon' });
+  assert.ok(!('cancel.finding' in span.attributes));
+  const server = incoming();
+  assert.equal(server.attributes['cancel.finding'], 'timeout_malformed');
+  assert.ok(!('deadline.timeout_ms' in server.attributes));
+  const [event] = server.events.filter(({ name }) => name === 'cancel.finding');
+  assert.match(
+    String(event?.attributes?.['cancel.finding.detail']),
+    /^timeout-ms: "soon" breaks its grammar/,
+  );
+});
+
+it('a doubled deadline is malformed', async () => {
+  await outgoing('/', { 'timeout-ms': ['100', '200'] });
+  assert.equal(incoming().attributes['cancel.finding'], 'timeout_malformed');
+});
+
+it('a client that leaves when the deadline it sent is due has exceeded it', async () => {
+  const slow = await serve(() => {});
+  const request = http
+    .get({ port: slow, host: '127.0.0.1', headers: { 'timeout-ms': '120' } })
+    .on('error', () => {});
+  setTimeout(() => request.destroy(), 125);
+  await telemetry.allEnded().catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  const server = incoming();
+  assert.equal(server.attributes.deadline_exceeded, true);
+  assert.equal(server.attributes['cancel.trigger'], 'disconnect');
+  assert.equal(server.attributes['cancel.initiator'], 'peer');
+});
