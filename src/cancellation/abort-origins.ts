@@ -28,22 +28,27 @@ export function rememberSignalLimit(signal: AbortSignal, limit: SignalLimit): vo
   limits.set(signal, limit);
 }
 
+export interface AbortInProgress {
+  readonly signal: AbortSignal;
+  readonly stack: Stack;
+}
+
 export class AbortOrigins {
   readonly #abortedBy = new WeakMap<AbortSignal, Stack>();
   /** Composite signals share the reason object of their source, so the reason leads to the caller too. */
   readonly #reasonGivenBy = new WeakMap<object, Stack>();
   /** Composite signals that were born aborted: they keep no trace of their source. */
   readonly #bornAborted = new WeakMap<AbortSignal, SignalStory>();
-  #abortInProgress: Stack | undefined;
+  #abortInProgress: AbortInProgress | undefined;
 
   /** abort() is being called; what it sets off runs inside of it. Returns what to hand to leaveAbort(). */
-  enterAbort(stack: Stack): Stack | undefined {
+  enterAbort(signal: AbortSignal, stack: Stack): AbortInProgress | undefined {
     const outer = this.#abortInProgress;
-    this.#abortInProgress = stack;
+    this.#abortInProgress = { signal, stack };
     return outer;
   }
 
-  leaveAbort(outer: Stack | undefined): void {
+  leaveAbort(outer: AbortInProgress | undefined): void {
     this.#abortInProgress = outer;
   }
 
@@ -58,6 +63,14 @@ export class AbortOrigins {
   /** AbortSignal.any() returned a signal that is aborted already, because `source` was. */
   rememberBornAborted(signal: AbortSignal, source: AbortSignal): void {
     this.#bornAborted.set(signal, this.explain(source, source.reason));
+  }
+
+  /** The call of abort() on whose stack this is asked, as for a listener that cancels something by itself. */
+  inProgress(): SignalStory | undefined {
+    const abort = this.#abortInProgress;
+    if (abort === undefined) return undefined;
+    const reason: unknown = abort.signal.reason;
+    return { reason, isTimeout: isTimeoutReason(reason), stack: abort.stack };
   }
 
   /** What an abort with this reason, heard through this signal (when it is known), goes back to. */
@@ -99,7 +112,7 @@ export class AbortOrigins {
     return {
       reason,
       isTimeout: isTimeoutReason(reason),
-      stack: this.#abortInProgress ?? givenBy ?? stackOf(reason),
+      stack: this.#abortInProgress?.stack ?? givenBy ?? stackOf(reason),
     };
   }
 }

@@ -36,7 +36,7 @@ function watchAbort(host: Host, installation: Installation): Undo {
         const signal = pendingSignal(this, getSignal);
         const stack = signal && attempt(installation, () => host.captureStack(abort));
         if (signal === undefined || stack === undefined) return Reflect.apply(original, this, args);
-        const outer = abortOrigins.enterAbort(stack);
+        const outer = abortOrigins.enterAbort(signal, stack);
         try {
           return Reflect.apply(original, this, args);
         } finally {
