@@ -59,6 +59,8 @@ export interface Settlement {
   readonly isError?: boolean;
   /** Text of that status. */
   readonly message?: string;
+  /** Of a cancelled operation, where the protocol lets a connection outlive a cancel: whether it did. */
+  readonly isConnectionAlive?: boolean;
 }
 
 export interface Host {

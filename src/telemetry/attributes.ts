@@ -30,6 +30,8 @@ export const ATTR_CANCEL_PROPAGATION_MS = 'cancel.propagation_ms';
 export const ATTR_RPC_GRPC_RST_CODE = 'rpc.grpc.rst_code';
 /** int: the same on a plain HTTP/2 stream */
 export const ATTR_HTTP2_RST_CODE = 'http2.rst_code';
+/** boolean: the connection outlived the cancel */
+export const ATTR_NETWORK_CONNECTION_REUSED_AFTER = 'network.connection.reused_after';
 
 /** double, ms: time left when the operation started */
 export const ATTR_DEADLINE_TIMEOUT_MS = 'deadline.timeout_ms';

@@ -35,6 +35,7 @@ import {
   ATTR_DEADLINE_EVENT_LOOP_DELAY_MS,
   ATTR_DEADLINE_SOURCE,
   ATTR_DEADLINE_TIMEOUT_MS,
+  ATTR_NETWORK_CONNECTION_REUSED_AFTER,
 } from './attributes.ts';
 import { writeCancellation } from './cancellation-span.ts';
 import { EventLoopDelay } from './event-loop-delay.ts';
@@ -298,6 +299,9 @@ export class Recorder implements Host {
     operation.isSettled = true;
     operation.scope?.close();
     const { span, cancellation } = operation;
+    if (cancellation !== undefined && settlement?.isConnectionAlive !== undefined) {
+      span.setAttribute(ATTR_NETWORK_CONNECTION_REUSED_AFTER, settlement.isConnectionAlive);
+    }
     if (!operation.ownsSpan) {
       if (cancellation !== undefined) endUnlessEnded(span);
       return;
