@@ -2,10 +2,12 @@ import type { Integration } from '../integration.ts';
 import { abortIntegration } from './abort/index.ts';
 import { grpcIntegration } from './grpc/index.ts';
 import { httpIntegration } from './http/index.ts';
+import { http2Integration } from './http2/index.ts';
 
 /** What is instrumented when the options do not say otherwise. */
 export const defaultIntegrations: readonly Integration[] = [
   abortIntegration,
   grpcIntegration,
   httpIntegration,
+  http2Integration,
 ];

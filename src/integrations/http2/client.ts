@@ -1,0 +1,64 @@
+/** Outgoing requests, from what is given to request() to an operation. */
+import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
+import type { Deadline, Operation } from '../../operation/operation.ts';
+import { connectionOf } from './connection.ts';
+import { describeRequest } from './description.ts';
+import { Exchange } from './exchange.ts';
+import { isGrpcJsRequest } from './grpc-js.ts';
+import type { Session } from './internals.ts';
+import { type Headers, readHeaders } from './request-headers.ts';
+import { readTimeout, reportMalformed } from './timeout-header.ts';
+
+/** @param above the hook. @returns undefined when the request is not to be recorded */
+export function beginRequest(
+  host: Host,
+  session: Session,
+  given: unknown,
+  options: unknown,
+  above: StackTop,
+): Exchange | undefined {
+  if (host.isSuppressed()) return undefined;
+  const headers = readHeaders(given);
+  if (headers === undefined || headers[':method'] === 'CONNECT' || isGrpcJsRequest(headers)) return undefined;
+  const connection = connectionOf(session);
+  if (connection.isForeign) return undefined;
+  if (!session.connecting) connection.learnPeer();
+  const signal = signalOf(options);
+  const operation = host.start(describeRequest(headers, session));
+  const deadline = deadlineOf(host, operation, headers, signal, above);
+  if (deadline !== undefined) {
+    host.setDeadline(operation, deadline);
+    if (deadline.timeoutMs <= 0) {
+      host.addFinding(operation, 'deadline_already_past', `${deadline.source}: ${deadline.timeoutMs} ms`);
+    }
+  }
+  return new Exchange(operation, connection, signal);
+}
+
+function signalOf(options: unknown): AbortSignal | undefined {
+  if (typeof options !== 'object' || options === null || !('signal' in options)) return undefined;
+  return options.signal instanceof AbortSignal ? options.signal : undefined;
+}
+
+/** Where there are both, the one that comes first. */
+function deadlineOf(
+  host: Host,
+  operation: Operation,
+  headers: Headers,
+  signal: AbortSignal | undefined,
+  above: StackTop,
+): Deadline | undefined {
+  const { startedAtMs } = operation;
+  const header = readTimeout(headers);
+  const limit = signal === undefined ? undefined : host.abortOrigins.limitOf(signal);
+  if (header !== undefined) reportMalformed(host, operation, header);
+  const headerMs = header?.timeoutMs;
+  const signalMs = limit === undefined ? undefined : limit.atMs - startedAtMs;
+  if (limit !== undefined && signalMs !== undefined && (headerMs === undefined || signalMs <= headerMs)) {
+    return { atMs: limit.atMs, timeoutMs: signalMs, source: 'signal', stack: limit.stack };
+  }
+  if (header === undefined || headerMs === undefined) return undefined;
+  const stack = host.captureDeadlineStack(above);
+  return { atMs: startedAtMs + headerMs, timeoutMs: headerMs, source: header.name, stack };
+}

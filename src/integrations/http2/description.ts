@@ -1,0 +1,102 @@
+/** Requests in the words of the semantic conventions for HTTP spans: what is known at the start. */
+import type { Attributes } from '@opentelemetry/api';
+import {
+  ATTR_CLIENT_ADDRESS,
+  ATTR_HTTP_REQUEST_METHOD,
+  ATTR_HTTP_REQUEST_METHOD_ORIGINAL,
+  ATTR_NETWORK_PEER_ADDRESS,
+  ATTR_NETWORK_PEER_PORT,
+  ATTR_NETWORK_PROTOCOL_VERSION,
+  ATTR_SERVER_ADDRESS,
+  ATTR_SERVER_PORT,
+  ATTR_URL_FULL,
+  ATTR_URL_PATH,
+  ATTR_URL_QUERY,
+  ATTR_URL_SCHEME,
+  ATTR_USER_AGENT_ORIGINAL,
+} from '@opentelemetry/semantic-conventions';
+import type { SpanDescription } from '../../integration.ts';
+import type { Connection } from './connection.ts';
+import type { Session } from './internals.ts';
+import type { Headers } from './request-headers.ts';
+import { defaultPortOf, fullUrl, parseAuthority, redactQuery } from './url.ts';
+
+/** Any other could be anything, and so must not name a span (RFC 9110, RFC 5789, QUERY draft). */
+const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY']);
+
+export function describeRequest(headers: Headers, session: Session): SpanDescription {
+  const attributes: Attributes = { [ATTR_NETWORK_PROTOCOL_VERSION]: '2' };
+  const name = setMethod(attributes, headers);
+  const authorityText = headers[':authority'] ?? headers.host ?? defaultOf(session, 'authority');
+  const scheme = String(headers[':scheme'] ?? defaultOf(session, 'protocol') ?? 'https').replace(/:$/, '');
+  if (authorityText !== undefined) {
+    const authority = parseAuthority(String(authorityText));
+    attributes[ATTR_SERVER_ADDRESS] = authority.host;
+    attributes[ATTR_SERVER_PORT] = authority.port ?? defaultPortOf(scheme);
+    attributes[ATTR_URL_FULL] = fullUrl(scheme, authority, String(headers[':path'] ?? '/'));
+  }
+  return { side: 'client', system: 'http2', name, attributes };
+}
+
+export function describeIncoming(headers: Headers, connection: Connection): SpanDescription {
+  const path = String(headers[':path'] ?? '/');
+  const queryStart = path.indexOf('?');
+  const scheme = String(headers[':scheme'] ?? 'http');
+  const attributes: Attributes = {
+    [ATTR_NETWORK_PROTOCOL_VERSION]: '2',
+    [ATTR_URL_SCHEME]: scheme,
+    [ATTR_URL_PATH]: queryStart === -1 ? path : path.slice(0, queryStart),
+  };
+  const name = setMethod(attributes, headers);
+  if (queryStart !== -1) attributes[ATTR_URL_QUERY] = redactQuery(path.slice(queryStart)).slice(1);
+  const authorityText = headers[':authority'] ?? headers.host;
+  if (authorityText !== undefined) {
+    const { host, port } = parseAuthority(String(authorityText));
+    attributes[ATTR_SERVER_ADDRESS] = host;
+    attributes[ATTR_SERVER_PORT] = port ?? defaultPortOf(scheme);
+  }
+  setPeer(attributes, connection);
+  const client = forwardedFor(headers['x-forwarded-for']) ?? connection.peerAddress;
+  if (client !== undefined) attributes[ATTR_CLIENT_ADDRESS] = client;
+  const userAgent = headers['user-agent'];
+  if (userAgent !== undefined) attributes[ATTR_USER_AGENT_ORIGINAL] = String(userAgent);
+  return { side: 'server', system: 'http2', name, attributes };
+}
+
+export function setPeer(attributes: Attributes, { peerAddress, peerPort }: Connection): void {
+  if (peerAddress === undefined) return;
+  attributes[ATTR_NETWORK_PEER_ADDRESS] = peerAddress;
+  attributes[ATTR_NETWORK_PEER_PORT] = peerPort;
+}
+
+/** @returns the name of the span */
+function setMethod(attributes: Attributes, headers: Headers): string {
+  const method = String(headers[':method'] ?? 'GET');
+  if (KNOWN_METHODS.has(method)) {
+    attributes[ATTR_HTTP_REQUEST_METHOD] = method;
+    return method;
+  }
+  attributes[ATTR_HTTP_REQUEST_METHOD] = '_OTHER';
+  attributes[ATTR_HTTP_REQUEST_METHOD_ORIGINAL] = method;
+  return 'HTTP';
+}
+
+/** The first of the addresses is the client's, the others are proxies'. */
+function forwardedFor(header: unknown): string | undefined {
+  if (typeof header !== 'string') return undefined;
+  const first = header.split(',', 1)[0]?.trim();
+  return first === '' ? undefined : first;
+}
+
+const symbols = new Map<string, symbol>();
+
+/** What a client's session was connected to is kept under symbols of Node's, and nowhere else. */
+function defaultOf(session: object, description: 'authority' | 'protocol'): unknown {
+  let symbol = symbols.get(description);
+  if (symbol === undefined) {
+    symbol = Object.getOwnPropertySymbols(session).find((own) => own.description === description);
+    if (symbol === undefined) return undefined;
+    symbols.set(description, symbol);
+  }
+  return Reflect.get(session, symbol);
+}

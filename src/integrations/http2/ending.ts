@@ -1,0 +1,107 @@
+/** Who ends a stream and why: judged at the first sign of the end, which for a stream in flight is the cancel. */
+import { constants } from 'node:http2';
+import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
+import type { Evidence, Phase } from '../../operation/evidence.ts';
+import type { Exchange, Failure } from './exchange.ts';
+import { failureFrom, failureOfCode } from './failure.ts';
+import type { Stream } from './internals.ts';
+import { limitPassed, whyEndedHere } from './local-ending.ts';
+import { clientPhaseOf, serverPhaseOf } from './phase.ts';
+
+/** Undefined: the stream is complete, and whoever ends it now only tidies up. */
+export type Ending = Evidence | Failure | undefined;
+
+/**
+ * Codes by which a client says that it has left. Node's and Connect's clients reset with INTERNAL_ERROR when
+ * they give up with an error, curl's old ones with STREAM_CLOSED. What is left are errors of protocol.
+ */
+const LEAVING: readonly number[] = [
+  constants.NGHTTP2_NO_ERROR,
+  constants.NGHTTP2_INTERNAL_ERROR,
+  constants.NGHTTP2_STREAM_CLOSED,
+  constants.NGHTTP2_CANCEL,
+];
+
+/** stream.close(). @param above the hook */
+export function endedByClose(
+  host: Host,
+  stream: Stream,
+  exchange: Exchange,
+  rstCode: number,
+  above: StackTop,
+): Ending {
+  if (isComplete(stream, exchange)) return undefined;
+  // Node closes the streams by itself then.
+  if (exchange.connection.isGone) return lost(stream, exchange, undefined);
+  // After end() a server's close() waits until all is written.
+  const isGraceful = !exchange.connection.isClient && rstCode === 0;
+  if (isGraceful && stream.headersSent && stream.writableEnded) return undefined;
+  const seen = { phase: phaseOf(stream, exchange), rstCode };
+  return whyEndedHere(host, exchange, 'cancel', seen, undefined, above);
+}
+
+/** stream.destroy(), or what destroys all streams of a session. @param above the hook */
+export function endedByDestroy(
+  host: Host,
+  stream: Stream,
+  exchange: Exchange,
+  error: unknown,
+  above: StackTop,
+): Ending {
+  if (isComplete(stream, exchange)) return undefined;
+  const { teardown } = exchange.connection;
+  if (teardown?.kind === 'failed') return failureFrom(teardown.error);
+  if (teardown?.kind === 'lost') return lost(stream, exchange, teardown.error ?? error);
+  const phase = phaseOf(stream, exchange);
+  if (teardown !== undefined) {
+    const { limit, stack, error: reason } = teardown;
+    if (limit !== undefined) return limitPassed(host, exchange, limit, { phase, reason });
+    return { kind: 'local', trigger: 'shutdown', phase, reason, stack };
+  }
+  if (exchange.connection.isGone) return lost(stream, exchange, error);
+  const rstCode = stream.pending ? undefined : codeFor(error);
+  return whyEndedHere(host, exchange, 'destroy', { phase, rstCode }, error, above);
+}
+
+/** The stream was closed, and not by this process. */
+export function endedByPeer(stream: Stream, exchange: Exchange): Ending {
+  const { rstCode } = stream;
+  const { isClient, isGone } = exchange.connection;
+  if (isComplete(stream, exchange)) return undefined;
+  if (isGone) return lost(stream, exchange, undefined);
+  if (rstCode === constants.NGHTTP2_NO_ERROR && isOrderly(stream, exchange)) return undefined;
+  const isLeaving = isClient ? rstCode === constants.NGHTTP2_CANCEL : LEAVING.includes(rstCode);
+  if (!isLeaving) return failureOfCode(rstCode);
+  return { kind: 'peer-reset', phase: phaseOf(stream, exchange), rstCode };
+}
+
+function isComplete(stream: Stream, exchange: Exchange): boolean {
+  if (exchange.connection.isClient) return exchange.status !== undefined && stream._readableState.ended;
+  if (!stream.headersSent) return false;
+  // While a file is being sent, there is nothing to be written any more, but one thing in the queue.
+  return stream.headRequest || (stream.writableFinished && stream.bufferSize === 0);
+}
+
+/** With NO_ERROR a stream ends by itself, too. */
+function isOrderly(stream: Stream, { connection, status }: Exchange): boolean {
+  // A server's is over before Node tells that all of the response was flushed, so 'aborted' has to say that it was not.
+  return connection.isClient ? status !== undefined : !stream.aborted;
+}
+
+/** To a client a broken connection is a failure; a server has lost whom it worked for. */
+function lost(stream: Stream, exchange: Exchange, error: unknown): Evidence | Failure {
+  if (!exchange.connection.isClient) return { kind: 'peer-gone', phase: serverPhaseOf(stream) };
+  return failureFrom(error);
+}
+
+function phaseOf(stream: Stream, exchange: Exchange): Phase {
+  return exchange.connection.isClient ? clientPhaseOf(stream, exchange) : serverPhaseOf(stream);
+}
+
+/** What Node's _destroy() puts into the RST_STREAM. */
+function codeFor(error: unknown): number {
+  if (error === undefined || error === null) return constants.NGHTTP2_NO_ERROR;
+  const isAbort = error instanceof Error && (error as NodeJS.ErrnoException).code === 'ABORT_ERR';
+  return isAbort ? constants.NGHTTP2_CANCEL : constants.NGHTTP2_INTERNAL_ERROR;
+}

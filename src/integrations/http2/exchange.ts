@@ -1,0 +1,34 @@
+/** What is kept for a stream while it is in flight. */
+import type { Operation } from '../../operation/operation.ts';
+import type { Connection } from './connection.ts';
+import type { Limit } from './limit.ts';
+
+export class Exchange {
+  readonly operation: Operation;
+  /** A stream loses its session when it is destroyed. */
+  readonly connection: Connection;
+  /** The signal that a request was given. */
+  readonly signal: AbortSignal | undefined;
+  /** Status of the response that a client received. */
+  status: number | undefined = undefined;
+  /** Of stream.setTimeout(). */
+  limit: Limit | undefined = undefined;
+  /** True once it is known who ends the stream: the first to do so counts. */
+  isDecided = false;
+  /** What the stream fails with, when that is known before the end. */
+  failure: Failure | undefined = undefined;
+
+  constructor(operation: Operation, connection: Connection, signal: AbortSignal | undefined) {
+    this.operation = operation;
+    this.connection = connection;
+    this.signal = signal;
+  }
+}
+
+/** An end that is neither a success nor a cancel. */
+export interface Failure {
+  readonly kind: 'failure';
+  /** For `error.type`: of few values. */
+  readonly type: string;
+  readonly message: string | undefined;
+}

@@ -1,0 +1,26 @@
+/** grpc-js rides on node:http2 and has an integration of its own: a call is to have one span on each side. */
+import type { Session } from './internals.ts';
+
+type Headers = Readonly<Record<string, unknown>>;
+
+/** A request of grpc-js's client: it always says so in its user agent, whatever else is put around it. */
+export function isGrpcJsRequest(headers: Headers): boolean {
+  return isGrpc(headers) && String(headers['user-agent']).includes('grpc-node-js/');
+}
+
+/**
+ * A request to grpc-js's server: it listens to 'stream' with one of two methods of its own, bound, and
+ * nobody listens to 'request'. Other servers of gRPC (Connect) have a 'request' listener.
+ */
+export function isForGrpcJsServer(session: Session, headers: Headers): boolean {
+  const { server } = session;
+  if (server === undefined || !isGrpc(headers) || server.listenerCount('request') > 0) return false;
+  return server
+    .listeners('stream')
+    .every(({ name }) => name === 'bound _streamHandler' || name === 'bound _channelzHandler');
+}
+
+function isGrpc(headers: Headers): boolean {
+  const contentType = headers['content-type'];
+  return typeof contentType === 'string' && contentType.startsWith('application/grpc');
+}

@@ -1,0 +1,86 @@
+/** Where all streams of a connection are ended at once, and where a server's begin. */
+import { constants } from 'node:http2';
+import type { Installation } from '../../hook/installation.ts';
+import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
+import { type Connection, connectionOf, type Teardown } from './connection.ts';
+import type { Session } from './internals.ts';
+import { watchLimits, whilePassing } from './limit-hooks.ts';
+import { emitIncoming } from './server.ts';
+import type { StreamHooks } from './stream-hooks.ts';
+
+export function watchSessions(
+  host: Host,
+  installation: Installation,
+  prototype: object,
+  streamHooks: StreamHooks,
+): Undo {
+  const undos = [
+    watchDestroy(host, installation, prototype),
+    watchEvents(host, installation, prototype, streamHooks),
+    watchLimits(host, installation, prototype, (session) => connectionOf(session as Session)),
+  ];
+  return () => undoAll(undos);
+}
+
+function watchEvents(
+  host: Host,
+  installation: Installation,
+  prototype: object,
+  streamHooks: StreamHooks,
+): Undo {
+  return replaceFunction(prototype, 'emit', (original) => {
+    const { emit } = {
+      emit(this: Session, ...args: unknown[]): unknown {
+        const [event] = args;
+        if ((event !== 'stream' && event !== 'timeout') || !installation.isActive) {
+          return Reflect.apply(original, this, args);
+        }
+        if (event === 'timeout') {
+          return whilePassing(connectionOf(this), () => Reflect.apply(original, this, args));
+        }
+        // On a client: a stream that the server pushes.
+        if (this.type !== constants.NGHTTP2_SESSION_SERVER) return Reflect.apply(original, this, args);
+        return emitIncoming(host, installation, original, this, args, streamHooks);
+      },
+    };
+    return emit;
+  });
+}
+
+function watchDestroy(host: Host, installation: Installation, prototype: object): Undo {
+  return replaceFunction(prototype, 'destroy', (original) => {
+    const { destroy } = {
+      destroy(this: Session, ...args: unknown[]): unknown {
+        if (!installation.isActive || this.destroyed) return Reflect.apply(original, this, args);
+        try {
+          const connection = connectionOf(this);
+          connection.teardown = whyDestroyed(host, connection, args[0], destroy);
+        } catch (error) {
+          installation.fault(error);
+        }
+        return Reflect.apply(original, this, args);
+      },
+    };
+    return destroy;
+  });
+}
+
+function whyDestroyed(host: Host, connection: Connection, given: unknown, above: StackTop): Teardown {
+  // A number is a code for the GOAWAY.
+  const error = typeof given === 'number' ? undefined : given;
+  if (connection.isGone) return { kind: 'lost', error };
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  if (code?.startsWith('ERR_HTTP2_')) {
+    const isByPeer = code === 'ERR_HTTP2_SESSION_ERROR' && connection.session.goawayCode !== 0;
+    return { kind: isByPeer ? 'lost' : 'failed', error };
+  }
+  const { limit } = connection;
+  return {
+    kind: 'local',
+    error,
+    stack: host.captureStack(above),
+    limit: limit?.isPassing ? limit : undefined,
+  };
+}
