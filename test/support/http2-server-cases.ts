@@ -1,0 +1,5 @@
+import type { ContractCase } from './contract.ts';
+import type { Http2Lab } from './http2-lab.ts';
+export async function serverCases(_lab: Http2Lab): Promise<ContractCase[]> {
+  return [];
+}
