@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import net from 'node:net';
+import { context } from '@opentelemetry/api';
+import { suppressTracing } from '@opentelemetry/core';
 import { selfSignedCertificate } from './http-certificate.ts';
 
 export type Transport = 'h2c' | 'h2';
@@ -81,6 +83,11 @@ export class Http2Lab {
         for (const socket of sockets) socket.resetAndDestroy();
       },
     };
+  }
+
+  /** Calls `fn` where nothing is recorded. */
+  quietly<T>(fn: () => T): T {
+    return context.with(suppressTracing(context.active()), fn);
   }
 
   onClose(undo: () => unknown): void {

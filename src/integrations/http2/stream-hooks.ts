@@ -68,12 +68,17 @@ function watchClose(host: Host, installation: Installation, prototype: object): 
 }
 
 function watchDestroy(host: Host, installation: Installation, prototype: object): Undo {
-  // Not destroy(): this one is called once, and by whatever ends a stream in the end.
-  return replaceFunction(prototype, '_destroy', (original) => {
-    const { _destroy } = {
-      _destroy(this: Stream, ...args: unknown[]): unknown {
+  // Whatever ends a stream calls this in the end. Not _destroy(): there its state cannot be asked for any more.
+  return replaceFunction(prototype, 'destroy', (original) => {
+    const { destroy } = {
+      destroy(this: Stream, ...args: unknown[]): unknown {
         const exchange = this[kExchange];
-        if (exchange === undefined || exchange.operation.isSettled || !installation.isActive) {
+        if (
+          exchange === undefined ||
+          exchange.operation.isSettled ||
+          this.destroyed ||
+          !installation.isActive
+        ) {
           return Reflect.apply(original, this, args);
         }
         try {
@@ -81,7 +86,7 @@ function watchDestroy(host: Host, installation: Installation, prototype: object)
             const error = args[0] ?? undefined;
             const ending = this.closed
               ? endedByPeer(this, exchange)
-              : endedByDestroy(host, this, exchange, error, _destroy);
+              : endedByDestroy(host, this, exchange, error, destroy);
             decide(host, this, exchange, ending);
           }
           settleStream(host, this, exchange);
@@ -91,7 +96,7 @@ function watchDestroy(host: Host, installation: Installation, prototype: object)
         return Reflect.apply(original, this, args);
       },
     };
-    return _destroy;
+    return destroy;
   });
 }
 
