@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import { pipeline, Readable } from 'node:stream';
 import type { ContractCase, Expectation } from './contract.ts';
+import { HttpLab } from './http-lab.ts';
 import { type Api, type Http2Lab, type InFlight, isOver, type Transport } from './http2-lab.ts';
 
 const { NGHTTP2_CANCEL } = http2.constants;
@@ -270,6 +271,9 @@ async function phases(lab: Http2Lab): Promise<ContractCase[]> {
   const peer = await lab.serve(() => {});
   const narrow = await lab.serve(() => {}, { settings: { maxConcurrentStreams: 1 } });
   const silentPort = await lab.serveRaw(() => {});
+  const http = new HttpLab();
+  lab.onClose(() => http.close());
+  const unreachablePort = await http.blackHole();
 
   async function abortedOn(session: http2.ClientHttp2Session, afterMs = 20): Promise<void> {
     const controller = new AbortController();
@@ -302,14 +306,25 @@ async function phases(lab: Http2Lab): Promise<ContractCase[]> {
       server: null,
     },
     {
-      name: 'signal while the name is resolved, or the connection made',
+      name: 'signal while the name is resolved',
       async stage() {
-        const session = http2.connect(`http://localhost:${silentPort}`);
+        const session = http2.connect('http://example.test:1', { lookup() {} });
         session.on('error', () => {});
-        await abortedOn(session, 0);
+        await abortedOn(session);
         session.destroy();
       },
-      client: { ...abortedIn(['dns', 'connect', 'queued']) },
+      client: abortedIn('dns'),
+      server: null,
+    },
+    {
+      name: 'signal while the connection is made',
+      async stage() {
+        const session = http2.connect(`http://127.0.0.1:${unreachablePort}`);
+        session.on('error', () => {});
+        await abortedOn(session);
+        session.destroy();
+      },
+      client: abortedIn('connect'),
       server: null,
     },
     {

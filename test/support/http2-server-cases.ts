@@ -1,6 +1,7 @@
 /** Streams that the server ends, and streams that end under a server. */
 import { once } from 'node:events';
 import http2 from 'node:http2';
+import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { ContractCase, Expectation } from './contract.ts';
 import {
@@ -205,7 +206,23 @@ async function shutdowns(lab: Http2Lab): Promise<ContractCase[]> {
         await over;
       },
       client: failed('ECONNRESET'),
-      // Whose doing it was, is not to be seen on the session.
+      server: { ...endedHere, trigger: 'shutdown' },
+    },
+    {
+      name: 'the client destroys the socket of the connection',
+      async stage() {
+        const socket = net.connect(peer.port, '127.0.0.1');
+        const session = http2.connect(peer.url, { createConnection: () => socket });
+        session.on('error', () => {});
+        const { over } = await peer.arrived({}, {}, session);
+        socket.destroy();
+        await over;
+      },
+      client: {
+        ...canceledHere,
+        trigger: 'shutdown',
+        attributes: { 'network.connection.reused_after': false },
+      },
       server: disconnected,
     },
   ];

@@ -59,6 +59,14 @@ export class Connection {
     return this.transport?.destroyed !== false;
   }
 
+  /** True when this process destroyed the socket itself: the peer neither ended the connection nor broke it. */
+  get isClosedHere(): boolean {
+    const { transport } = this;
+    if (transport?.destroyed !== true || transport.errored || transport._readableState.ended) return false;
+    // Node's wrapper of a stream that is no socket: it does not tell how that one ended.
+    return transport.constructor.name !== 'JSStreamSocket';
+  }
+
   /** Keeps the address of the other side, which cannot be asked for once the connection is gone. */
   learnPeer(): void {
     if (this.peerAddress !== undefined) return;

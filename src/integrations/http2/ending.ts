@@ -50,6 +50,7 @@ export function endedByDestroy(
   above: StackTop,
 ): Ending {
   if (isComplete(stream, exchange)) return undefined;
+  if (isRefusal(error)) return failureFrom(error);
   const { teardown } = exchange.connection;
   if (teardown?.kind === 'failed') return failureFrom(teardown.error);
   if (teardown?.kind === 'lost') return lost(stream, exchange, teardown.error ?? error);
@@ -91,12 +92,21 @@ function isOrderly(stream: Stream, { connection, status }: Exchange): boolean {
 
 /** To a client a broken connection is a failure; a server has lost whom it worked for. */
 function lost(stream: Stream, exchange: Exchange, error: unknown): Evidence | Failure {
+  if (exchange.connection.isClosedHere) {
+    const phase = phaseOf(stream, exchange);
+    return { kind: 'local', trigger: 'shutdown', phase, reason: error, stack: undefined };
+  }
   if (!exchange.connection.isClient) return { kind: 'peer-gone', phase: serverPhaseOf(stream) };
   return failureFrom(error);
 }
 
 function phaseOf(stream: Stream, exchange: Exchange): Phase {
   return exchange.connection.isClient ? clientPhaseOf(stream, exchange) : serverPhaseOf(stream);
+}
+
+/** The session was destroyed before the request was made. Up to Node 24, request() throws. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_HTTP2_INVALID_SESSION';
 }
 
 /** What Node's _destroy() puts into the RST_STREAM. */

@@ -30,5 +30,6 @@ export interface Session extends Omit<Http2Session, 'socket'> {
 
 export interface Transport extends Socket {
   readonly secureConnecting?: boolean;
+  readonly _readableState: { readonly ended: boolean };
   readonly _handle?: { getsockname?(address: object): number } | null;
 }
