@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import net from 'node:net';
+import { context } from '@opentelemetry/api';
+import { suppressTracing } from '@opentelemetry/core';
 
 export interface Listening {
   readonly address: string;
@@ -37,9 +39,12 @@ export async function resettingServer(code: number): Promise<Listening> {
     stream.on('error', () => {});
     stream.once('data', () => stream.close(code));
   });
-  return listening(server, () => {
-    for (const session of sessions) session.destroy();
-  });
+  // What a server does runs in the context in which it began to listen.
+  return quietly(() =>
+    listening(server, () => {
+      for (const session of sessions) session.destroy();
+    }),
+  );
 }
 
 /** A wire to `port` that can be cut. */
@@ -75,13 +80,15 @@ export async function rawCall(
   const session = http2.connect(`http://127.0.0.1:${port}`, { createConnection: () => socket });
   session.on('error', () => {});
   await once(session, 'connect');
-  const stream = session.request({
-    ':method': 'POST',
-    ':path': path,
-    'content-type': 'application/grpc',
-    te: 'trailers',
-    ...headers,
-  });
+  const stream = quietly(() =>
+    session.request({
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      ...headers,
+    }),
+  );
   stream.on('error', () => {});
   stream.resume();
   const message = Buffer.from('{"text":"raw"}');
@@ -89,6 +96,11 @@ export async function rawCall(
   prefix.writeUInt32BE(message.length, 1);
   stream.end(Buffer.concat([prefix, message]));
   return { stream, session, socket };
+}
+
+/** Nothing that happens in `fn` is recorded: node:http2 is instrumented, too. */
+function quietly<T>(fn: () => T): T {
+  return context.with(suppressTracing(context.active()), fn);
 }
 
 async function listening(server: net.Server | http2.Http2Server, onClose: () => void): Promise<Listening> {
