@@ -1,13 +1,17 @@
 /** Why this process ends a stream: a signal, a limit, or a call. */
+import { isNamed } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, Phase } from '../../operation/evidence.ts';
+import type { Deadline } from '../../operation/operation.ts';
 import type { Exchange, Failure } from './exchange.ts';
 import { failureFrom } from './failure.ts';
 import type { Limit } from './limit.ts';
 
 /** Timers may fire a millisecond early, and both clocks round. */
 const CLOCK_SLACK_MS = 2;
+/** The same in gRPC. */
+const CONNECT_DEADLINE_EXCEEDED = 4;
 
 /** @param above the hook */
 export function whyEndedHere(
@@ -24,16 +28,24 @@ export function whyEndedHere(
   }
   const limit = passingLimit(exchange);
   if (limit !== undefined) return limitPassed(host, exchange, limit, { ...seen, reason: error });
+  const story = host.abortOrigins.inProgress();
   const { deadline } = operation;
-  if (operation.side === 'client' && deadline && performance.now() >= deadline.atMs - CLOCK_SLACK_MS) {
-    return { kind: 'local-timeout', trigger: 'deadline', ...seen, reason: error, stack: deadline.stack };
+  if (operation.side === 'client' && deadline !== undefined && isMissed(deadline, story?.reason)) {
+    const reason = story?.reason ?? error;
+    return { kind: 'local-timeout', trigger: 'deadline', ...seen, reason, stack: deadline.stack };
   }
   // An 'abort' listener of the application or of a library (Connect) ends the stream by itself.
-  const story = host.abortOrigins.inProgress();
   if (story !== undefined) return { kind: 'signal', ...seen, ...story };
   // Made by Node, which destroys the stream by itself with it.
   if (isOfNode(error)) return failureFrom(error);
   return { kind: 'local', trigger, ...seen, reason: error, stack: host.captureStack(above) };
+}
+
+/** @param reason of the abort that is going on, if one is */
+function isMissed(deadline: Deadline, reason: unknown): boolean {
+  if (performance.now() >= deadline.atMs - CLOCK_SLACK_MS) return true;
+  // Connect watches its deadline by a timer of its own, which it starts a while before it makes the request.
+  return isNamed(reason, 'ConnectError') && reason.code === CONNECT_DEADLINE_EXCEEDED;
 }
 
 /** Node destroys the request of an aborted signal with an AbortError of its own, which has the signal's reason as its cause. */
