@@ -18,9 +18,9 @@ export function beginRequest(
   options: unknown,
   above: StackTop,
 ): Exchange | undefined {
-  if (host.isSuppressed()) return undefined;
+  if (isGrpcJsRequest(given) || host.isSuppressed()) return undefined;
   const headers = readHeaders(given);
-  if (headers === undefined || headers[':method'] === 'CONNECT' || isGrpcJsRequest(headers)) return undefined;
+  if (headers === undefined || headers[':method'] === 'CONNECT') return undefined;
   const connection = connectionOf(session);
   if (connection.isForeign) return undefined;
   if (!session.connecting) connection.learnPeer();

@@ -67,12 +67,12 @@ export function endedByDestroy(
 
 /** The stream was closed, and not by this process. */
 export function endedByPeer(stream: Stream, exchange: Exchange): Ending {
-  const { rstCode } = stream;
-  const { isClient, isGone } = exchange.connection;
   if (isComplete(stream, exchange)) return undefined;
-  if (isGone) return lost(stream, exchange, undefined);
+  const { rstCode } = stream;
+  const { connection } = exchange;
+  if (connection.isGone) return lost(stream, exchange, undefined);
   if (rstCode === constants.NGHTTP2_NO_ERROR && isOrderly(stream, exchange)) return undefined;
-  const isLeaving = isClient ? rstCode === constants.NGHTTP2_CANCEL : LEAVING.includes(rstCode);
+  const isLeaving = connection.isClient ? rstCode === constants.NGHTTP2_CANCEL : LEAVING.includes(rstCode);
   if (!isLeaving) return failureOfCode(rstCode);
   return { kind: 'peer-reset', phase: phaseOf(stream, exchange), rstCode };
 }

@@ -1,18 +1,16 @@
 /** grpc-js rides on node:http2 and has an integration of its own: a call is to have one span on each side. */
 import type { Session } from './internals.ts';
 
-type Headers = Readonly<Record<string, unknown>>;
-
 /** A request of grpc-js's client: it always says so in its user agent, whatever else is put around it. */
-export function isGrpcJsRequest(headers: Headers): boolean {
-  return isGrpc(headers) && String(headers['user-agent']).includes('grpc-node-js/');
+export function isGrpcJsRequest(given: unknown): boolean {
+  return isGrpc(given) && String(given['user-agent']).includes('grpc-node-js/');
 }
 
 /**
  * A request to grpc-js's server: it listens to 'stream' with one of two methods of its own, bound, and
  * nobody listens to 'request'. Other servers of gRPC (Connect) have a 'request' listener.
  */
-export function isForGrpcJsServer(session: Session, headers: Headers): boolean {
+export function isForGrpcJsServer(session: Session, headers: unknown): boolean {
   const { server } = session;
   if (server === undefined || !isGrpc(headers) || server.listenerCount('request') > 0) return false;
   return server
@@ -20,7 +18,9 @@ export function isForGrpcJsServer(session: Session, headers: Headers): boolean {
     .every(({ name }) => name === 'bound _streamHandler' || name === 'bound _channelzHandler');
 }
 
-function isGrpc(headers: Headers): boolean {
+/** Its names are in lower case: grpc-js writes them so, and a server gets them so. */
+function isGrpc(headers: unknown): headers is Readonly<Record<string, unknown>> {
+  if (typeof headers !== 'object' || headers === null || !('content-type' in headers)) return false;
   const contentType = headers['content-type'];
   return typeof contentType === 'string' && contentType.startsWith('application/grpc');
 }
