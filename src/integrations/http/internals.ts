@@ -1,7 +1,6 @@
 /** What Node's HTTP classes have beyond their public types. Each field was there in Node 20 to 26. */
-import type { ClientRequest, IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { AnyFunction } from '../../hook/replace.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { ServerExchange } from './server-exchange.ts';
 
@@ -52,8 +51,4 @@ export interface Transport extends Socket {
   readonly _readableState?: { readonly ended: boolean };
   [kPipelined]?: ServerExchange[];
   readonly _handle?: { getsockname?(address: object): number } | null;
-}
-
-export interface RequestServer extends Server {
-  readonly _events: { request?: AnyFunction | AnyFunction[] };
 }

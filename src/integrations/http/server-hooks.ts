@@ -3,15 +3,16 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import http from 'node:http';
 import type { Installation } from '../../hook/installation.ts';
 import { type AnyFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import { wrapListeners } from '../../hook/server-listeners.ts';
 import type { Host } from '../../integration.ts';
 import { EventContext } from './event-context.ts';
-import { kServerExchange, type Message, type RequestServer, type Response } from './internals.ts';
-import { wrapRequestListeners } from './request-listeners.ts';
+import { kServerExchange, type Message, type Response } from './internals.ts';
 import { watchResponses } from './response-hooks.ts';
 import { beginIncoming, settleIncoming } from './server.ts';
 import type { ServerExchange } from './server-exchange.ts';
 
 const REQUEST_START = 'http.server.request.start';
+const kWrapped: unique symbol = Symbol('opentelemetry.cancellation.http.wrapped');
 
 export function watchServer(host: Host, installation: Installation): Undo {
   const eventContext = new EventContext(host, installation);
@@ -28,13 +29,19 @@ function watchStart(host: Host, installation: Installation, eventContext: EventC
   function onStart(message: unknown): void {
     if (!installation.isActive) return;
     try {
-      wrapRequestListeners((message as { server: RequestServer }).server, installation, callListener);
+      wrapListeners(
+        (message as { server: http.Server }).server,
+        'request',
+        kWrapped,
+        installation,
+        callListener,
+      );
     } catch (error) {
       installation.fault(error);
     }
   }
 
-  function callListener(listener: AnyFunction, server: RequestServer, args: unknown[]): unknown {
+  function callListener(listener: AnyFunction, server: http.Server, args: unknown[]): unknown {
     const exchange = exchangeOf(server, args[0] as Message, args[1] as Response);
     if (exchange === null) return Reflect.apply(listener, server, args);
     try {
@@ -45,7 +52,7 @@ function watchStart(host: Host, installation: Installation, eventContext: EventC
     }
   }
 
-  function exchangeOf(server: RequestServer, request: Message, response: Response): ServerExchange | null {
+  function exchangeOf(server: http.Server, request: Message, response: Response): ServerExchange | null {
     const known = response?.[kServerExchange];
     if (known !== undefined) return known;
     // Whoever emits 'request' may do so with anything; HTTP/2 does, too, on servers that speak both.

@@ -1,8 +1,9 @@
 /** Incoming requests from their start to their end. */
+import type { Server } from 'node:http';
 import { SpanKind } from '@opentelemetry/api';
 import type { Host } from '../../integration.ts';
 import type { Evidence, ServerPhase } from '../../operation/evidence.ts';
-import { kPipelined, kServerExchange, type Message, type RequestServer, type Response } from './internals.ts';
+import { kPipelined, kServerExchange, type Message, type Response } from './internals.ts';
 import { incomingHeaders } from './propagation.ts';
 import { ServerExchange } from './server-exchange.ts';
 import { describeAnswer, describeIncoming } from './server-span.ts';
@@ -12,7 +13,7 @@ const OFFICIAL_SCOPE = '@opentelemetry/instrumentation-http';
 /** Called in a listener of 'request': after the official instrumentation, when there is one. */
 export function beginIncoming(
   host: Host,
-  server: RequestServer,
+  server: Server,
   request: Message,
   response: Response,
 ): ServerExchange | null {
