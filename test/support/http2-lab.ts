@@ -40,11 +40,11 @@ export class Http2Lab {
     if (api === 'core') {
       server.on('stream', (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => {
         stream.on('error', () => {});
-        peer.served({ stream, headers }, handler);
+        return peer.served({ stream, headers }, handler);
       });
     } else {
       server.on('request', (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => {
-        peer.served({ stream: response.stream, headers: request.headers, request, response }, handler);
+        return peer.served({ stream: response.stream, headers: request.headers, request, response }, handler);
       });
     }
     server.on('sessionError', () => {});
@@ -162,9 +162,10 @@ export class Peer {
     return this.#session;
   }
 
-  served(served: Served, handler: Handler): void {
-    handler(served);
+  served(served: Served, handler: Handler): unknown {
+    const result = handler(served);
     this.#waiting.shift()?.(served);
+    return result;
   }
 
   /** Starts a request and waits until its handler has been called. */

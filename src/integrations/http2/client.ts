@@ -1,4 +1,5 @@
 /** Outgoing requests, from what is given to request() to an operation. */
+import { type Headers as DeadlineHeaders, readDeadlineHeaders } from '../../cancellation/deadline-headers.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Deadline, Operation } from '../../operation/operation.ts';
@@ -7,8 +8,7 @@ import { describeRequest } from './description.ts';
 import { Exchange } from './exchange.ts';
 import { isGrpcJsRequest } from './grpc-js.ts';
 import type { Session } from './internals.ts';
-import { type Headers, readHeaders } from './request-headers.ts';
-import { readTimeout, reportMalformed } from './timeout-header.ts';
+import { readHeaders } from './request-headers.ts';
 
 /** @param above the hook. @returns undefined when the request is not to be recorded */
 export function beginRequest(
@@ -26,7 +26,7 @@ export function beginRequest(
   if (!session.connecting) connection.learnPeer();
   const signal = signalOf(options);
   const operation = host.start(describeRequest(headers, session));
-  const deadline = deadlineOf(host, operation, headers, signal, above);
+  const deadline = deadlineOf(host, operation, headers as DeadlineHeaders, signal, above);
   if (deadline !== undefined) {
     host.setDeadline(operation, deadline);
     if (deadline.timeoutMs <= 0) {
@@ -45,20 +45,22 @@ function signalOf(options: unknown): AbortSignal | undefined {
 function deadlineOf(
   host: Host,
   operation: Operation,
-  headers: Headers,
+  headers: DeadlineHeaders,
   signal: AbortSignal | undefined,
   above: StackTop,
 ): Deadline | undefined {
   const { startedAtMs } = operation;
-  const header = readTimeout(headers);
+  const written = readDeadlineHeaders(headers, Date.now());
+  for (const { header, value, problem } of written?.malformed ?? []) {
+    host.addFinding(operation, 'timeout_malformed', `${header}: "${value}" ${problem}`);
+  }
   const limit = signal === undefined ? undefined : host.abortOrigins.limitOf(signal);
-  if (header !== undefined) reportMalformed(host, operation, header);
-  const headerMs = header?.timeoutMs;
-  const signalMs = limit === undefined ? undefined : limit.atMs - startedAtMs;
-  if (limit !== undefined && signalMs !== undefined && (headerMs === undefined || signalMs <= headerMs)) {
+  const writtenMs = written?.timeoutMs ?? Number.POSITIVE_INFINITY;
+  const signalMs = limit === undefined ? Number.POSITIVE_INFINITY : limit.atMs - startedAtMs;
+  if (limit !== undefined && signalMs <= writtenMs) {
     return { atMs: limit.atMs, timeoutMs: signalMs, source: 'signal', stack: limit.stack };
   }
-  if (header === undefined || headerMs === undefined) return undefined;
+  if (written?.header === undefined) return undefined;
   const stack = host.captureDeadlineStack(above);
-  return { atMs: startedAtMs + headerMs, timeoutMs: headerMs, source: header.name, stack };
+  return { atMs: startedAtMs + writtenMs, timeoutMs: writtenMs, source: written.header, stack };
 }

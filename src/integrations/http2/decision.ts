@@ -3,6 +3,7 @@ import type { Host } from '../../integration.ts';
 import type { Ending } from './ending.ts';
 import type { Exchange } from './exchange.ts';
 import type { Stream } from './internals.ts';
+import { watchLateAnswers } from './late-answers.ts';
 import { settleStream } from './settlement.ts';
 
 export function decide(host: Host, stream: Stream, exchange: Exchange, ending: Ending): void {
@@ -14,4 +15,5 @@ export function decide(host: Host, stream: Stream, exchange: Exchange, ending: E
   }
   host.cancel(exchange.operation, ending);
   settleStream(host, stream, exchange);
+  if (!exchange.connection.isClient) watchLateAnswers(host, stream, exchange.operation);
 }

@@ -10,11 +10,11 @@ import { endedByPeer } from './ending.ts';
 import { Exchange } from './exchange.ts';
 import { failureThrown } from './failure.ts';
 import { isForGrpcJsServer } from './grpc-js.ts';
+import { wrapHandlers } from './handlers.ts';
 import type { Session, Stream } from './internals.ts';
 import { incomingHeaders } from './request-headers.ts';
 import { settleStream } from './settlement.ts';
 import type { StreamHooks } from './stream-hooks.ts';
-import { readTimeout, reportMalformed } from './timeout-header.ts';
 
 /**
  * Emits a session's 'stream' in the context of its operation. The server's 'stream' and, of the
@@ -32,7 +32,10 @@ export function emitIncoming(
   let exchange: Exchange | undefined;
   try {
     exchange = begin(host, session, stream, args[2] as IncomingHttpHeaders);
-    if (exchange !== undefined) streamHooks.follow(stream, exchange);
+    if (exchange !== undefined) {
+      streamHooks.follow(stream, exchange);
+      wrapHandlers(host, installation, session);
+    }
   } catch (error) {
     installation.fault(error);
   }
@@ -62,19 +65,7 @@ function begin(
   connection.learnPeer();
   const operation = host.start(describeIncoming(headers, connection), host.extract(headers, incomingHeaders));
   const exchange = new Exchange(operation, connection, undefined);
-  const timeout = readTimeout(headers);
-  if (timeout !== undefined) {
-    const { name: source, timeoutMs } = timeout;
-    reportMalformed(host, operation, timeout);
-    if (timeoutMs !== undefined) {
-      host.setDeadline(operation, {
-        atMs: performance.now() + timeoutMs,
-        timeoutMs,
-        source,
-        stack: undefined,
-      });
-    }
-  }
+  host.readDeadline(operation, headers);
   if (stream.closed) {
     // Reset in the same packet: the handler is called all the same.
     decide(host, stream, exchange, endedByPeer(stream, exchange));

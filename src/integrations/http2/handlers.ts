@@ -1,0 +1,29 @@
+/** A server's handlers, of either API: what they return says how long they are at work. */
+import type { Installation } from '../../hook/installation.ts';
+import { wrapListeners } from '../../hook/server-listeners.ts';
+import type { Host } from '../../integration.ts';
+import type { Exchange } from './exchange.ts';
+import { kExchange, type Session, type Stream } from './internals.ts';
+
+const kWrapped: unique symbol = Symbol('opentelemetry.cancellation.http2.wrapped');
+
+export function wrapHandlers(host: Host, installation: Installation, { server }: Session): void {
+  if (server === undefined) return;
+  wrapListeners(server, 'stream', kWrapped, installation, (listener, emitter, args) => {
+    const exchange = exchangeOf(args[0]);
+    if (exchange === undefined) return Reflect.apply(listener, emitter, args);
+    return host.run(exchange.operation, listener, emitter, args);
+  });
+  wrapListeners(server, 'request', kWrapped, installation, (listener, emitter, args) => {
+    const response = args[1] as { readonly stream?: unknown } | undefined;
+    // Of HTTP/1, it has no stream.
+    const exchange = exchangeOf(response?.stream);
+    if (exchange === undefined) return Reflect.apply(listener, emitter, args);
+    exchange.operation.answer = response;
+    return host.run(exchange.operation, listener, emitter, args);
+  });
+}
+
+function exchangeOf(stream: unknown): Exchange | undefined {
+  return typeof stream === 'object' && stream !== null ? (stream as Stream)[kExchange] : undefined;
+}
