@@ -5,9 +5,10 @@
  * either side is no cancel. grpc-js and undici ride on node:http2 and have integrations of their own, so
  * their streams are left to those, whether or not they are in use. HTTP/1 requests on a server with
  * `allowHTTP1` belong to node:http. A response that the application never reads to its end keeps its
- * CLIENT span open until the session closes. A server that resets a stream with NO_ERROR in the middle
- * of a body cannot be told from one that ended it: Node hides it. Retries of the peer's refusals are
- * operations of their own.
+ * CLIENT span open until the session closes. When a server made with Node closes a stream in the
+ * middle of a body, Node ends the body first, so that the client takes it for complete. The break of a
+ * for-await loop destroys the stream in a microtask, which has no origin to show. Who destroyed the socket
+ * under a session is known (this process or not), but not from which line.
  */
 import { undoAll } from '../../hook/replace.ts';
 import type { Integration } from '../../integration.ts';
