@@ -49,6 +49,8 @@ export interface SpanDescription {
   readonly name: string;
   /** Of the semantic conventions; known at the start. */
   readonly attributes: Attributes;
+  /** Unix time in ms, when the operation began before it was seen. @default now */
+  readonly startTime?: number;
 }
 
 /** How an operation ended that was or was not cancelled. */

@@ -7,6 +7,7 @@ import {
   ROOT_CONTEXT,
   type Span,
   SpanKind,
+  type SpanOptions,
   SpanStatusCode,
   type TextMapGetter,
   type TextMapSetter,
@@ -99,9 +100,11 @@ export class Recorder implements Host {
   }
 
   start(description: SpanDescription, parent: Context = context.active()): Operation {
-    const { side, system, name, attributes } = description;
+    const { side, system, name, attributes, startTime } = description;
     const kind = side === 'client' ? SpanKind.CLIENT : SpanKind.SERVER;
-    const span = this.#tracer().startSpan(name, { kind, attributes }, parent);
+    const options: SpanOptions = { kind, attributes };
+    if (startTime !== undefined) options.startTime = startTime;
+    const span = this.#tracer().startSpan(name, options, parent);
     return this.#operation(side, system, span, true, trace.setSpan(parent, span));
   }
 
