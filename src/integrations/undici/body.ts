@@ -1,0 +1,30 @@
+/** The body of undici.request(): its destroy() takes an error that undici does not pass on. */
+import type { Installation } from '../../hook/installation.ts';
+import { replaceFunction, type Undo } from '../../hook/replace.ts';
+import type { Host } from '../../integration.ts';
+
+let reason: unknown;
+
+/** What the body is being destroyed with, right now. */
+export function bodyDestroyReason(): unknown {
+  return reason;
+}
+
+export function watchBody(moduleExports: unknown, _host: Host, installation: Installation): Undo {
+  const { prototype } = (moduleExports as { readonly Readable: { readonly prototype: object } }).Readable;
+  return replaceFunction(prototype, '_destroy', (original) => {
+    const { _destroy } = {
+      _destroy(this: unknown, ...args: unknown[]): unknown {
+        if (!installation.isActive || !args[0]) return Reflect.apply(original, this, args);
+        const outer = reason;
+        reason = args[0];
+        try {
+          return Reflect.apply(original, this, args);
+        } finally {
+          reason = outer;
+        }
+      },
+    };
+    return _destroy;
+  });
+}

@@ -1,0 +1,43 @@
+/** A call of fetch() or dispatch(): becomes a request at once, later (from a queue), several times (redirects), or never. */
+import { type Context, createContextKey } from '@opentelemetry/api';
+import type { Stack } from '../../operation/evidence.ts';
+import type { Exchange } from './exchange.ts';
+import type { Target } from './span.ts';
+
+/** Where a fetch() in progress is found by the requests it makes. */
+export const CALL_KEY: symbol = createContextKey('opentelemetry.cancellation.undici.call');
+
+export class Call {
+  /** Let go of when the call is over: connections keep the context, and so the call, of whoever opened them. */
+  signal: AbortSignal | undefined;
+  /** The context of the caller. */
+  readonly parent: Context;
+  /** Unix time in ms. */
+  readonly startedAt: number;
+  /** What is called; let go of when there is a request that knows. */
+  target: (() => Target | undefined) | undefined;
+  /** Of the call, when it sets a time limit. */
+  limitStack: Stack | undefined = undefined;
+  /** The request that it last became. */
+  exchange: Exchange | undefined = undefined;
+  /** False while a request is in flight and when no other can follow. */
+  expectsRequest = true;
+  /** In the queue of a pool. */
+  isQueued = false;
+  /** It was cancelled, and recorded, before there was a request. */
+  isReported = false;
+
+  constructor(signal: AbortSignal | undefined, parent: Context, target: () => Target | undefined) {
+    this.signal = signal;
+    this.parent = parent;
+    this.startedAt = Date.now();
+    this.target = target;
+  }
+}
+
+/** The call is over, or one request of it is: others may follow (a redirect), which will bring it back. */
+export function letGo(call: Call): void {
+  if (call.expectsRequest) return;
+  call.signal = undefined;
+  call.target = undefined;
+}

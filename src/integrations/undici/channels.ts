@@ -1,0 +1,91 @@
+/**
+ * undici's channels. `publish` is replaced on those where we have to be first, before the official
+ * instrumentation ends its span; a subscriber comes when its turn is.
+ */
+import { channel as channelOf, subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
+import type { Installation } from '../../hook/installation.ts';
+import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import type { Host } from '../../integration.ts';
+import { kExchange, type UndiciRequest } from './exchange.ts';
+import { bodySent, completed, failed, headSent, responded } from './request-events.ts';
+import { requestCreated } from './request-start.ts';
+
+interface Message {
+  readonly request: UndiciRequest;
+}
+
+export function watchChannels(host: Host, installation: Installation): Undo {
+  const undos: Undo[] = [watchCreate(host, installation)];
+  const beforeOthers = (name: string, see: See): void => {
+    undos.push(seeFirst(name, installation, see));
+  };
+  beforeOthers('undici:client:sendHeaders', (exchange, message) => {
+    headSent(exchange, (message as { readonly socket: Socket }).socket);
+  });
+  beforeOthers('undici:request:bodySent', bodySent);
+  beforeOthers('undici:request:headers', (exchange, message) => {
+    const { response } = message as { readonly response: { statusCode: number; statusText: unknown } };
+    responded(host, exchange, response.statusCode, response.statusText);
+  });
+  beforeOthers('undici:request:trailers', (exchange) => completed(host, exchange));
+  beforeOthers('undici:request:error', (exchange, message, above) => {
+    failed(host, exchange, (message as { readonly error: unknown }).error, above);
+  });
+  return () => undoAll(undos);
+}
+
+type Exchange = NonNullable<UndiciRequest[typeof kExchange]>;
+type See = (exchange: Exchange, message: object, above: (message: unknown) => unknown) => void;
+
+function seeFirst(name: string, installation: Installation, see: See): Undo {
+  return replacePublish(name, (original) => {
+    const { publish } = {
+      publish(this: unknown, message: unknown): unknown {
+        if (installation.isActive) {
+          try {
+            const exchange = (message as Message).request[kExchange];
+            if (exchange !== undefined) see(exchange, message as Message, publish);
+          } catch (error) {
+            installation.fault(error);
+          }
+        }
+        return Reflect.apply(original, this, [message]);
+      },
+    };
+    return publish;
+  });
+}
+
+function watchCreate(host: Host, installation: Installation): Undo {
+  return replacePublish('undici:request:create', (original) => {
+    const { publish } = {
+      publish(this: object, message: unknown): unknown {
+        if (!installation.isActive) return Reflect.apply(original, this, [message]);
+        let isPublished = false;
+        const publishOnce = (): void => {
+          if (isPublished) return;
+          isPublished = true;
+          Reflect.apply(original, this, [message]);
+        };
+        try {
+          requestCreated(host, (message as Message).request, this, publishOnce);
+        } catch (error) {
+          installation.fault(error);
+        }
+        publishOnce();
+        return undefined;
+      },
+    };
+    return publish;
+  });
+}
+
+/** undici publishes only where there are subscribers, and only a channel that has some can publish. */
+function replacePublish(name: string, make: Parameters<typeof replaceFunction>[2]): Undo {
+  subscribe(name, keepAwake);
+  const undo = replaceFunction(channelOf(name), 'publish', make);
+  return () => undoAll([() => unsubscribe(name, keepAwake), undo]);
+}
+
+function keepAwake(): void {}

@@ -1,0 +1,95 @@
+/**
+ * Connections that undici is making: its requests do not know theirs. undici says that it is about to make
+ * one, and the next socket that connects to that host is it. A connector of the application's own that
+ * does otherwise is not followed: its requests count as queued.
+ */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { isIP, Socket } from 'node:net';
+import type { Installation } from '../../hook/installation.ts';
+import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+
+interface Connecting {
+  readonly origin: string;
+  readonly isResolved: boolean;
+  readonly socket: WeakRef<UndiciSocket>;
+}
+
+interface UndiciSocket extends Socket {
+  readonly secureConnecting?: boolean;
+  readonly _handle?: { getsockname?(address: object): number } | null;
+}
+
+interface ConnectParams {
+  readonly protocol: string;
+  /** With the port. */
+  readonly host: string;
+  readonly hostname: string;
+}
+
+const BEFORE_CONNECT = 'undici:client:beforeConnect';
+const inProgress = new Set<Connecting>();
+let announced: ConnectParams | undefined;
+
+export function watchConnects(installation: Installation): Undo {
+  const announce = (message: unknown): void => {
+    announced = (message as { readonly connectParams: ConnectParams }).connectParams;
+  };
+  subscribe(BEFORE_CONNECT, announce);
+  const undo = replaceFunction(Socket.prototype, 'connect', (original) => {
+    const { connect } = {
+      connect(this: UndiciSocket, ...args: unknown[]): unknown {
+        if (announced !== undefined) {
+          const params = announced;
+          announced = undefined;
+          if (installation.isActive && isTo(params.hostname, args[0])) remember(this, params);
+        }
+        return Reflect.apply(original, this, args);
+      },
+    };
+    return connect;
+  });
+  return () => undoAll([() => unsubscribe(BEFORE_CONNECT, announce), undo]);
+}
+
+/** What the newest connection to this origin that is not made yet waits for. */
+export function connectPhase(origin: string): 'dns' | 'connect' | 'tls' | undefined {
+  let phase: 'dns' | 'connect' | 'tls' | undefined;
+  for (const connecting of inProgress) {
+    const socket = stillConnecting(connecting);
+    if (socket === undefined) inProgress.delete(connecting);
+    else if (connecting.origin === origin) phase = phaseOf(socket, connecting.isResolved);
+  }
+  return phase;
+}
+
+function phaseOf(socket: UndiciSocket, isResolved: boolean): 'dns' | 'connect' | 'tls' {
+  if (!socket.connecting) return 'tls';
+  // A TCP handle has no local address until connect() was called on it, which is when the address is known.
+  const handle = socket._handle;
+  const isBound = typeof handle?.getsockname !== 'function' || handle.getsockname({}) === 0;
+  return isResolved || isBound ? 'connect' : 'dns';
+}
+
+function remember(socket: UndiciSocket, { protocol, host, hostname }: ConnectParams): void {
+  for (const connecting of inProgress) {
+    if (stillConnecting(connecting) === undefined) inProgress.delete(connecting);
+  }
+  inProgress.add({
+    origin: `${protocol}//${host}`,
+    isResolved: isIP(hostname) !== 0,
+    socket: new WeakRef(socket),
+  });
+}
+
+function stillConnecting({ socket: reference }: Connecting): UndiciSocket | undefined {
+  const socket = reference.deref();
+  if (socket === undefined || socket.destroyed) return undefined;
+  return socket.connecting || socket.secureConnecting ? socket : undefined;
+}
+
+/** @param given options, or net.connect()'s normalised arguments, which start with the options */
+function isTo(hostname: string, given: unknown): boolean {
+  const options: unknown = Array.isArray(given) ? given[0] : given;
+  if (typeof options !== 'object' || options === null) return false;
+  return ('host' in options && options.host === hostname) || ('path' in options && options.path != null);
+}

@@ -1,0 +1,71 @@
+/** Why a request ended with an error: the peer, the network, a limit, or code of this process. */
+import { isAbortError, isErrorLike } from '../../cancellation/reason.ts';
+import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
+import type { Evidence } from '../../operation/evidence.ts';
+import { bodyDestroyReason } from './body.ts';
+import { destroyedBy } from './dispatcher.ts';
+import type { Exchange } from './exchange.ts';
+import { phaseOf } from './phase.ts';
+
+/** Undefined for a plain failure. @param above the hook */
+export function whyFailed(
+  host: Host,
+  exchange: Exchange,
+  error: unknown,
+  above: StackTop,
+): Evidence | undefined {
+  const phase = phaseOf(exchange);
+  const signal = exchange.call?.signal;
+  if (signal?.aborted) {
+    return { kind: 'signal', phase, ...host.abortOrigins.explain(signal, signal.reason) };
+  }
+  const destroyStack = destroyedBy(error);
+  if (destroyStack !== undefined) {
+    return { kind: 'local', trigger: 'destroy', phase, reason: error, stack: destroyStack };
+  }
+  const code = isErrorLike(error) ? error.code : undefined;
+  switch (code) {
+    case 'UND_ERR_CONNECT_TIMEOUT':
+    case 'ETIMEDOUT': {
+      // The socket is destroyed already, so it does not tell how far it was.
+      const reached = phase === 'queued' ? 'connect' : phase;
+      return { kind: 'local-timeout', trigger: 'timeout', phase: reached, reason: error, stack: undefined };
+    }
+    case 'UND_ERR_HEADERS_TIMEOUT':
+    case 'UND_ERR_BODY_TIMEOUT': {
+      const stack = exchange.call?.limitStack;
+      return { kind: 'local-timeout', trigger: 'timeout', phase, reason: error, stack };
+    }
+    case 'UND_ERR_ABORTED': {
+      const reason = bodyDestroyReason() ?? error;
+      return { kind: 'local', trigger: 'destroy', phase, reason, stack: host.captureStack(above) };
+    }
+  }
+  if (typeof code === 'string' && (code.startsWith('UND_ERR_') || 'syscall' in (error as object)))
+    return undefined;
+  return whoseCall(host, phase, error, above);
+}
+
+/**
+ * What is left is a failure of a library, or a reason of the application, which can be of any type, even an
+ * error that it got elsewhere. undici ends the request on the stack of whoever cancels: that stack tells.
+ */
+function whoseCall(
+  host: Host,
+  phase: Evidence['phase'],
+  error: unknown,
+  above: StackTop,
+): Evidence | undefined {
+  const { abortOrigins } = host;
+  const stack = host.captureStack(above);
+  if (/ readableStreamCancel \(node:internal\/webstreams\//.test(stack.stack)) {
+    return { kind: 'local', trigger: 'body_cancel', phase, reason: error, stack };
+  }
+  // A signal that is not known: the package undici, loaded where its files cannot be patched.
+  const isAborting = abortOrigins.explain(undefined, undefined).stack !== undefined;
+  if (isAborting || (error instanceof DOMException && /^(?:Abort|Timeout)Error$/.test(error.name))) {
+    return { kind: 'signal', phase, ...abortOrigins.explain(undefined, error) };
+  }
+  return isAbortError(error) ? { kind: 'local', trigger: 'destroy', phase, reason: error, stack } : undefined;
+}

@@ -1,0 +1,36 @@
+/** What is kept for a request of undici while it is in flight. */
+import type { Operation } from '../../operation/operation.ts';
+import type { Call } from './call.ts';
+
+export const kExchange: unique symbol = Symbol('opentelemetry.cancellation.undici');
+
+/** undici's Request, as its channels show it; the same in 6, 7, 8 and in Node 20 to 26. */
+export interface UndiciRequest {
+  readonly origin: string | URL;
+  readonly path: string;
+  readonly method: string;
+  readonly body: unknown;
+  readonly headers: unknown;
+  /** Set when the request is put on a connection. */
+  readonly abort: unknown;
+  /** Was missing in 6.11.0. */
+  addHeader?(name: string, value: string): unknown;
+  [kExchange]?: Exchange;
+}
+
+export class Exchange {
+  readonly request: UndiciRequest;
+  readonly operation: Operation;
+  /** What the application called, when that was seen. */
+  readonly call: Call | undefined;
+  isHeadSent = false;
+  isBodySent = false;
+  /** 0 until there is a final response head. */
+  statusCode = 0;
+
+  constructor(request: UndiciRequest, operation: Operation, call: Call | undefined) {
+    this.request = request;
+    this.operation = operation;
+    this.call = call;
+  }
+}

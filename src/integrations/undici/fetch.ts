@@ -1,0 +1,90 @@
+/** fetch(): where the signal is seen, and a fetch that never becomes a request. */
+import { context } from '@opentelemetry/api';
+import type { Installation } from '../../hook/installation.ts';
+import { replaceFunction, type Undo } from '../../hook/replace.ts';
+import type { Host } from '../../integration.ts';
+import { CALL_KEY, Call } from './call.ts';
+import { abortCall } from './call-end.ts';
+import { unwatchSignal, watchSignal } from './signals.ts';
+import type { Target } from './span.ts';
+
+/** @param owner globalThis, or the exports of undici's own file */
+export function watchFetch(owner: unknown, host: Host, installation: Installation): Undo {
+  if (typeof owner !== 'object' || owner === null || !('fetch' in owner)) return () => {};
+  return replaceFunction(owner, 'fetch', (original) => {
+    // A function with a prototype, like the one it replaces.
+    return function fetch(this: unknown, ...args: unknown[]): unknown {
+      if (!installation.isActive) return Reflect.apply(original, this, args);
+      let call: Call | undefined;
+      try {
+        call = callOf(host, args[0], args[1]);
+      } catch (error) {
+        installation.fault(error);
+      }
+      if (call === undefined) return Reflect.apply(original, this, args);
+      const promise = context.with(
+        context.active().setValue(CALL_KEY, call),
+        original as (...args: unknown[]) => unknown,
+        this as never,
+        ...args,
+      );
+      try {
+        called(host, call);
+      } catch (error) {
+        installation.fault(error);
+      }
+      return promise;
+    };
+  });
+}
+
+/** Undefined when there is nothing to say of this call that its request would not say. */
+function callOf(host: Host, input: unknown, init: unknown): Call | undefined {
+  const signal = signalOf(input, init);
+  const parent = context.active();
+  // A body that is read from inside of another fetch() may call fetch(): it must not be taken for the other one.
+  if (signal === undefined && parent.getValue(CALL_KEY) === undefined) return undefined;
+  if (host.isSuppressed()) return undefined;
+  return new Call(signal, parent, () => targetOf(input, init));
+}
+
+function signalOf(input: unknown, init: unknown): AbortSignal | undefined {
+  let signal = get(init, 'signal');
+  if (signal === undefined && isRequest(input)) ({ signal } = input);
+  return signal instanceof AbortSignal ? signal : undefined;
+}
+
+/** fetch() has returned its promise. */
+function called(host: Host, call: Call): void {
+  const { signal } = call;
+  if (!call.expectsRequest || signal === undefined) return;
+  if (signal.aborted) {
+    abortCall(host, call, signal);
+    return;
+  }
+  // It may be about to become a request, may wait in a queue, or may be a `data:` URL.
+  watchSignal(signal, call, (aborted, by) => abortCall(host, aborted, by));
+  setImmediate(() => {
+    if (call.exchange === undefined && !call.isQueued) unwatchSignal(signal, call);
+  }).unref();
+}
+
+function targetOf(input: unknown, init: unknown): Target | undefined {
+  const text = isRequest(input) ? input.url : String(input);
+  if (!URL.canParse(text)) return undefined;
+  const { protocol, origin, pathname, search } = new URL(text);
+  if (protocol !== 'http:' && protocol !== 'https:') return undefined;
+  const method = get(init, 'method') ?? (isRequest(input) ? input.method : 'GET');
+  return { origin, path: pathname + search, method: String(method).toUpperCase() };
+}
+
+/** Also the Request of another copy of undici. */
+function isRequest(input: unknown): input is { url: string; method: string; signal: unknown } {
+  return typeof input === 'object' && input !== null && 'url' in input && 'signal' in input;
+}
+
+function get(object: unknown, key: string): unknown {
+  return (typeof object === 'object' && object !== null) || typeof object === 'function'
+    ? Reflect.get(object, key)
+    : undefined;
+}

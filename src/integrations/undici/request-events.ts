@@ -1,0 +1,61 @@
+/** What the channels tell of a request, before anybody else hears of it. */
+import type { Socket } from 'node:net';
+import {
+  ATTR_NETWORK_PEER_ADDRESS,
+  ATTR_NETWORK_PEER_PORT,
+  ATTR_NETWORK_PROTOCOL_VERSION,
+} from '@opentelemetry/semantic-conventions';
+import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
+import { settleExchange } from './call-end.ts';
+import { whyFailed } from './evidence.ts';
+import type { Exchange } from './exchange.ts';
+import { phaseOf } from './phase.ts';
+
+export function headSent(exchange: Exchange, socket: Socket & { readonly alpnProtocol?: unknown }): void {
+  exchange.isHeadSent = true;
+  const { operation } = exchange;
+  if (!operation.ownsSpan || operation.isSettled) return;
+  const { span } = operation;
+  const { remoteAddress, remotePort } = socket;
+  if (remoteAddress !== undefined) {
+    span.setAttribute(ATTR_NETWORK_PEER_ADDRESS, remoteAddress);
+    if (remotePort !== undefined) span.setAttribute(ATTR_NETWORK_PEER_PORT, remotePort);
+  }
+  span.setAttribute(ATTR_NETWORK_PROTOCOL_VERSION, socket.alpnProtocol === 'h2' ? '2' : '1.1');
+}
+
+export function bodySent(exchange: Exchange): void {
+  exchange.isBodySent = true;
+}
+
+export function responded(host: Host, exchange: Exchange, statusCode: number, statusText: unknown): void {
+  if (statusCode < 200 && statusCode !== 101) return;
+  const { operation, call } = exchange;
+  const outcome = host.config.cancelStatusCodes.get(statusCode);
+  if (outcome !== undefined) {
+    const reason = statusText === '' ? undefined : statusText;
+    host.cancel(operation, { kind: 'peer-status', outcome, phase: phaseOf(exchange), reason });
+  }
+  exchange.statusCode = statusCode;
+  // fetch() follows redirects, and tries again when the server calls itself the wrong one (421).
+  if (call !== undefined && ((statusCode >= 300 && statusCode < 400) || statusCode === 421)) {
+    call.expectsRequest = true;
+  }
+}
+
+export function completed(host: Host, exchange: Exchange): void {
+  if (!exchange.operation.isSettled) settleExchange(host, exchange, undefined);
+}
+
+/** @param above the hook */
+export function failed(host: Host, exchange: Exchange, error: unknown, above: StackTop): void {
+  const { operation } = exchange;
+  if (operation.isSettled) return;
+  if (operation.cancellation === undefined) {
+    const evidence = whyFailed(host, exchange, error, above);
+    if (evidence !== undefined) host.cancel(operation, evidence);
+  }
+  // There is always an error, though its value may be undefined: abort() takes any reason.
+  settleExchange(host, exchange, error ?? null);
+}

@@ -1,0 +1,99 @@
+/** A request comes to be: on the official instrumentation's span, or on one of ours. */
+import { context, createContextKey, type TextMapSetter } from '@opentelemetry/api';
+import type { Host } from '../../integration.ts';
+import type { Operation } from '../../operation/operation.ts';
+import { CALL_KEY, type Call } from './call.ts';
+import { abortCall } from './call-end.ts';
+import { dispatchedCall } from './dispatcher.ts';
+import { Exchange, kExchange, type UndiciRequest } from './exchange.ts';
+import { adopt, isListening, spanMadeBy } from './official.ts';
+import { watchSignal } from './signals.ts';
+import { describeTarget } from './span.ts';
+
+/** The SDK's own key, so that @opentelemetry/core need not be installed. */
+const SUPPRESS_KEY = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
+
+/** @param publish tells everybody else of the request */
+export function requestCreated(
+  host: Host,
+  request: UndiciRequest,
+  channel: object,
+  publish: () => void,
+): void {
+  if (request.method === 'CONNECT' || host.isSuppressed()) return;
+  const active = context.active();
+  const call = takeCall(active.getValue(CALL_KEY) as Call | undefined);
+  if (call?.isReported) {
+    // It leaves a queue only to be dropped: it was recorded when it was cancelled.
+    context.with(active.setValue(SUPPRESS_KEY, true), publish);
+    return;
+  }
+  const parent = call?.parent ?? active;
+  const operation = hasOthers(channel)
+    ? beside(host, request, channel, publish, parent)
+    : startOwn(host, request, parent);
+  if (operation === undefined) return;
+  const exchange = new Exchange(request, operation, call);
+  request[kExchange] = exchange;
+  if (call !== undefined) follow(host, call, exchange);
+}
+
+/** Of several that could have made this request, the one that is at it: dispatch() calls back at once. */
+function takeCall(fetched: Call | undefined): Call | undefined {
+  const call = dispatchedCall() ?? fetched;
+  if (!call?.expectsRequest) return undefined;
+  call.expectsRequest = false;
+  call.isQueued = false;
+  call.target = undefined;
+  return call;
+}
+
+function follow(host: Host, call: Call, exchange: Exchange): void {
+  call.exchange = exchange;
+  const { signal } = call;
+  if (signal === undefined) return;
+  const limit = host.abortOrigins.limitOf(signal);
+  if (limit !== undefined) {
+    const timeoutMs = limit.atMs - exchange.operation.startedAtMs;
+    host.setDeadline(exchange.operation, {
+      atMs: limit.atMs,
+      timeoutMs,
+      source: 'signal',
+      stack: limit.stack,
+    });
+  }
+  if (signal.aborted) abortCall(host, call, signal);
+  else watchSignal(signal, call, (aborted, by) => abortCall(host, aborted, by));
+}
+
+/** True unless our own is the only subscriber. Without the list, which is Node's own, there may be others. */
+function hasOthers(channel: object): boolean {
+  const subscribers: unknown = '_subscribers' in channel ? channel._subscribers : undefined;
+  return !Array.isArray(subscribers) || subscribers.length > 1;
+}
+
+function beside(
+  host: Host,
+  request: UndiciRequest,
+  channel: object,
+  publish: () => void,
+  parent: Call['parent'],
+): Operation | undefined {
+  const span = spanMadeBy(publish, parent);
+  if (span !== undefined) return adopt(host, span, parent);
+  return isListening(channel) ? undefined : startOwn(host, request, parent);
+}
+
+function startOwn(host: Host, request: UndiciRequest, parent: Call['parent']): Operation {
+  const { path, method } = request;
+  const operation = host.start(describeTarget({ origin: String(request.origin), path, method }), parent);
+  host.inject(operation, request, requestHeaders);
+  return operation;
+}
+
+const requestHeaders: TextMapSetter<UndiciRequest> = {
+  set(request, name, value) {
+    if (typeof request.addHeader === 'function') request.addHeader(name, value);
+    else if (Array.isArray(request.headers)) request.headers.push(name, value);
+  },
+};

@@ -1,0 +1,116 @@
+/** A request of undici in the words of the semantic conventions for HTTP client spans. */
+import type { Attributes } from '@opentelemetry/api';
+import {
+  ATTR_ERROR_TYPE,
+  ATTR_HTTP_REQUEST_METHOD,
+  ATTR_HTTP_REQUEST_METHOD_ORIGINAL,
+  ATTR_HTTP_RESPONSE_STATUS_CODE,
+  ATTR_SERVER_ADDRESS,
+  ATTR_SERVER_PORT,
+  ATTR_URL_FULL,
+  ATTR_URL_PATH,
+  ATTR_URL_QUERY,
+  ATTR_URL_SCHEME,
+} from '@opentelemetry/semantic-conventions';
+import { isErrorLike } from '../../cancellation/reason.ts';
+import type { Settlement, SpanDescription } from '../../integration.ts';
+import type { Exchange } from './exchange.ts';
+
+export interface Target {
+  /** `http://example.org:8080`: scheme, host and port, no credentials. */
+  readonly origin: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly method: string;
+}
+
+export function describeTarget({ origin, path, method }: Target): SpanDescription {
+  const { scheme, address, port } = parseOrigin(origin);
+  const name = KNOWN_METHODS.has(method) ? method : 'HTTP';
+  // In the absolute form, which proxies get, the path is the URL.
+  const url = new URLParts(path.charCodeAt(0) === 47 /* / */ ? origin : '', path);
+  const attributes: Attributes = {
+    [ATTR_HTTP_REQUEST_METHOD]: name === 'HTTP' ? '_OTHER' : method,
+    [ATTR_URL_FULL]: url.full,
+    [ATTR_URL_PATH]: url.path,
+    [ATTR_URL_SCHEME]: scheme,
+    [ATTR_SERVER_ADDRESS]: address,
+  };
+  if (name === 'HTTP') attributes[ATTR_HTTP_REQUEST_METHOD_ORIGINAL] = method;
+  if (url.query !== '') attributes[ATTR_URL_QUERY] = url.query;
+  if (port !== undefined) attributes[ATTR_SERVER_PORT] = port;
+  return { side: 'client', system: 'http', name, attributes };
+}
+
+/** @param error what the request failed with or was cancelled by, if anything */
+export function describeResult({ statusCode, operation }: Exchange, error: unknown): Settlement {
+  const attributes: Attributes = {};
+  if (statusCode > 0) attributes[ATTR_HTTP_RESPONSE_STATUS_CODE] = statusCode;
+  if (operation.cancellation?.initiator === 'local' || operation.cancellation?.initiator === 'inherited') {
+    if (operation.cancellation.outcome === 'deadline_exceeded') attributes[ATTR_ERROR_TYPE] = typeOf(error);
+    return { attributes };
+  }
+  if (error !== undefined) {
+    attributes[ATTR_ERROR_TYPE] = typeOf(error);
+    if (!isErrorLike(error)) return { attributes, isError: true };
+    return { attributes, isError: true, message: String(error.message) };
+  }
+  if (statusCode >= 400) {
+    attributes[ATTR_ERROR_TYPE] = String(statusCode);
+    return { attributes, isError: true };
+  }
+  return { attributes };
+}
+
+/** Has to be of few values: the code where there is one, otherwise the class. A DOMException's code is but a number. */
+export function typeOf(error: unknown): string {
+  if (!isErrorLike(error)) return '_OTHER';
+  return typeof error.code === 'string' ? error.code : String(error.name);
+}
+
+const KNOWN_METHODS = new Set('GET HEAD POST PUT PATCH DELETE OPTIONS TRACE QUERY'.split(' '));
+
+class URLParts {
+  readonly full: string;
+  readonly path: string;
+  /** Without the question mark. */
+  readonly query: string;
+
+  constructor(origin: string, path: string) {
+    const start = path.indexOf('?');
+    this.path = start === -1 ? path : path.slice(0, start);
+    const search = start === -1 ? '' : redactSearch(path.slice(start));
+    this.query = search.slice(1);
+    this.full = `${origin}${this.path}${search}`;
+  }
+}
+
+/** Query parameters that grant access to whoever has them (semantic conventions, `url.full` and `url.query`). */
+const SECRET_PARAMETER = /([?&](?:AWSAccessKeyId|Signature|sig|X-Goog-Signature)=)[^&#]+/g;
+
+function redactSearch(search: string): string {
+  return search.replace(SECRET_PARAMETER, '$1REDACTED');
+}
+
+interface Origin {
+  readonly scheme: string;
+  readonly address: string;
+  readonly port: number | undefined;
+}
+
+const MAX_ORIGINS = 256;
+/** A process talks to few origins, again and again. */
+const origins = new Map<string, Origin>();
+
+function parseOrigin(text: string): Origin {
+  let origin = origins.get(text);
+  if (origin === undefined) {
+    const url = new URL(text);
+    const scheme = url.protocol.slice(0, -1);
+    const port = Number(url.port) || (scheme === 'https' ? 443 : scheme === 'http' ? 80 : undefined);
+    origin = { scheme, address: url.hostname, port };
+    if (origins.size >= MAX_ORIGINS) origins.clear();
+    origins.set(text, origin);
+  }
+  return origin;
+}
