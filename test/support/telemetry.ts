@@ -6,6 +6,7 @@ import { DiagLogLevel, diag } from '@opentelemetry/api';
 import { type Instrumentation, registerInstrumentations } from '@opentelemetry/instrumentation';
 import { GrpcInstrumentation } from '@opentelemetry/instrumentation-grpc';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
+import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { CancellationInstrumentation, type CancellationInstrumentationConfig } from '../../src/index.ts';
@@ -33,7 +34,11 @@ export class Telemetry implements SpanProcessor {
     );
     new NodeTracerProvider({ spanProcessors: [this] }).register();
     this.instrumentation = new CancellationInstrumentation({ ...config, enabled: false });
-    const official = (): Instrumentation[] => [new HttpInstrumentation(), new GrpcInstrumentation()];
+    const official = (): Instrumentation[] => [
+      new HttpInstrumentation(),
+      new GrpcInstrumentation(),
+      new UndiciInstrumentation(),
+    ];
     const first = setup === 'official first' ? official() : [];
     this.instrumentation.enable();
     const last = setup === 'official last' ? official() : [];

@@ -37,9 +37,18 @@ export function dispatchedCall(): Call | undefined {
   return dispatching?.call;
 }
 
-export function watchDispatcher(moduleExports: unknown, host: Host, installation: Installation): Undo {
-  const { prototype } = moduleExports as { readonly prototype: object };
-  const undos = [watchDispatch(prototype, host, installation), watchDestroy(prototype, host, installation)];
+const watched = new Set<object>();
+
+/** @param base DispatcherBase, from which every dispatcher that has connections inherits */
+export function watchDispatcher(base: unknown, host: Host, installation: Installation): Undo {
+  const { prototype } = base as { readonly prototype: object };
+  if (watched.has(prototype)) return () => {};
+  watched.add(prototype);
+  const undos = [
+    () => watched.delete(prototype),
+    watchDispatch(prototype, host, installation),
+    watchDestroy(prototype, host, installation),
+  ];
   return () => undoAll(undos);
 }
 

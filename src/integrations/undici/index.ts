@@ -3,12 +3,12 @@
  * request, why, and how far it was.
  *
  * Limitations. The package's signals, queues and destroy() are seen where its files are loaded by
- * require() or by an `import` without a bundler; otherwise an abort before the request is sent is noticed
- * only when undici itself notices it, and a request that waits in a pool has no span before it leaves it.
- * The same holds for the second and later attempts of a RetryAgent under fetch(). A response that nobody
- * reads ends when it is collected. CONNECT requests, and requests that the official instrumentation was
- * told to ignore, have no span. With NODE_DEBUG=undici the package may keep silent, because it takes our
- * subscription for its own.
+ * require(), or by an `import` without a bundler, or where its dispatcher is the global one; otherwise an
+ * abort before the request is sent is noticed only when undici itself notices it, and a request that waits
+ * in a pool has no span before it leaves it. The same holds for the second and later attempts of a
+ * RetryAgent under fetch(). A response that nobody reads ends when it is collected. CONNECT requests, and
+ * requests that the official instrumentation was told to ignore, have no span. With NODE_DEBUG=undici the
+ * package may keep silent, because it takes our subscription for its own.
  */
 import { undoAll } from '../../hook/replace.ts';
 import type { Host, Integration } from '../../integration.ts';
@@ -17,6 +17,7 @@ import { watchChannels } from './channels.ts';
 import { watchConnects } from './connecting.ts';
 import { watchDispatcher } from './dispatcher.ts';
 import { watchFetch } from './fetch.ts';
+import { watchGlobalDispatchers } from './global-dispatchers.ts';
 import { forgetSignals } from './signals.ts';
 
 const UNDICI = { packageName: 'undici', supportedVersions: ['>=6.0.0 <9'] } as const;
@@ -26,6 +27,7 @@ export const undiciIntegration: Integration = {
   install(host: Host, installation) {
     const undos = [
       forgetSignals,
+      watchGlobalDispatchers(host, installation),
       watchConnects(installation),
       watchChannels(host, installation),
       watchFetch(globalThis, host, installation),

@@ -5,6 +5,7 @@ import type { Operation } from '../../operation/operation.ts';
 import { CALL_KEY, type Call } from './call.ts';
 import { abortCall } from './call-end.ts';
 import { dispatchedCall } from './dispatcher.ts';
+import { findGlobalDispatchers } from './global-dispatchers.ts';
 import { Exchange, kExchange, type UndiciRequest } from './exchange.ts';
 import { adopt, isListening, spanMadeBy } from './official.ts';
 import { watchSignal } from './signals.ts';
@@ -21,6 +22,7 @@ export function requestCreated(
   publish: () => void,
 ): void {
   if (request.method === 'CONNECT' || host.isSuppressed()) return;
+  findGlobalDispatchers();
   const active = context.active();
   const call = takeCall(active.getValue(CALL_KEY) as Call | undefined);
   if (call?.isReported) {

@@ -1,0 +1,41 @@
+/** The undici that is under test: the one in Node, or a copy of the package, installed under its own name. */
+import { cpSync, mkdtempSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+// The types of one version do for all that the tests use.
+export type Undici = typeof import('undici7');
+
+export interface FetchLibrary {
+  readonly name: string;
+  readonly fetch: typeof globalThis.fetch;
+  readonly Request: typeof globalThis.Request;
+}
+
+export interface UndiciLibrary extends FetchLibrary {
+  readonly undici: Undici;
+  /** Used by `fetch` and by nobody else. */
+  readonly agent: InstanceType<Undici['Agent']>;
+}
+
+const require = createRequire(import.meta.url);
+
+/** The versions that this Node can load. */
+export function undiciVersions(): readonly ('undici6' | 'undici7' | 'undici8')[] {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const isNewEnough = major > 22 || (major === 22 && minor >= 19);
+  return isNewEnough ? ['undici6', 'undici7', 'undici8'] : ['undici6', 'undici7'];
+}
+
+/** Loads a version as an application would: as `undici`, which is the name that instrumentations go by. */
+export function loadUndici(alias: 'undici6' | 'undici7' | 'undici8'): UndiciLibrary {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), `${alias}-`)));
+  const copy = join(folder, 'node_modules', 'undici');
+  cpSync(dirname(require.resolve(`${alias}/package.json`)), copy, { recursive: true });
+  const undici = require(copy) as Undici;
+  const { fetch, Request } = undici as unknown as typeof globalThis;
+  const agent = new undici.Agent();
+  const withAgent: typeof fetch = (input, init) => fetch(input, { ...init, dispatcher: agent } as unknown as RequestInit);
+  return { name: alias, undici, agent, fetch: withAgent, Request };
+}
