@@ -37,7 +37,10 @@ export async function rejection(act: Promise<unknown>): Promise<unknown> {
   );
 }
 
-export function fetchCases({ name, fetch, Request }: FetchLibrary, server: UndiciServer): readonly ContractCase[] {
+export function fetchCases(
+  { name, fetch, Request }: FetchLibrary,
+  server: UndiciServer,
+): readonly ContractCase[] {
   const { origin } = server;
   const body = (response: Response): ReadableStream<Uint8Array> => {
     assert.ok(response.body);

@@ -36,6 +36,7 @@ export function loadUndici(alias: 'undici6' | 'undici7' | 'undici8'): UndiciLibr
   const undici = require(copy) as Undici;
   const { fetch, Request } = undici as unknown as typeof globalThis;
   const agent = new undici.Agent();
-  const withAgent: typeof fetch = (input, init) => fetch(input, { ...init, dispatcher: agent } as unknown as RequestInit);
+  const withAgent: typeof fetch = (input, init) =>
+    fetch(input, { ...init, dispatcher: agent } as unknown as RequestInit);
   return { name: alias, undici, agent, fetch: withAgent, Request };
 }

@@ -133,7 +133,10 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
       stage: () =>
         using(new Agent(), async (dispatcher) => {
           const { body } = await undici.request(`${origin}/body`, { dispatcher });
-          stopReading(body.on('error', () => {}), new Error('enough'));
+          stopReading(
+            body.on('error', () => {}),
+            new Error('enough'),
+          );
         }),
       client: { ...destroyed, phase: 'receive', reason: 'enough', origin: 'stopReading' },
       server: left,
@@ -172,7 +175,11 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
       stage: () =>
         using(new Agent(), async (dispatcher) => {
           const seen = server.seen('/hang/3');
-          const duplex = undici.pipeline(`${origin}/hang/3`, { dispatcher, method: 'GET' }, ({ body }) => body);
+          const duplex = undici.pipeline(
+            `${origin}/hang/3`,
+            { dispatcher, method: 'GET' },
+            ({ body }) => body,
+          );
           duplex.on('error', () => {}).end();
           await seen;
           stopReading(duplex);
@@ -251,7 +258,11 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
       name: 'request() that succeeds is not marked',
       stage: () =>
         using(new Pool(origin), async (pool) => {
-          const { body } = await pool.request({ path: '/', method: 'GET', signal: new AbortController().signal });
+          const { body } = await pool.request({
+            path: '/',
+            method: 'GET',
+            signal: new AbortController().signal,
+          });
           await body.text();
         }),
       client: unmarked,

@@ -12,9 +12,11 @@ export function bodyDestroyReason(): unknown {
 
 export function watchBody(moduleExports: unknown, _host: Host, installation: Installation): Undo {
   const { prototype } = (moduleExports as { readonly Readable: { readonly prototype: object } }).Readable;
-  return replaceFunction(prototype, '_destroy', (original) => {
-    const { _destroy } = {
-      _destroy(this: unknown, ...args: unknown[]): unknown {
+  // undici 6 ends the request in destroy(), before there is a _destroy().
+  const method = Object.hasOwn(prototype, 'destroy') ? 'destroy' : '_destroy';
+  return replaceFunction(prototype, method, (original) => {
+    const { destroy } = {
+      destroy(this: unknown, ...args: unknown[]): unknown {
         if (!installation.isActive || !args[0]) return Reflect.apply(original, this, args);
         const outer = reason;
         reason = args[0];
@@ -25,6 +27,6 @@ export function watchBody(moduleExports: unknown, _host: Host, installation: Ins
         }
       },
     };
-    return _destroy;
+    return destroy;
   });
 }

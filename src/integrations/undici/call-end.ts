@@ -1,29 +1,28 @@
 /** The signal of a call fires: at the request that the call has become, or at none. */
+import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import type { Host } from '../../integration.ts';
+import type { ClientPhase, Evidence } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { type Call, letGo } from './call.ts';
+import { type Call, letGo, toUnixMs } from './call.ts';
+import { connectPhase } from './connecting.ts';
 import type { Exchange } from './exchange.ts';
 import { keepErrorType } from './official-error-type.ts';
 import { phaseOf } from './phase.ts';
 import { unwatchSignal } from './signals.ts';
 import { describeResult, describeTarget, typeOf } from './span.ts';
 
-export function abortCall(host: Host, call: Call, signal: AbortSignal): void {
+/** @param phase how far it was, when it does not tell itself */
+export function abortCall(host: Host, call: Call, signal: AbortSignal, phase?: ClientPhase): void {
   const { exchange } = call;
+  const story = host.abortOrigins.explain(signal, signal.reason);
   if (exchange !== undefined && !exchange.operation.isSettled) {
-    cancelBySignal(host, exchange, signal);
+    host.cancel(exchange.operation, { kind: 'signal', phase: phase ?? phaseOf(exchange), ...story });
     settleExchange(host, exchange, signal.reason);
   } else if (exchange === undefined && call.expectsRequest) {
-    reportCall(host, call, (operation) => {
-      const story = host.abortOrigins.explain(signal, signal.reason);
-      host.cancel(operation, { kind: 'signal', phase: 'queued', ...story });
+    reportCall(host, call, signal.reason, (connecting) => {
+      return { kind: 'signal', phase: phase ?? connecting ?? 'queued', ...story };
     });
   }
-}
-
-export function cancelBySignal(host: Host, exchange: Exchange, signal: AbortSignal): void {
-  const story = host.abortOrigins.explain(signal, signal.reason);
-  host.cancel(exchange.operation, { kind: 'signal', phase: phaseOf(exchange), ...story });
 }
 
 /** @param error what it failed with or was cancelled by, if anything */
@@ -39,24 +38,37 @@ export function settleExchange(host: Host, exchange: Exchange, error: unknown): 
   letGo(call);
 }
 
-/** A call that ends before there is a request: nobody else will ever make a span for it. */
-export function reportCall(host: Host, call: Call, cancel: (operation: Operation) => void): void {
+/**
+ * A call that ends before there is a request: nobody else will ever make a span for it.
+ * @param why is given the phase of a connection that the call may wait for
+ */
+export function reportCall(
+  host: Host,
+  call: Call,
+  reason: unknown,
+  why: (connecting: ClientPhase | undefined) => Evidence,
+): void {
   const target = call.target?.();
   call.isReported = true;
   call.target = undefined;
   if (target === undefined || host.isSuppressed()) return;
-  const { signal } = call;
-  const description = { ...describeTarget(target), startTime: call.startedAt };
-  const operation = host.start(description, call.parent);
-  const limit = signal && host.abortOrigins.limitOf(signal);
-  if (limit !== undefined) {
-    const timeoutMs = limit.atMs - operation.startedAtMs;
-    host.setDeadline(operation, { atMs: limit.atMs, timeoutMs, source: 'signal', stack: limit.stack });
-  }
-  cancel(operation);
-  const attributes =
-    operation.cancellation?.outcome === 'deadline_exceeded'
-      ? { 'error.type': typeOf(signal?.reason) }
-      : undefined;
-  host.settle(operation, { attributes });
+  const startTime = toUnixMs(call.startedAtMs);
+  const operation = host.start({ ...describeTarget(target), startTime }, call.parent);
+  if (call.signal !== undefined) setDeadline(host, operation, call.signal, call.startedAtMs);
+  host.cancel(operation, why(connectPhase(target.origin)));
+  const isLate = operation.cancellation?.outcome === 'deadline_exceeded';
+  host.settle(operation, { attributes: isLate ? { [ATTR_ERROR_TYPE]: typeOf(reason) } : undefined });
+}
+
+/** The limit that is in the signal, if any. */
+export function setDeadline(
+  host: Host,
+  operation: Operation,
+  signal: AbortSignal,
+  startedAtMs: number,
+): void {
+  const limit = host.abortOrigins.limitOf(signal);
+  if (limit === undefined) return;
+  const { atMs, stack } = limit;
+  host.setDeadline(operation, { atMs, timeoutMs: atMs - startedAtMs, source: 'signal', stack });
 }

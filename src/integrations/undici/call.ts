@@ -12,8 +12,8 @@ export class Call {
   signal: AbortSignal | undefined;
   /** The context of the caller. */
   readonly parent: Context;
-  /** Unix time in ms. */
-  readonly startedAt: number;
+  /** On the clock of performance.now(), in ms. */
+  readonly startedAtMs: number;
   /** What is called; let go of when there is a request that knows. */
   target: (() => Target | undefined) | undefined;
   /** Of the call, when it sets a time limit. */
@@ -30,7 +30,7 @@ export class Call {
   constructor(signal: AbortSignal | undefined, parent: Context, target: () => Target | undefined) {
     this.signal = signal;
     this.parent = parent;
-    this.startedAt = Date.now();
+    this.startedAtMs = performance.now();
     this.target = target;
   }
 }
@@ -40,4 +40,9 @@ export function letGo(call: Call): void {
   if (call.expectsRequest) return;
   call.signal = undefined;
   call.target = undefined;
+}
+
+/** @param ms on the clock of performance.now() */
+export function toUnixMs(ms: number): number {
+  return Date.now() - (performance.now() - ms);
 }

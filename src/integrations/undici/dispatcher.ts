@@ -107,7 +107,7 @@ function callOf(host: Host, options: object, handler: Handler, above: StackTop):
 function enqueue(host: Host, { call, handler, dispatcher }: Dispatching): void {
   const { signal } = call;
   if (signal?.aborted) {
-    abortCall(host, call, signal);
+    abortCall(host, call, signal, 'queued');
     return;
   }
   if (!Reflect.defineProperty(handler, kCall, { value: call, configurable: true })) return;
@@ -155,8 +155,8 @@ function dispatcherDestroyed(host: Host, dispatcher: Dispatcher, error: unknown,
     if (!call.isQueued || call.isReported) continue;
     if (call.signal !== undefined) unwatchSignal(call.signal, call);
     const reason = typeof error === 'function' ? undefined : error;
-    reportCall(host, call, (operation) => {
-      host.cancel(operation, { kind: 'local', trigger: 'destroy', phase: 'queued', reason, stack });
+    reportCall(host, call, reason, (connecting) => {
+      return { kind: 'local', trigger: 'destroy', phase: connecting ?? 'queued', reason, stack };
     });
   }
 }

@@ -59,7 +59,7 @@ function called(host: Host, call: Call): void {
   const { signal } = call;
   if (!call.expectsRequest || signal === undefined) return;
   if (signal.aborted) {
-    abortCall(host, call, signal);
+    abortCall(host, call, signal, 'queued');
     return;
   }
   // It may be about to become a request, may wait in a queue, or may be a `data:` URL.

@@ -1,12 +1,12 @@
 /** A request comes to be: on the official instrumentation's span, or on one of ours. */
-import { context, createContextKey, type TextMapSetter } from '@opentelemetry/api';
+import { type Context, context, createContextKey, type TextMapSetter } from '@opentelemetry/api';
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { CALL_KEY, type Call } from './call.ts';
-import { abortCall } from './call-end.ts';
+import { CALL_KEY, type Call, toUnixMs } from './call.ts';
+import { abortCall, setDeadline } from './call-end.ts';
 import { dispatchedCall } from './dispatcher.ts';
-import { findGlobalDispatchers } from './global-dispatchers.ts';
 import { Exchange, kExchange, type UndiciRequest } from './exchange.ts';
+import { findGlobalDispatchers } from './global-dispatchers.ts';
 import { adopt, isListening, spanMadeBy } from './official.ts';
 import { watchSignal } from './signals.ts';
 import { describeTarget } from './span.ts';
@@ -25,6 +25,7 @@ export function requestCreated(
   findGlobalDispatchers();
   const active = context.active();
   const call = takeCall(active.getValue(CALL_KEY) as Call | undefined);
+  const waitedSinceMs = call?.isQueued ? call.startedAtMs : undefined;
   if (call?.isReported) {
     // It leaves a queue only to be dropped: it was recorded when it was cancelled.
     context.with(active.setValue(SUPPRESS_KEY, true), publish);
@@ -32,12 +33,12 @@ export function requestCreated(
   }
   const parent = call?.parent ?? active;
   const operation = hasOthers(channel)
-    ? beside(host, request, channel, publish, parent)
-    : startOwn(host, request, parent);
+    ? beside(host, request, channel, publish, parent, waitedSinceMs)
+    : startOwn(host, request, parent, waitedSinceMs);
   if (operation === undefined) return;
   const exchange = new Exchange(request, operation, call);
   request[kExchange] = exchange;
-  if (call !== undefined) follow(host, call, exchange);
+  if (call !== undefined) follow(host, call, exchange, waitedSinceMs ?? operation.startedAtMs);
 }
 
 /** Of several that could have made this request, the one that is at it: dispatch() calls back at once. */
@@ -45,26 +46,18 @@ function takeCall(fetched: Call | undefined): Call | undefined {
   const call = dispatchedCall() ?? fetched;
   if (!call?.expectsRequest) return undefined;
   call.expectsRequest = false;
-  call.isQueued = false;
   call.target = undefined;
   return call;
 }
 
-function follow(host: Host, call: Call, exchange: Exchange): void {
+function follow(host: Host, call: Call, exchange: Exchange, startedAtMs: number): void {
+  call.isQueued = false;
   call.exchange = exchange;
   const { signal } = call;
   if (signal === undefined) return;
-  const limit = host.abortOrigins.limitOf(signal);
-  if (limit !== undefined) {
-    const timeoutMs = limit.atMs - exchange.operation.startedAtMs;
-    host.setDeadline(exchange.operation, {
-      atMs: limit.atMs,
-      timeoutMs,
-      source: 'signal',
-      stack: limit.stack,
-    });
-  }
-  if (signal.aborted) abortCall(host, call, signal);
+  setDeadline(host, exchange.operation, signal, startedAtMs);
+  // Not sent, and never to be.
+  if (signal.aborted) abortCall(host, call, signal, 'queued');
   else watchSignal(signal, call, (aborted, by) => abortCall(host, aborted, by));
 }
 
@@ -79,16 +72,26 @@ function beside(
   request: UndiciRequest,
   channel: object,
   publish: () => void,
-  parent: Call['parent'],
+  parent: Context,
+  waitedSinceMs: number | undefined,
 ): Operation | undefined {
   const span = spanMadeBy(publish, parent);
   if (span !== undefined) return adopt(host, span, parent);
-  return isListening(channel) ? undefined : startOwn(host, request, parent);
+  return isListening(channel) ? undefined : startOwn(host, request, parent, waitedSinceMs);
 }
 
-function startOwn(host: Host, request: UndiciRequest, parent: Call['parent']): Operation {
+function startOwn(
+  host: Host,
+  request: UndiciRequest,
+  parent: Context,
+  waitedSinceMs: number | undefined,
+): Operation {
   const { path, method } = request;
-  const operation = host.start(describeTarget({ origin: String(request.origin), path, method }), parent);
+  const description = describeTarget({ origin: String(request.origin), path, method });
+  const operation =
+    waitedSinceMs === undefined
+      ? host.start(description, parent)
+      : host.start({ ...description, startTime: toUnixMs(waitedSinceMs) }, parent);
   host.inject(operation, request, requestHeaders);
   return operation;
 }
