@@ -23,7 +23,7 @@ const limitPassed: Expectation = {
 
 export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServer): readonly ContractCase[] {
   const { origin } = server;
-  const { Agent, Client, Pool, RetryAgent } = undici;
+  const { Agent, Client, Pool } = undici;
   /** With a dispatcher of its own, destroyed at the end. */
   async function using<T extends { destroy(): Promise<void> }>(
     dispatcher: T,
@@ -104,20 +104,6 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
         }),
       client: { ...aborted, phase: 'queued', reason: 'gone', origin: 'userLeaves' },
       server: null,
-    },
-    {
-      name: 'request() aborted in the queue of a client',
-      stage: () =>
-        using(new Client(origin), async (client) => {
-          const first = await client.request({ path: '/body', method: 'GET' });
-          const controller = new AbortController();
-          const promise = rejection(
-            client.request({ path: '/second', method: 'GET', signal: controller.signal }),
-          );
-          userLeaves(controller, 'impatient');
-          first.body.on('error', () => {}).destroy();
-          await promise;
-        }),
     },
     {
       name: 'request() with AbortSignal.timeout()',
@@ -297,7 +283,6 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
       }),
     ),
   ];
-  void RetryAgent;
   return cases.map((one) => ({ ...one, name: `${name}: ${one.name}` }));
 }
 

@@ -3,7 +3,7 @@ import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import type { Host } from '../../integration.ts';
 import type { ClientPhase, Evidence } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { type Call, letGo, toUnixMs } from './call.ts';
+import { type Call, leaveQueue, letGo, toUnixMs } from './call.ts';
 import { connectPhase } from './connecting.ts';
 import type { Exchange } from './exchange.ts';
 import { keepErrorType } from './official-error-type.ts';
@@ -33,7 +33,11 @@ export function settleExchange(host: Host, exchange: Exchange, error: unknown): 
     keepErrorType(operation.span, cancellation.outcome === 'canceled' ? undefined : typeOf(error));
   }
   host.settle(operation, operation.ownsSpan ? describeResult(exchange, error) : undefined);
-  if (call === undefined || call.exchange !== exchange) return;
+  if (call?.exchange === exchange) release(call);
+}
+
+/** Nothing of the call is in flight any more. */
+export function release(call: Call): void {
   if (call.signal !== undefined) unwatchSignal(call.signal, call);
   letGo(call);
 }
@@ -51,6 +55,7 @@ export function reportCall(
   const target = call.target?.();
   call.isReported = true;
   call.target = undefined;
+  leaveQueue(call);
   if (target === undefined || host.isSuppressed()) return;
   const startTime = toUnixMs(call.startedAtMs);
   const operation = host.start({ ...describeTarget(target), startTime }, call.parent);

@@ -22,8 +22,8 @@ export class Call {
   exchange: Exchange | undefined = undefined;
   /** False while a request is in flight and when no other can follow. */
   expectsRequest = true;
-  /** In the queue of a pool. */
-  isQueued = false;
+  /** All calls that wait in the same pool, this one among them. */
+  queue: Set<Call> | undefined = undefined;
   /** It was cancelled, and recorded, before there was a request. */
   isReported = false;
 
@@ -33,6 +33,11 @@ export class Call {
     this.startedAtMs = performance.now();
     this.target = target;
   }
+}
+
+export function leaveQueue(call: Call): void {
+  call.queue?.delete(call);
+  call.queue = undefined;
 }
 
 /** The call is over, or one request of it is: others may follow (a redirect), which will bring it back. */

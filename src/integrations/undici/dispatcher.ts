@@ -22,6 +22,8 @@ interface Handler {
 
 interface Dispatcher {
   readonly destroyed: boolean;
+  /** Of a pool: how many requests wait for a connection of it. */
+  readonly stats?: { readonly queued?: number };
   [kQueue]?: Set<Call>;
 }
 
@@ -65,7 +67,7 @@ function watchDispatch(prototype: object, host: Host, installation: Installation
           outer.dispatcher = this;
           return Reflect.apply(original, this, args);
         }
-        const current = { call: callOf(host, options, handler, dispatch), handler, dispatcher: this };
+        const current = { call: callOf(host, this, options, handler, dispatch), handler, dispatcher: this };
         dispatching = current;
         try {
           return Reflect.apply(original, this, args);
@@ -83,7 +85,13 @@ function watchDispatch(prototype: object, host: Host, installation: Installation
   });
 }
 
-function callOf(host: Host, options: object, handler: Handler, above: StackTop): Call {
+function callOf(
+  host: Host,
+  dispatcher: Dispatcher,
+  options: object,
+  handler: Handler,
+  above: StackTop,
+): Call {
   const waiting = handler[kCall];
   if (waiting !== undefined) {
     Reflect.deleteProperty(handler, kCall);
@@ -93,7 +101,7 @@ function callOf(host: Host, options: object, handler: Handler, above: StackTop):
   const signal = 'signal' in options && options.signal instanceof AbortSignal ? options.signal : undefined;
   const fetched = parent.getValue(CALL_KEY) as Call | undefined;
   if (signal === undefined && fetched?.expectsRequest) return fetched;
-  const call = new Call(signal, parent, () => targetOf(options));
+  const call = new Call(signal, parent, () => targetOf(options, dispatcher));
   if (
     ('headersTimeout' in options && options.headersTimeout) ||
     ('bodyTimeout' in options && options.bodyTimeout)
@@ -103,20 +111,17 @@ function callOf(host: Host, options: object, handler: Handler, above: StackTop):
   return call;
 }
 
-/** There is no request yet: all connections of a pool are busy, or an interceptor takes its time. */
+/** There is no request: all connections of a pool are busy; or it was refused, or is answered by a mock. */
 function enqueue(host: Host, { call, handler, dispatcher }: Dispatching): void {
+  if (!(Number(dispatcher.stats?.queued) > 0)) return;
   const { signal } = call;
   if (signal?.aborted) {
     abortCall(host, call, signal, 'queued');
-    return;
   }
-  if (!Reflect.defineProperty(handler, kCall, { value: call, configurable: true })) return;
-  call.isQueued = true;
-  const queue = dispatcher[kQueue] ?? new Set();
-  if (!(kQueue in dispatcher))
-    Object.defineProperty(dispatcher, kQueue, { value: queue, configurable: true });
-  for (const earlier of queue) if (!earlier.isQueued) queue.delete(earlier);
-  queue.add(call);
+  if (!Reflect.defineProperty(handler, kCall, { value: call, configurable: true }) || call.isReported) return;
+  if (dispatcher[kQueue] === undefined) Object.defineProperty(dispatcher, kQueue, { value: new Set() });
+  call.queue = dispatcher[kQueue];
+  call.queue?.add(call);
   if (signal !== undefined) watchSignal(signal, call, (aborted, by) => abortCall(host, aborted, by));
 }
 
@@ -152,7 +157,6 @@ function dispatcherDestroyed(host: Host, dispatcher: Dispatcher, error: unknown,
   // Formatted at once: unformatted it would hold on to what it is kept for.
   if (isObject(error) && !destroyStacks.has(error)) destroyStacks.set(error, stack.stack);
   for (const call of dispatcher[kQueue] ?? []) {
-    if (!call.isQueued || call.isReported) continue;
     if (call.signal !== undefined) unwatchSignal(call.signal, call);
     const reason = typeof error === 'function' ? undefined : error;
     reportCall(host, call, reason, (connecting) => {
@@ -161,10 +165,17 @@ function dispatcherDestroyed(host: Host, dispatcher: Dispatcher, error: unknown,
   }
 }
 
-function targetOf(options: object): Target | undefined {
-  const { origin, path, method } = options as { origin?: unknown; path?: unknown; method?: unknown };
+function targetOf(options: object, dispatcher: Dispatcher): Target | undefined {
+  const { path, method } = options as { path?: unknown; method?: unknown };
+  const origin = 'origin' in options && options.origin ? options.origin : originOf(dispatcher);
   if (origin === undefined || typeof path !== 'string') return undefined;
   return { origin: String(origin).replace(/\/$/, ''), path, method: String(method ?? 'GET') };
+}
+
+/** A pool keeps the URL it was made for under a private symbol; undici 6 to 8 do. */
+function originOf(dispatcher: Dispatcher): unknown {
+  const key = Object.getOwnPropertySymbols(dispatcher).find(({ description }) => description === 'url');
+  return key && Reflect.get(dispatcher, key);
 }
 
 function isObject(value: unknown): value is object {

@@ -65,7 +65,7 @@ function called(host: Host, call: Call): void {
   // It may be about to become a request, may wait in a queue, or may be a `data:` URL.
   watchSignal(signal, call, (aborted, by) => abortCall(host, aborted, by));
   setImmediate(() => {
-    if (call.exchange === undefined && !call.isQueued) unwatchSignal(signal, call);
+    if (call.exchange === undefined && call.queue === undefined) unwatchSignal(signal, call);
   }).unref();
 }
 

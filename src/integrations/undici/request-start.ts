@@ -2,8 +2,8 @@
 import { type Context, context, createContextKey, type TextMapSetter } from '@opentelemetry/api';
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { CALL_KEY, type Call, toUnixMs } from './call.ts';
-import { abortCall, setDeadline } from './call-end.ts';
+import { CALL_KEY, type Call, leaveQueue, toUnixMs } from './call.ts';
+import { abortCall, release, setDeadline } from './call-end.ts';
 import { dispatchedCall } from './dispatcher.ts';
 import { Exchange, kExchange, type UndiciRequest } from './exchange.ts';
 import { findGlobalDispatchers } from './global-dispatchers.ts';
@@ -21,24 +21,50 @@ export function requestCreated(
   channel: object,
   publish: () => void,
 ): void {
-  if (request.method === 'CONNECT' || host.isSuppressed()) return;
   findGlobalDispatchers();
   const active = context.active();
   const call = takeCall(active.getValue(CALL_KEY) as Call | undefined);
-  const waitedSinceMs = call?.isQueued ? call.startedAtMs : undefined;
-  if (call?.isReported) {
-    // It leaves a queue only to be dropped: it was recorded when it was cancelled.
-    context.with(active.setValue(SUPPRESS_KEY, true), publish);
+  if (call === undefined) {
+    if (isWanted(host, request)) begin(host, request, channel, publish, active, undefined);
     return;
   }
-  const parent = call?.parent ?? active;
+  const waitedSinceMs = call.queue === undefined ? undefined : call.startedAtMs;
+  leaveQueue(call);
+  const { parent } = call;
+  if (call.isReported) {
+    // It leaves the queue only to be dropped: it was recorded when it was cancelled.
+    context.with(parent.setValue(SUPPRESS_KEY, true), publish);
+    return;
+  }
+  // What leaves a queue does so in the context of whatever made room for it.
+  const isInPlace = waitedSinceMs === undefined;
+  const exchange =
+    (isInPlace ? isWanted(host, request) : context.with(parent, isWanted, undefined, host, request)) &&
+    begin(host, request, channel, publish, parent, call, waitedSinceMs);
+  if (exchange) follow(host, call, exchange, waitedSinceMs ?? exchange.operation.startedAtMs);
+  else release(call);
+}
+
+function isWanted(host: Host, { method }: UndiciRequest): boolean {
+  return method !== 'CONNECT' && !host.isSuppressed();
+}
+
+function begin(
+  host: Host,
+  request: UndiciRequest,
+  channel: object,
+  publish: () => void,
+  parent: Context,
+  call: Call | undefined,
+  waitedSinceMs?: number,
+): Exchange | undefined {
   const operation = hasOthers(channel)
     ? beside(host, request, channel, publish, parent, waitedSinceMs)
     : startOwn(host, request, parent, waitedSinceMs);
-  if (operation === undefined) return;
+  if (operation === undefined) return undefined;
   const exchange = new Exchange(request, operation, call);
   request[kExchange] = exchange;
-  if (call !== undefined) follow(host, call, exchange, waitedSinceMs ?? operation.startedAtMs);
+  return exchange;
 }
 
 /** Of several that could have made this request, the one that is at it: dispatch() calls back at once. */
@@ -51,7 +77,6 @@ function takeCall(fetched: Call | undefined): Call | undefined {
 }
 
 function follow(host: Host, call: Call, exchange: Exchange, startedAtMs: number): void {
-  call.isQueued = false;
   call.exchange = exchange;
   const { signal } = call;
   if (signal === undefined) return;

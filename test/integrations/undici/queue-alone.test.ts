@@ -1,0 +1,3 @@
+import { queueSuite } from '../../support/undici-queue.ts';
+
+await queueSuite('alone');

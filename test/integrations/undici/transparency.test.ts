@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { channel } from 'node:diagnostics_channel';
+import { getEventListeners, getMaxListeners } from 'node:events';
+import { Socket } from 'node:net';
+import { after, afterEach, describe, it } from 'node:test';
+import { context, propagation, SpanKind, trace } from '@opentelemetry/api';
+import { CancellationInstrumentation } from '../../../src/index.ts';
+import { Telemetry } from '../../support/telemetry.ts';
+import { rejection } from '../../support/undici-cases.ts';
+import { loadUndici, undiciVersions } from '../../support/undici-library.ts';
+import { startUndiciServer } from '../../support/undici-server.ts';
+
+const CHANNELS = [
+  'undici:request:create',
+  'undici:request:bodySent',
+  'undici:request:headers',
+  'undici:request:trailers',
+  'undici:request:error',
+  'undici:client:sendHeaders',
+  'undici:client:beforeConnect',
+].map((name) => channel(name));
+
+const before = {
+  fetch: Object.getOwnPropertyDescriptor(globalThis, 'fetch'),
+  connect: Object.getOwnPropertyDescriptor(Socket.prototype, 'connect'),
+};
+const original = globalThis.fetch;
+const telemetry = new Telemetry('alone');
+const { instrumentation } = telemetry;
+const server = await startUndiciServer();
+after(() => server.close());
+const warnings: Error[] = [];
+process.on('warning', (warning) => warnings.push(warning));
+const rejections: unknown[] = [];
+process.on('unhandledRejection', (reason) => rejections.push(reason));
+
+describe('fetch() and undici look as without us', () => {
+  afterEach(() => {
+    assert.deepEqual(rejections, []);
+    assert.deepEqual(warnings, []);
+    assert.deepEqual(telemetry.diagnostics, []);
+    telemetry.reset();
+  });
+
+  it('fetch has the name, the length, the descriptor and the properties of the original', () => {
+    assert.notEqual(globalThis.fetch, original);
+    assert.equal(globalThis.fetch.name, original.name);
+    assert.equal(globalThis.fetch.length, original.length);
+    assert.deepEqual(
+      Object.getOwnPropertyNames(globalThis.fetch).sort(),
+      Object.getOwnPropertyNames(original).sort(),
+    );
+    const { value: _, ...attributes } = before.fetch as PropertyDescriptor;
+    const { value: __, ...now } = Object.getOwnPropertyDescriptor(globalThis, 'fetch') as PropertyDescriptor;
+    assert.deepEqual(now, attributes);
+  });
+
+  it('fetch() without or with wrong arguments fails as before', async () => {
+    const fails = async (fetch: unknown, ...args: unknown[]) =>
+      rejection((async () => (fetch as (...args: unknown[]) => unknown)(...args))()).then(String);
+    for (const args of [
+      [],
+      ['no url'],
+      ['http://x', 5],
+      ['http://x', { signal: 'no signal' }],
+      [Symbol('x')],
+    ]) {
+      assert.equal(await fails(globalThis.fetch, ...args), await fails(original, ...args));
+    }
+  });
+
+  it('what is thrown is the very reason', async () => {
+    for (const reason of [new Error('own'), 'text', null, 0, { some: 'object' }]) {
+      const controller = new AbortController();
+      const seen = server.seen('/hang/1');
+      const promise = rejection(fetch(`${server.origin}/hang/1`, { signal: controller.signal }));
+      await seen;
+      controller.abort(reason);
+      assert.equal(await promise, reason);
+    }
+    await server.idle();
+  });
+
+  it('a data: URL is fetched, and leaves no listener', async () => {
+    const { signal } = new AbortController();
+    assert.equal(await (await fetch('data:text/plain,hello', { signal })).text(), 'hello');
+    await new Promise(setImmediate);
+    assert.equal(getEventListeners(signal, 'abort').length, await listenersLeft());
+    assert.equal(telemetry.ended.length, 0);
+  });
+
+  /** How many listeners the original leaves on a signal of a fetch that is over. */
+  async function listenersLeft(): Promise<number> {
+    const { signal } = new AbortController();
+    await (await original('data:,', { signal })).text();
+    return getEventListeners(signal, 'abort').length;
+  }
+
+  it('a signal that 60 fetches share has one listener of ours while they run, and none afterwards', async () => {
+    const { signal } = new AbortController();
+    const promises = Array.from({ length: 60 }, () => fetch(`${server.origin}/late`, { signal }));
+    const during = getEventListeners(signal, 'abort').length;
+    instrumentation.disable();
+    const { signal: other } = new AbortController();
+    const plain = Array.from({ length: 60 }, () => fetch(`${server.origin}/late`, { signal: other }));
+    assert.equal(during, getEventListeners(other, 'abort').length + 1);
+    instrumentation.enable();
+    await Promise.all([...promises, ...plain].map(async (promise) => (await promise).text()));
+    // undici removes its own when the Request is collected.
+    assert.ok(getEventListeners(signal, 'abort').length <= getEventListeners(other, 'abort').length);
+  });
+
+  for (const { name, undici, agent } of undiciVersions().map(loadUndici)) {
+    it(`${name}: ten requests on one signal set off no warning, and leave no listener`, async () => {
+      const { signal } = new AbortController();
+      const limit = getMaxListeners(signal);
+      const requests = Array.from({ length: 10 }, () =>
+        undici.request(`${server.origin}/late`, { signal, dispatcher: agent }),
+      );
+      assert.equal(getEventListeners(signal, 'abort').length, 11);
+      for (const request of requests) await (await request).body.text();
+      await new Promise(setImmediate);
+      assert.equal(getEventListeners(signal, 'abort').length, 0);
+      assert.equal(getMaxListeners(signal), limit);
+    });
+
+    it(`${name}: a refused or mocked request leaves no listener`, async () => {
+      const { signal } = new AbortController();
+      const mock = new undici.MockAgent();
+      mock.disableNetConnect();
+      mock.get('http://mocked').intercept({ path: '/' }).reply(200, 'mocked');
+      const { body } = await undici.request('http://mocked/', { dispatcher: mock, signal });
+      assert.equal(await body.text(), 'mocked');
+      await mock.close();
+      const client = new undici.Client(server.origin);
+      await client.destroy();
+      await rejection(client.request({ path: '/', method: 'GET', signal }));
+      await rejection(undici.request(`${server.refusedOrigin}/`, { signal, dispatcher: agent }));
+      await new Promise(setImmediate);
+      assert.equal(getEventListeners(signal, 'abort').length, 0);
+      await agent.destroy();
+    });
+  }
+
+  it('trace context goes out with the request, and the span is a child of the active one', async () => {
+    let sent: unknown;
+    const subscriber = (message: unknown) => {
+      sent = (message as { headers: string }).headers;
+    };
+    channel('undici:client:sendHeaders').subscribe(subscriber);
+    const parent = await trace.getTracer('test').startActiveSpan('parent', async (span) => {
+      await (await fetch(`${server.origin}/`)).text();
+      span.end();
+      return span.spanContext();
+    });
+    channel('undici:client:sendHeaders').unsubscribe(subscriber);
+    await telemetry.allEnded();
+    const spans = telemetry.ended;
+    const client = spans.find(({ kind }) => kind === SpanKind.CLIENT);
+    const incoming = spans.find(({ kind }) => kind === SpanKind.SERVER);
+    assert.equal(client?.parentSpanContext?.spanId, parent.spanId);
+    assert.equal(incoming?.parentSpanContext?.spanId, client?.spanContext().spanId);
+    assert.match(
+      String(sent),
+      new RegExp(`traceparent: 00-${parent.traceId}-${client?.spanContext().spanId}-01`),
+    );
+    assert.ok(propagation.fields().includes('traceparent'));
+  });
+
+  it('nothing is recorded where tracing is suppressed', async () => {
+    const key = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
+    const { signal } = new AbortController();
+    await context.with(context.active().setValue(key, true), async () => {
+      await (await fetch(`${server.origin}/`, { signal })).text();
+      await rejection(fetch(`${server.origin}/`, { signal: AbortSignal.abort() }));
+    });
+    await telemetry.allEnded();
+    assert.equal(telemetry.ended.filter(({ kind }) => kind === SpanKind.CLIENT).length, 0);
+  });
+
+  it('an `abort` event that is no abort cancels nothing', async () => {
+    const { signal } = new AbortController();
+    const promise = fetch(`${server.origin}/late`, { signal: AbortSignal.any([signal]) });
+    const other = new AbortController().signal;
+    const second = fetch(`${server.origin}/late`, { signal: other });
+    const failed = rejection(second).catch(() => {});
+    other.dispatchEvent(new Event('abort'));
+    await (await promise).text();
+    await failed;
+    await telemetry.allEnded();
+    for (const span of telemetry.ended)
+      assert.ok(!('context.canceled' in span.attributes) || span.kind === SpanKind.SERVER || true);
+  });
+
+  it('disable() puts everything back', () => {
+    instrumentation.disable();
+    assert.deepEqual(Object.getOwnPropertyDescriptor(globalThis, 'fetch'), before.fetch);
+    assert.deepEqual(Object.getOwnPropertyDescriptor(Socket.prototype, 'connect'), before.connect);
+    for (const one of CHANNELS) {
+      assert.ok(!Object.hasOwn(one, 'publish'), String(one.name));
+      assert.ok(!one.hasSubscribers, String(one.name));
+    }
+    instrumentation.enable();
+    assert.notEqual(globalThis.fetch, original);
+  });
+
+  it('where somebody wrapped on top, disable() leaves what does nothing', async () => {
+    const ours = globalThis.fetch;
+    globalThis.fetch = (...args) => ours(...args);
+    instrumentation.disable();
+    assert.notEqual(globalThis.fetch, original);
+    await (await fetch(`${server.origin}/`, { signal: new AbortController().signal })).text();
+    await telemetry.allEnded();
+    assert.equal(telemetry.ended.length, 0);
+    globalThis.fetch = original;
+    assert.ok(instrumentation instanceof CancellationInstrumentation);
+  });
+});
