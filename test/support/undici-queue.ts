@@ -79,7 +79,7 @@ export async function queueSuite(setup: Setup): Promise<void> {
               phase: 'queued',
               reason: 'impatient',
               origin: 'userLeaves',
-              attributes: { 'url.full': `${server.origin}/second?a=b`, 'url.query': 'a=b' },
+              attributes: { 'url.full': `${server.origin}/second?a=b` },
             },
             'CLIENT',
           );

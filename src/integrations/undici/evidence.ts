@@ -60,7 +60,15 @@ function whoseCall(
   const { abortOrigins } = host;
   const stack = host.captureStack(above);
   if (/ readableStreamCancel \(node:internal\/webstreams\//.test(stack.stack)) {
-    return { kind: 'local', trigger: 'body_cancel', phase, reason: error, stack };
+    // Nobody's call, though there is a stack.
+    const isCollected = error === 'Response object has been garbage collected';
+    return {
+      kind: 'local',
+      trigger: 'body_cancel',
+      phase,
+      reason: error,
+      stack: isCollected ? undefined : stack,
+    };
   }
   // A signal that is not known: the package undici, loaded where its files cannot be patched.
   const isAborting = abortOrigins.explain(undefined, undefined).stack !== undefined;
