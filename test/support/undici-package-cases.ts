@@ -21,6 +21,8 @@ const limitPassed: Expectation = {
   status: 'error',
 };
 
+const isStackKept = Number(process.versions.node.split('.')[0]) > 24;
+
 export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServer): readonly ContractCase[] {
   const { origin } = server;
   const { Agent, Client, Pool } = undici;
@@ -134,7 +136,8 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
           const { body } = await undici.request(`${origin}/body`, { dispatcher });
           for await (const _ of body) break;
         }),
-      client: { ...destroyed, phase: 'receive' },
+      // Up to Node 24 the stream is destroyed in a tick of its own.
+      client: { ...destroyed, phase: 'receive', ...(isStackKept ? {} : { origin: null }) },
       server: left,
     },
     {

@@ -4,6 +4,7 @@ import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
 import { bodyDestroyReason } from './body.ts';
+import { ofSomebody } from './canceller.ts';
 import { destroyedBy } from './dispatcher.ts';
 import type { Exchange } from './exchange.ts';
 import { phaseOf } from './phase.ts';
@@ -39,7 +40,13 @@ export function whyFailed(
     }
     case 'UND_ERR_ABORTED': {
       const reason = bodyDestroyReason() ?? error;
-      return { kind: 'local', trigger: 'destroy', phase, reason, stack: host.captureStack(above) };
+      return {
+        kind: 'local',
+        trigger: 'destroy',
+        phase,
+        reason,
+        stack: ofSomebody(host.captureStack(above)),
+      };
     }
   }
   if (typeof code === 'string' && (code.startsWith('UND_ERR_') || 'syscall' in (error as object)))
@@ -60,20 +67,14 @@ function whoseCall(
   const { abortOrigins } = host;
   const stack = host.captureStack(above);
   if (/ readableStreamCancel \(node:internal\/webstreams\//.test(stack.stack)) {
-    // Nobody's call, though there is a stack.
-    const isCollected = error === 'Response object has been garbage collected';
-    return {
-      kind: 'local',
-      trigger: 'body_cancel',
-      phase,
-      reason: error,
-      stack: isCollected ? undefined : stack,
-    };
+    return { kind: 'local', trigger: 'body_cancel', phase, reason: error, stack: ofSomebody(stack) };
   }
   // A signal that is not known: the package undici, loaded where its files cannot be patched.
   const isAborting = abortOrigins.explain(undefined, undefined).stack !== undefined;
   if (isAborting || (error instanceof DOMException && /^(?:Abort|Timeout)Error$/.test(error.name))) {
     return { kind: 'signal', phase, ...abortOrigins.explain(undefined, error) };
   }
-  return isAbortError(error) ? { kind: 'local', trigger: 'destroy', phase, reason: error, stack } : undefined;
+  return isAbortError(error)
+    ? { kind: 'local', trigger: 'destroy', phase, reason: error, stack: ofSomebody(stack) }
+    : undefined;
 }

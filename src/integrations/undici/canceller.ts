@@ -1,0 +1,22 @@
+/** Whether a stack names anybody who could have cancelled. */
+import { fileURLToPath } from 'node:url';
+import type { CapturedStack } from '../../operation/captured-stack.ts';
+
+/** dist/ or src/ of this package. */
+const OWN_FOLDER = fileURLToPath(new URL('../..', import.meta.url));
+
+/**
+ * Undefined where there are frames of Node, of undici and of ours alone: a body that was collected, or a
+ * stream that is destroyed in a tick of its own.
+ */
+export function ofSomebody(stack: CapturedStack): CapturedStack | undefined {
+  return stack.stack.split('\n').some(isSomebody) ? stack : undefined;
+}
+
+function isSomebody(line: string): boolean {
+  return (
+    /^\s*at /.test(line) &&
+    !/[( ]node:|[\\/]node_modules[\\/]undici[\\/]/.test(line) &&
+    !line.includes(OWN_FOLDER)
+  );
+}
