@@ -1,5 +1,6 @@
 /** Whether a stack names anybody who could have cancelled. */
 import { fileURLToPath } from 'node:url';
+import { parseFrame } from '../../cancellation/origin.ts';
 import type { CapturedStack } from '../../operation/captured-stack.ts';
 
 /** dist/ or src/ of this package. */
@@ -14,9 +15,11 @@ export function ofSomebody(stack: CapturedStack): CapturedStack | undefined {
 }
 
 function isSomebody(line: string): boolean {
+  const file = parseFrame(line)?.file;
   return (
-    /^\s*at /.test(line) &&
-    !/[( ]node:|[\\/]node_modules[\\/]undici[\\/]/.test(line) &&
-    !line.includes(OWN_FOLDER)
+    file !== undefined &&
+    !file.startsWith('node:') &&
+    !file.startsWith(OWN_FOLDER) &&
+    !/[\\/]node_modules[\\/]undici[\\/]/.test(file)
   );
 }

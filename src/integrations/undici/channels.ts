@@ -1,6 +1,6 @@
 /**
  * undici's channels. `publish` is replaced on those where we have to be first, before the official
- * instrumentation ends its span; a subscriber comes when its turn is.
+ * instrumentation ends its span. On the others a subscriber does, which comes when its turn is.
  */
 import { channel as channelOf, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
@@ -16,27 +16,43 @@ interface Message {
 }
 
 export function watchChannels(host: Host, installation: Installation): Undo {
-  const undos: Undo[] = [watchCreate(host, installation)];
-  const beforeOthers = (name: string, see: See): void => {
-    undos.push(seeFirst(name, installation, see));
-  };
-  beforeOthers('undici:client:sendHeaders', (exchange, message) => {
-    headSent(exchange, (message as { readonly socket: Socket }).socket);
-  });
-  beforeOthers('undici:request:bodySent', bodySent);
-  beforeOthers('undici:request:headers', (exchange, message) => {
-    const { response } = message as { readonly response: { statusCode: number; statusText: unknown } };
-    responded(host, exchange, response.statusCode, response.statusText);
-  });
-  beforeOthers('undici:request:trailers', (exchange) => completed(host, exchange));
-  beforeOthers('undici:request:error', (exchange, message, above) => {
-    failed(host, exchange, (message as { readonly error: unknown }).error, above);
-  });
+  const undos = [
+    watchCreate(host, installation),
+    listen('undici:client:sendHeaders', installation, (exchange, message) => {
+      headSent(exchange, (message as { readonly socket: Socket }).socket);
+    }),
+    listen('undici:request:bodySent', installation, bodySent),
+    seeFirst('undici:request:headers', installation, (exchange, message) => {
+      const { response } = message as { readonly response: { statusCode: number; statusText: unknown } };
+      responded(host, exchange, response.statusCode, response.statusText);
+    }),
+    seeFirst('undici:request:trailers', installation, (exchange) => completed(host, exchange)),
+    seeFirst('undici:request:error', installation, (exchange, message, above) => {
+      failed(host, exchange, (message as { readonly error: unknown }).error, above);
+    }),
+  ];
   return () => undoAll(undos);
 }
 
 type Exchange = NonNullable<UndiciRequest[typeof kExchange]>;
 type See = (exchange: Exchange, message: object, above: (message: unknown) => unknown) => void;
+
+function listen(
+  name: string,
+  installation: Installation,
+  see: (exchange: Exchange, message: object) => void,
+): Undo {
+  const subscriber = (message: unknown): void => {
+    try {
+      const exchange = (message as Message).request[kExchange];
+      if (exchange !== undefined && installation.isActive) see(exchange, message as Message);
+    } catch (error) {
+      installation.fault(error);
+    }
+  };
+  subscribe(name, subscriber);
+  return () => unsubscribe(name, subscriber);
+}
 
 function seeFirst(name: string, installation: Installation, see: See): Undo {
   return replacePublish(name, (original) => {
@@ -50,7 +66,7 @@ function seeFirst(name: string, installation: Installation, see: See): Undo {
             installation.fault(error);
           }
         }
-        return Reflect.apply(original, this, [message]);
+        return original.call(this, message);
       },
     };
     return publish;
@@ -61,12 +77,12 @@ function watchCreate(host: Host, installation: Installation): Undo {
   return replacePublish('undici:request:create', (original) => {
     const { publish } = {
       publish(this: object, message: unknown): unknown {
-        if (!installation.isActive) return Reflect.apply(original, this, [message]);
+        if (!installation.isActive) return original.call(this, message);
         let isPublished = false;
         const publishOnce = (): void => {
           if (isPublished) return;
           isPublished = true;
-          Reflect.apply(original, this, [message]);
+          original.call(this, message);
         };
         try {
           requestCreated(host, (message as Message).request, this, publishOnce);

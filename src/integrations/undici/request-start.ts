@@ -21,7 +21,8 @@ export function requestCreated(
   channel: object,
   publish: () => void,
 ): void {
-  findGlobalDispatchers();
+  // Not seen in dispatch(): a dispatcher that is not watched yet, or never will be.
+  if (dispatchedCall() === undefined) findGlobalDispatchers();
   const active = context.active();
   const call = takeCall(active.getValue(CALL_KEY) as Call | undefined);
   if (call === undefined) {
