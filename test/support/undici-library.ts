@@ -28,11 +28,17 @@ export function undiciVersions(): readonly ('undici6' | 'undici7' | 'undici8')[]
   return isNewEnough ? ['undici6', 'undici7', 'undici8'] : ['undici6', 'undici7'];
 }
 
+const MANIFESTS = {
+  undici6: () => require.resolve('undici6/package.json'),
+  undici7: () => require.resolve('undici7/package.json'),
+  undici8: () => require.resolve('undici8/package.json'),
+};
+
 /** Loads a version as an application would: as `undici`, which is the name that instrumentations go by. */
 export function loadUndici(alias: 'undici6' | 'undici7' | 'undici8'): UndiciLibrary {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), `${alias}-`)));
   const copy = join(folder, 'node_modules', 'undici');
-  cpSync(dirname(require.resolve(`${alias}/package.json`)), copy, { recursive: true });
+  cpSync(dirname(MANIFESTS[alias]()), copy, { recursive: true });
   const undici = require(copy) as Undici;
   const { fetch, Request } = undici as unknown as typeof globalThis;
   const agent = new undici.Agent();

@@ -1,31 +1,13 @@
-/** Dispatchers of the package undici: where its signals are seen, what waits in a pool, and who destroys them. */
+/** dispatch(), which every request goes through: where the package's signals are seen. */
 import { context } from '@opentelemetry/api';
-import { isErrorLike } from '../../cancellation/reason.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
-import type { Stack } from '../../operation/evidence.ts';
 import { CALL_KEY, Call } from './call.ts';
-import { abortCall, reportCall } from './call-end.ts';
-import { unwatchSignal, watchSignal } from './signals.ts';
+import { watchDestroy } from './destroy.ts';
+import { type Dispatcher, enqueue, type Handler, takeWaiting } from './pool-queue.ts';
 import type { Target } from './span.ts';
-
-/** On a handler: the call that waits with it. */
-const kCall: unique symbol = Symbol('opentelemetry.cancellation.undici.call');
-/** On a dispatcher: the calls that wait in its queue. */
-const kQueue: unique symbol = Symbol('opentelemetry.cancellation.undici.queue');
-
-interface Handler {
-  [kCall]?: Call;
-}
-
-interface Dispatcher {
-  readonly destroyed: boolean;
-  /** Of a pool: how many requests wait for a connection of it. */
-  readonly stats?: { readonly queued?: number };
-  [kQueue]?: Set<Call>;
-}
 
 /** dispatch() in progress. An agent calls that of a pool, which calls that of a client, which makes the request. */
 interface Dispatching {
@@ -74,7 +56,7 @@ function watchDispatch(prototype: object, host: Host, installation: Installation
         } finally {
           dispatching = outer;
           try {
-            if (current.call.expectsRequest) enqueue(host, current);
+            if (current.call.expectsRequest) enqueue(host, current.call, current.handler, current.dispatcher);
           } catch (error) {
             installation.fault(error);
           }
@@ -92,11 +74,8 @@ function callOf(
   handler: Handler,
   above: StackTop,
 ): Call {
-  const waiting = handler[kCall];
-  if (waiting !== undefined) {
-    Reflect.deleteProperty(handler, kCall);
-    return waiting;
-  }
+  const waiting = takeWaiting(handler);
+  if (waiting !== undefined) return waiting;
   const parent = context.active();
   const signal = 'signal' in options && options.signal instanceof AbortSignal ? options.signal : undefined;
   const fetched = parent.getValue(CALL_KEY) as Call | undefined;
@@ -109,60 +88,6 @@ function callOf(
     call.limitStack = host.captureDeadlineStack(above);
   }
   return call;
-}
-
-/** There is no request: all connections of a pool are busy; or it was refused, or is answered by a mock. */
-function enqueue(host: Host, { call, handler, dispatcher }: Dispatching): void {
-  if (!(Number(dispatcher.stats?.queued) > 0)) return;
-  const { signal } = call;
-  if (signal?.aborted) {
-    abortCall(host, call, signal, 'queued');
-  }
-  if (!Reflect.defineProperty(handler, kCall, { value: call, configurable: true }) || call.isReported) return;
-  if (dispatcher[kQueue] === undefined) Object.defineProperty(dispatcher, kQueue, { value: new Set() });
-  call.queue = dispatcher[kQueue];
-  call.queue?.add(call);
-  if (signal !== undefined) watchSignal(signal, call, (aborted, by) => abortCall(host, aborted, by));
-}
-
-const destroyStacks = new WeakMap<object, string>();
-
-/** The stack of the destroy() that this is the error of. */
-export function destroyedBy(error: unknown): Stack | undefined {
-  if (!isErrorLike(error)) return undefined;
-  // undici makes it inside of destroy().
-  if (error.code === 'UND_ERR_DESTROYED') return typeof error.stack === 'string' ? error.stack : '';
-  return destroyStacks.get(error);
-}
-
-function watchDestroy(prototype: object, host: Host, installation: Installation): Undo {
-  return replaceFunction(prototype, 'destroy', (original) => {
-    const { destroy } = {
-      destroy(this: Dispatcher, ...args: unknown[]): unknown {
-        if (!installation.isActive || this.destroyed) return Reflect.apply(original, this, args);
-        try {
-          dispatcherDestroyed(host, this, args[0], destroy);
-        } catch (error) {
-          installation.fault(error);
-        }
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return destroy;
-  });
-}
-
-function dispatcherDestroyed(host: Host, dispatcher: Dispatcher, error: unknown, above: StackTop): void {
-  const stack = host.captureStack(above);
-  // Formatted at once: unformatted it would hold on to what it is kept for.
-  if (isObject(error) && !destroyStacks.has(error)) destroyStacks.set(error, stack.stack);
-  for (const call of dispatcher[kQueue] ?? []) {
-    if (call.signal !== undefined) unwatchSignal(call.signal, call);
-    const reason = typeof error === 'function' ? undefined : error;
-    reportCall(host, call, reason, (connecting) => {
-      return { kind: 'local', trigger: 'destroy', phase: connecting ?? 'queued', reason, stack };
-    });
-  }
 }
 
 function targetOf(options: object, dispatcher: Dispatcher): Target | undefined {

@@ -5,7 +5,7 @@ import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
 import { bodyDestroyReason } from './body.ts';
 import { ofSomebody } from './canceller.ts';
-import { destroyedBy } from './dispatcher.ts';
+import { destroyedBy } from './destroy.ts';
 import type { Exchange } from './exchange.ts';
 import { phaseOf } from './phase.ts';
 
