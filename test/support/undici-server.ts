@@ -38,15 +38,13 @@ export async function startUndiciServer(): Promise<UndiciServer> {
     socket.on('error', () => {}).on('data', () => onSilentData?.());
   });
   silent.listen(0, '127.0.0.1');
-  const closed = net.createServer().listen(0, '127.0.0.1');
-  await Promise.all([server, silent, closed].map((one) => once(one, 'listening')));
-  const refusedPort = portOf(closed);
-  closed.close();
+  await Promise.all([server, silent].map((one) => once(one, 'listening')));
   return {
     origin: `http://127.0.0.1:${portOf(server)}`,
     namedOrigin: `http://localhost:${portOf(server)}`,
     silentOrigin: `https://127.0.0.1:${portOf(silent)}`,
-    refusedOrigin: `http://127.0.0.1:${refusedPort}`,
+    // Any port that was free a moment ago may be somebody else's by now; this one is nobody's, and allowed to fetch().
+    refusedOrigin: 'http://127.0.0.1:2',
     seen: (path) => new Promise((resolve) => waiting.set(path, resolve)),
     spokenTo: () =>
       new Promise((resolve) => {
