@@ -1,5 +1,5 @@
 /** The undici that is under test: the one in Node, or a copy of the package, installed under its own name. */
-import { cpSync, mkdtempSync, realpathSync } from 'node:fs';
+import { cpSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -37,6 +37,7 @@ const MANIFESTS = {
 /** Loads a version as an application would: as `undici`, which is the name that instrumentations go by. */
 export function loadUndici(alias: 'undici6' | 'undici7' | 'undici8'): UndiciLibrary {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), `${alias}-`)));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const copy = join(folder, 'node_modules', 'undici');
   cpSync(dirname(MANIFESTS[alias]()), copy, { recursive: true });
   const undici = require(copy) as Undici;
