@@ -26,6 +26,7 @@ describe('options', () => {
       capturePendingStack: true,
       workAfterCancelMs: 100,
       maxWorkAfterCancelMs: 60_000,
+      propagate: { httpDeadline: undefined, grpcDeadline: false, marginMs: 0, cancel: false },
     });
   });
 
@@ -46,6 +47,11 @@ describe('options', () => {
     ['workAfterCancelMs', { workAfterCancelMs: 86_400_000 }, { workAfterCancelMs: 86_400_000 }],
     ['maxWorkAfterCancelMs', { maxWorkAfterCancelMs: 1 }, { maxWorkAfterCancelMs: 1 }],
     ['maxWorkAfterCancelMs', { maxWorkAfterCancelMs: 86_400_000 }, { maxWorkAfterCancelMs: 86_400_000 }],
+    [
+      'propagate',
+      { propagate: { httpDeadline: 'Timeout-Ms', marginMs: 60_000 } },
+      { propagate: { httpDeadline: 'Timeout-Ms', grpcDeadline: false, marginMs: 60_000, cancel: false } },
+    ],
     ['enabled', { enabled: false }, {}],
     ['integrations', { integrations: [] }, { integrations: [] }],
     ['integrations', { integrations: [{ name: 'mine' }] }, { integrations: [{ name: 'mine' }] }],
@@ -99,6 +105,17 @@ describe('options', () => {
     [{ maxWorkAfterCancelMs: 0 }, RangeError, 'maxWorkAfterCancelMs', /from 1 to 86400000, but is 0/],
     [{ maxWorkAfterCancelMs: 86_400_001 }, RangeError, 'maxWorkAfterCancelMs', /from 1 to 86400000/],
     [{ maxWorkAfterCancelMs: 0.5 }, RangeError, 'maxWorkAfterCancelMs', /a whole number/],
+    [{ propagate: true }, TypeError, 'propagate', /must be an object, but is boolean/],
+    [{ propagate: { http: 1 } }, TypeError, 'propagate.http', /Unknown option .*Known options: httpDeadline/],
+    [
+      { propagate: { httpDeadline: 'Deadline' } },
+      TypeError,
+      'propagate.httpDeadline',
+      /one of X-Request-Deadline, Timeout-Ms.*, but is 'Deadline'/,
+    ],
+    [{ propagate: { marginMs: -1 } }, RangeError, 'propagate.marginMs', /from 0 to 60000, but is -1/],
+    [{ propagate: { marginMs: 60_001 } }, RangeError, 'propagate.marginMs', /from 0 to 60000/],
+    [{ propagate: { cancel: 'yes' } }, TypeError, 'propagate.cancel', /true or false, but is 'yes'/],
     [{ maxStackFrames: 0 }, RangeError, 'maxStackFrames', wholeNumber],
     [{ maxStackFrames: -1 }, RangeError, 'maxStackFrames', wholeNumber],
     [{ maxStackFrames: 201 }, RangeError, 'maxStackFrames', wholeNumber],
