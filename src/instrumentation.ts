@@ -38,6 +38,12 @@ export class CancellationInstrumentation extends InstrumentationBase<Cancellatio
     return this.parts.flatMap((part) => part.definitions);
   }
 
+  /** The base class calls this with the options of the constructor, too. Later ones are refused: nothing would read them. */
+  override setConfig(config: CancellationInstrumentationConfig): void {
+    if (this.parts === undefined) super.setConfig(config);
+    else diag.warn(`${PACKAGE_NAME}: setConfig() has no effect; options are given to the constructor`);
+  }
+
   override enable(): void {
     for (const part of this.parts) part.enable();
     super.enable();
