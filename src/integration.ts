@@ -57,6 +57,8 @@ export interface SpanDescription {
 export interface Settlement {
   /** Added to a span of our own only: the official instrumentation sets its own. */
   readonly attributes?: Attributes | undefined;
+  /** A better name for a span of our own, known only now. */
+  readonly name?: string | undefined;
   /** Sets the status of a span of our own to error. Has no effect on a cancelled operation: see `status` in the options. */
   readonly isError?: boolean;
   /** Text of that status. */

@@ -310,6 +310,7 @@ export class Recorder implements Host {
       return;
     }
     if (settlement?.attributes !== undefined) span.setAttributes(settlement.attributes);
+    if (settlement?.name !== undefined) span.updateName(settlement.name);
     if (cancellation === undefined) {
       if (settlement?.isError === true) {
         const { message } = settlement;

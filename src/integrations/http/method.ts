@@ -18,13 +18,18 @@ const KNOWN_METHODS = new Set([
   'QUERY',
 ]);
 
+/** What a span's name starts with. */
+export function nameOfMethod(method: string): string {
+  return KNOWN_METHODS.has(method) ? method : 'HTTP';
+}
+
 /** Sets the method on `attributes` and returns the name of the span. */
 export function describeMethod(method: string, attributes: Attributes): string {
   if (KNOWN_METHODS.has(method)) {
     attributes[ATTR_HTTP_REQUEST_METHOD] = method;
-    return method;
+  } else {
+    attributes[ATTR_HTTP_REQUEST_METHOD] = '_OTHER';
+    attributes[ATTR_HTTP_REQUEST_METHOD_ORIGINAL] = method;
   }
-  attributes[ATTR_HTTP_REQUEST_METHOD] = '_OTHER';
-  attributes[ATTR_HTTP_REQUEST_METHOD_ORIGINAL] = method;
-  return 'HTTP';
+  return nameOfMethod(method);
 }

@@ -6,6 +6,7 @@ import { type AnyFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import { wrapListeners } from '../../hook/server-listeners.ts';
 import type { Host } from '../../integration.ts';
 import { EventContext } from './event-context.ts';
+import { watchFastify } from './fastify-route.ts';
 import { kServerExchange, type Message, type Response } from './internals.ts';
 import { watchResponses } from './response-hooks.ts';
 import { beginIncoming, settleIncoming } from './server.ts';
@@ -19,6 +20,7 @@ export function watchServer(host: Host, installation: Installation): Undo {
   const undos = [
     watchStart(host, installation, eventContext),
     watchResponses(host, installation),
+    watchFastify(installation),
     () => eventContext.undo(),
   ];
   return () => undoAll(undos);

@@ -4,6 +4,7 @@ import {
   ATTR_CLIENT_ADDRESS,
   ATTR_ERROR_TYPE,
   ATTR_HTTP_RESPONSE_STATUS_CODE,
+  ATTR_HTTP_ROUTE,
   ATTR_NETWORK_PEER_ADDRESS,
   ATTR_NETWORK_PEER_PORT,
   ATTR_NETWORK_PROTOCOL_VERSION,
@@ -17,7 +18,7 @@ import {
 import type { Settlement, SpanDescription } from '../../integration.ts';
 import { typeOf } from './client-span.ts';
 import type { Message, Response } from './internals.ts';
-import { describeMethod } from './method.ts';
+import { describeMethod, nameOfMethod } from './method.ts';
 import { parseAuthority, pathOfTarget, redactQuery } from './url.ts';
 
 export function describeIncoming(request: Message): SpanDescription {
@@ -49,8 +50,13 @@ export function describeIncoming(request: Message): SpanDescription {
 }
 
 /** @param error what the handler threw or the connection failed with, if so */
-export function describeAnswer(response: Response, error: unknown): Settlement {
+export function describeAnswer(response: Response, route: string | undefined, error: unknown): Settlement {
   const attributes: Attributes = {};
+  let name: string | undefined;
+  if (route !== undefined) {
+    attributes[ATTR_HTTP_ROUTE] = route;
+    name = `${nameOfMethod(response.req.method ?? 'GET')} ${route}`;
+  }
   let isError = false;
   if (response._headerSent) {
     attributes[ATTR_HTTP_RESPONSE_STATUS_CODE] = response.statusCode;
@@ -59,11 +65,11 @@ export function describeAnswer(response: Response, error: unknown): Settlement {
       isError = true;
     }
   }
-  if (error === undefined) return { attributes, isError };
+  if (error === undefined) return { attributes, name, isError };
   attributes[ATTR_ERROR_TYPE] = typeOf(error);
   return error instanceof Error
-    ? { attributes, isError: true, message: error.message }
-    : { attributes, isError: true };
+    ? { attributes, name, isError: true, message: error.message }
+    : { attributes, name, isError: true };
 }
 
 /** The first of the addresses is the client's, the others are proxies'. */

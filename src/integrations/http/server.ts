@@ -5,6 +5,7 @@ import type { Host } from '../../integration.ts';
 import type { Evidence, ServerPhase } from '../../operation/evidence.ts';
 import { kPipelined, kServerExchange, type Message, type Response } from './internals.ts';
 import { incomingHeaders } from './propagation.ts';
+import { createMetadata, routeOf, withMetadata } from './route.ts';
 import { ServerExchange } from './server-exchange.ts';
 import { describeAnswer, describeIncoming } from './server-span.ts';
 
@@ -23,11 +24,11 @@ export function beginIncoming(
     response[kServerExchange] = null;
     return null;
   }
-  const operation =
+  const exchange =
     official === undefined
-      ? host.start(describeIncoming(request), host.extract(request.headers, incomingHeaders))
-      : host.adopt('server', 'http', official);
-  const exchange = new ServerExchange(operation, response, request.socket);
+      ? startIncoming(host, request, response)
+      : new ServerExchange(host.adopt('server', 'http', official), response, request.socket, undefined);
+  const { operation } = exchange;
   operation.answer = response;
   host.readDeadline(operation, request.headers);
   request[kServerExchange] = exchange;
@@ -38,6 +39,14 @@ export function beginIncoming(
     request.socket[kPipelined] = [...(waiting ?? []), exchange];
   }
   return exchange;
+}
+
+function startIncoming(host: Host, request: Message, response: Response): ServerExchange {
+  const metadata = createMetadata();
+  const parent = withMetadata(host.extract(request.headers, incomingHeaders), metadata);
+  const operation = host.start(describeIncoming(request), parent);
+  metadata.span = operation.span;
+  return new ServerExchange(operation, response, request.socket, metadata);
 }
 
 export function cancelIncoming(
@@ -57,9 +66,10 @@ export function settleIncoming(
   exchange: ServerExchange,
   error: unknown,
 ): void {
-  const { operation } = exchange;
+  const { operation, metadata } = exchange;
   if (operation.isSettled) return;
-  host.settle(operation, operation.ownsSpan ? describeAnswer(response, error) : undefined);
+  const settlement = metadata && describeAnswer(response, routeOf(response.req, metadata), error);
+  host.settle(operation, settlement);
 }
 
 /** How far the request is: still being read, being worked on, or being answered. */
