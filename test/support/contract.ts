@@ -17,6 +17,8 @@ export interface Expectation {
   readonly origin?: string | null;
   readonly status?: 'unset' | 'error';
   readonly finding?: string;
+  /** Of the span. */
+  readonly name?: string;
   /** Further attributes, by equality; undefined: must be absent. */
   readonly attributes?: Attributes;
 }
@@ -127,6 +129,7 @@ export function checkSpan(span: ReadableSpan, expected: Expectation, side: strin
     const code = expected.status === 'error' ? SpanStatusCode.ERROR : SpanStatusCode.UNSET;
     assert.equal(span.status.code, code, `status; ${said}`);
   }
+  if (expected.name) assert.equal(span.name, expected.name, said);
   for (const [key, value] of Object.entries(expected.attributes ?? {})) {
     assert.deepEqual(attributes[key], value, `${key}; ${said}`);
   }

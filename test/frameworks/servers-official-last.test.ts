@@ -1,0 +1,4 @@
+import { contractSuite } from '../support/contract.ts';
+import { serverFrameworkCases } from './servers.ts';
+
+await contractSuite('frameworks', 'official last', serverFrameworkCases);
