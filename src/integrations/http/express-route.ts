@@ -2,14 +2,14 @@
  * The route of a request that Express (4 and 5) has handled, read when the request is over. Express leaves
  * the Route on the request but not the patterns under which its routers are mounted: `baseUrl` has
  * the values of their parameters, and is taken back when a handler fails. So the way to the Route is looked
- * up in the application's routers, which costs as much as matching the routers once more.
+ * up in the application's routers, which costs as much as matching the routers and the Route once more.
  */
 import type { Message } from './internals.ts';
 import { pathOfTarget } from './url.ts';
 
 interface ExpressRequest {
   readonly url: string;
-  readonly originalUrl?: string;
+  readonly baseUrl?: string;
   readonly route?: Route;
   readonly app?: Application;
 }
@@ -38,6 +38,8 @@ interface Layer {
   /** Express 4. */
   readonly regexp?: RegExp;
   readonly keys?: readonly { readonly name: string | number }[];
+  /** Express 5, from router 2.3 on. */
+  readonly rawPath?: unknown;
   /** Express 5. Returns a Match from router 2.3 on; before that it leaves the same on the layer. */
   match?(path: string): Match | boolean;
 }
@@ -54,22 +56,24 @@ interface Mount {
 }
 
 export function expressRouteOf(request: Message): string | undefined {
-  const { route, app, originalUrl, url } = request as unknown as ExpressRequest;
+  const { route, app, baseUrl = '', url } = request as unknown as ExpressRequest;
   if (route === undefined || app === undefined || typeof route.path !== 'string') return undefined;
   const mount = mountOfApplication(app);
   const stack = (app._router ?? app.router)?.stack;
   if (mount === undefined || stack === undefined) return undefined;
-  const target = pathOfTarget(originalUrl ?? url);
+  // What routers take off the one they put on the other. Not `originalUrl`: the application may have rewritten the path.
+  const target = baseUrl + pathOfTarget(url);
   const queryStart = target.indexOf('?');
-  const path = withoutSegments(queryStart === -1 ? target : target.slice(0, queryStart), mount);
-  const below = wayTo(route, stack, path);
+  const path = queryStart === -1 ? target : target.slice(0, queryStart);
+  const below = wayTo(route, stack, withoutSegments(path, mount));
   return below === undefined ? undefined : join(join(mount, below), route.path) || '/';
 }
 
 /** The patterns of the routers between `stack` and the Route; undefined when the Route is not there. */
 function wayTo(route: Route, stack: readonly Layer[], path: string): string | undefined {
   for (const layer of stack) {
-    if (layer.route === route) return '';
+    // A Route that does not match is below a mount that cannot be seen from here.
+    if (layer.route === route) return isMatch(layer, path) ? '' : undefined;
     if (layer.route !== undefined) continue;
     const below = layer.handle?.stack;
     const mount = below && mountOf(layer, path);
@@ -81,12 +85,18 @@ function wayTo(route: Route, stack: readonly Layer[], path: string): string | un
   return undefined;
 }
 
+function isMatch(layer: Layer, path: string): boolean {
+  return layer.regexp === undefined ? Boolean(layer.match?.(path)) : layer.regexp.test(path);
+}
+
 /** Undefined when the path is elsewhere, and when the pattern cannot be known. */
 function mountOf(layer: Layer, path: string): Mount | undefined {
   return layer.regexp === undefined ? mountInExpress5(layer, path) : mountInExpress4(layer, path);
 }
 
 function mountInExpress5(layer: Layer, path: string): Mount | undefined {
+  // Not asked what it matches: one with a state would match something else the next time.
+  if (layer.rawPath instanceof RegExp) return undefined;
   const found = layer.match?.(path);
   if (!found) return undefined;
   const match = found === true ? (layer as unknown as Match) : found;
@@ -96,11 +106,18 @@ function mountInExpress5(layer: Layer, path: string): Mount | undefined {
   return { pattern: match.path, length: match.path.length };
 }
 
+/** Kept, for the few that there are: made of strings, which costs more than to match. */
+const patterns = new WeakMap<RegExp, string | null>();
+
 function mountInExpress4({ regexp, keys }: Layer, path: string): Mount | undefined {
-  const found = regexp?.exec(path);
-  if (!regexp || !keys || !found) return undefined;
-  const pattern = patternOf(regexp.source, keys);
-  return pattern === undefined ? undefined : { pattern, length: found[0].length };
+  if (regexp === undefined || keys === undefined) return undefined;
+  let pattern = patterns.get(regexp);
+  if (pattern === undefined) {
+    pattern = patternOf(regexp.source, keys);
+    patterns.set(regexp, pattern);
+  }
+  const found = pattern === null ? null : regexp.exec(path);
+  return pattern === null || found === null ? undefined : { pattern, length: found[0].length };
 }
 
 /** path-to-regexp 0.1 ends every mount path like this. */
@@ -108,15 +125,15 @@ const MOUNT_END = '\\/?(?=\\/|$)';
 /** `/:name` in its expressions. */
 const SEGMENT = /\(\?:\\\/\(\[\^\\?\/\]\+\?\)\)/g;
 
-/** Express 4 keeps only the expression that it makes of a path. Undefined for what is no plain path. */
-function patternOf(source: string, keys: NonNullable<Layer['keys']>): string | undefined {
-  if (!source.startsWith('^') || !source.endsWith(MOUNT_END)) return undefined;
+/** Express 4 keeps only the expression that it makes of a path. Null for what is no plain path. */
+function patternOf(source: string, keys: NonNullable<Layer['keys']>): string | null {
+  if (!source.startsWith('^') || !source.endsWith(MOUNT_END)) return null;
   let index = 0;
   const text = source
     .slice(1, -MOUNT_END.length)
     .replace(SEGMENT, () => `/:${keys[index++]?.name}`)
     .replace(/\\([/.-])/g, '$1');
-  return /[\\()[\]|^$*+?]/.test(text) ? undefined : text;
+  return /[\\()[\]|^$*+?]/.test(text) ? null : text;
 }
 
 /** Where an application is mounted in others: their mount functions hide it, but it knows the path itself. */
