@@ -30,7 +30,7 @@ export function rememberSignalLimit(signal: AbortSignal, limit: SignalLimit): vo
 
 export interface AbortInProgress {
   readonly signal: AbortSignal;
-  readonly stack: Stack;
+  readonly stack: Stack | undefined;
 }
 
 export class AbortOrigins {
@@ -41,8 +41,11 @@ export class AbortOrigins {
   readonly #bornAborted = new WeakMap<AbortSignal, SignalStory>();
   #abortInProgress: AbortInProgress | undefined;
 
-  /** abort() is being called; what it sets off runs inside of it. Returns what to hand to leaveAbort(). */
-  enterAbort(signal: AbortSignal, stack: Stack): AbortInProgress | undefined {
+  /**
+   * abort() is being called, or the limit of a timeout signal has passed; what that sets off runs inside
+   * of it. Returns what to hand to leaveAbort().
+   */
+  enterAbort(signal: AbortSignal, stack: Stack | undefined): AbortInProgress | undefined {
     const outer = this.#abortInProgress;
     this.#abortInProgress = { signal, stack };
     return outer;
@@ -65,7 +68,7 @@ export class AbortOrigins {
     this.#bornAborted.set(signal, this.explain(source, source.reason));
   }
 
-  /** The call of abort() on whose stack this is asked, as for a listener that cancels something by itself. */
+  /** The abort on whose stack this is asked, as for a listener that cancels something by itself. */
   inProgress(): SignalStory | undefined {
     const abort = this.#abortInProgress;
     if (abort === undefined) return undefined;

@@ -43,10 +43,15 @@ export function originOf(stack: Stack | undefined): Origin | undefined {
     lines.push(line);
     if (isInternal) continue;
     library ??= frame;
-    if (own === undefined && !/[\\/]node_modules[\\/]/.test(frame.file)) own = frame;
+    if (own === undefined && !isInPackage(frame.file)) own = frame;
   }
   if (lines.length === 0) return undefined;
   return { stacktrace: cut(lines.join('\n'), MAX_STACK_LENGTH), frame: own ?? library };
+}
+
+/** True for the file of a package that the application has installed. */
+export function isInPackage(file: string): boolean {
+  return /[\\/]node_modules[\\/]/.test(file);
 }
 
 /** `function (file:line:column)`, at most 256 characters: of a longer one the start of the path is left out. */

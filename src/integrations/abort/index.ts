@@ -1,5 +1,6 @@
 /**
- * AbortController and AbortSignal: remembers who calls abort() and who makes a timeout signal.
+ * AbortController and AbortSignal: remembers who calls abort() and who makes a timeout signal, and notices
+ * when its limit passes.
  *
  * Limitations. A signal that was aborted or made before this was installed, or in another realm, is
  * explained by its reason alone: an Error's own stack, otherwise nothing. An application can tell the
@@ -17,6 +18,7 @@ export const abortIntegration: Integration = {
     const undos = [
       watchAbort(host, installation),
       watchTimeout(host, installation),
+      watchFiring(host, installation),
       watchAny(host, installation),
     ];
     return () => undoAll(undos);
@@ -64,6 +66,34 @@ function watchTimeout(host: Host, installation: Installation): Undo {
       },
     };
     return timeout;
+  });
+}
+
+/**
+ * A timeout signal fires without any call that could be seen: Node dispatches the event by itself, by this
+ * method. Who hears of it may be a library that cancels something and says no more of why.
+ */
+function watchFiring(host: Host, installation: Installation): Undo {
+  const { abortOrigins } = host;
+  return replaceFunction(AbortSignal.prototype, 'dispatchEvent', (original) => {
+    const { dispatchEvent } = {
+      dispatchEvent(this: AbortSignal, ...args: unknown[]): unknown {
+        if (!installation.isActive || abortOrigins.inProgress() !== undefined) {
+          return Reflect.apply(original, this, args);
+        }
+        const story = attempt(installation, () =>
+          this.aborted ? abortOrigins.explain(this, this.reason) : undefined,
+        );
+        if (!story?.isTimeout) return Reflect.apply(original, this, args);
+        const outer = abortOrigins.enterAbort(this, story.stack);
+        try {
+          return Reflect.apply(original, this, args);
+        } finally {
+          abortOrigins.leaveAbort(outer);
+        }
+      },
+    };
+    return dispatchEvent;
   });
 }
 

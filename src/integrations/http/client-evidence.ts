@@ -1,5 +1,6 @@
 /** Why an outgoing request was destroyed by this process. */
-import { isTimeoutError } from '../../cancellation/reason.ts';
+import { isInPackage, type Origin, originOf } from '../../cancellation/origin.ts';
+import { isTimeoutError, stackOf } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
 import type { Evidence, Stack } from '../../operation/evidence.ts';
 import type { ClientExchange } from './client-exchange.ts';
@@ -19,16 +20,35 @@ export function whyDestroyed(
   if (isFromSignal(exchange.signal, error)) {
     return { kind: 'signal', phase, ...host.abortOrigins.explain(exchange.signal, error.cause) };
   }
-  if (isTimingOut(request.socket ?? exchange.socket) || isTimeoutError(error)) {
+  const isIdle = isTimingOut(request.socket ?? exchange.socket);
+  // An 'abort' listener of the application or of a library (axios, got) destroys the request by itself.
+  const story = isIdle ? undefined : host.abortOrigins.inProgress();
+  if (story !== undefined) return { kind: 'signal', phase, ...story };
+  if (isIdle || isTimeoutError(error) || (error === undefined && isTimerOfLibrary(stack))) {
     const { deadline } = exchange.operation;
     // A limit that somebody watches with a timer of his own is known only by where it ended.
     const setAt = deadline === undefined ? stack : deadline.stack;
     return { kind: 'local-timeout', trigger: 'timeout', phase, reason: error, stack: setAt };
   }
-  // An 'abort' listener of the application or of a library (axios) destroys the request by itself.
-  const story = host.abortOrigins.explain(undefined, undefined);
-  if (story.stack !== undefined) return { kind: 'signal', phase, ...story, reason: error };
-  return { kind: 'local', trigger: isShuttingDown() ? 'shutdown' : 'destroy', phase, reason: error, stack };
+  const trigger = isShuttingDown() ? 'shutdown' : 'destroy';
+  return { kind: 'local', trigger, phase, reason: error, stack: firstOfApplication(stack, error) };
+}
+
+/** A library that ends a request from a timer, and says nothing else, watches a time limit (superagent). */
+function isTimerOfLibrary(stack: Stack): boolean {
+  const origin = originOf(stack);
+  return origin !== undefined && isOfLibrary(origin) && /\(node:internal\/timers:/.test(origin.stacktrace);
+}
+
+/** A library may destroy the request later than it was told to: then its error was made when it was (axios' CancelToken). */
+function firstOfApplication(stack: Stack, error: unknown): Stack {
+  const toldAt = stackOf(error);
+  if (toldAt === undefined || !isOfLibrary(originOf(stack))) return stack;
+  return isOfLibrary(originOf(toldAt)) ? stack : toldAt;
+}
+
+function isOfLibrary(origin: Origin | undefined): boolean {
+  return origin?.frame === undefined || isInPackage(origin.frame.file);
 }
 
 /** Node destroys the request of an aborted signal with an AbortError of its own, which has the signal's reason as its cause. */
