@@ -1,0 +1,4 @@
+import { contractSuite } from '../support/contract.ts';
+import { httpClientCases } from './clients.ts';
+
+await contractSuite('HTTP clients', 'official first', httpClientCases);
