@@ -3,7 +3,8 @@
  * through a signal, at once, later, or when it is started with a signal long aborted, can name the line.
  */
 import type { Stack } from '../operation/evidence.ts';
-import { isNamed, stackOf } from './reason.ts';
+import { isTimerOfLibrary } from './origin.ts';
+import { isAbortError, isTimeoutError, stackOf } from './reason.ts';
 
 export interface SignalStory {
   readonly reason: unknown;
@@ -30,24 +31,35 @@ export function rememberSignalLimit(signal: AbortSignal, limit: SignalLimit): vo
 
 export interface AbortInProgress {
   readonly signal: AbortSignal;
+  readonly by: AbortedBy;
+}
+
+/** Must not lead to the signal, for which it is kept. */
+interface AbortedBy {
   readonly stack: Stack | undefined;
+  /** A timeout signal has fired, and its listener called abort(). */
+  readonly isTimeout: boolean;
 }
 
 export class AbortOrigins {
-  readonly #abortedBy = new WeakMap<AbortSignal, Stack>();
+  readonly #abortedBy = new WeakMap<AbortSignal, AbortedBy>();
   /** Composite signals share the reason object of their source, so the reason leads to the caller too. */
   readonly #reasonGivenBy = new WeakMap<object, Stack>();
   /** Composite signals that were born aborted: they keep no trace of their source. */
   readonly #bornAborted = new WeakMap<AbortSignal, SignalStory>();
   #abortInProgress: AbortInProgress | undefined;
 
-  /**
-   * abort() is being called, or the limit of a timeout signal has passed; what that sets off runs inside
-   * of it. Returns what to hand to leaveAbort().
-   */
-  enterAbort(signal: AbortSignal, stack: Stack | undefined): AbortInProgress | undefined {
+  /** abort() is being called; what it sets off runs inside of it. Returns what to hand to leaveAbort(). */
+  enterAbort(signal: AbortSignal, stack: Stack): AbortInProgress | undefined {
     const outer = this.#abortInProgress;
-    this.#abortInProgress = { signal, stack };
+    this.#abortInProgress = { signal, by: this.#passOn(stack) };
+    return outer;
+  }
+
+  /** The limit of a timeout signal has passed. Otherwise as enterAbort(). @param stack of the call that made it */
+  enterTimeout(signal: AbortSignal, stack: Stack | undefined): AbortInProgress | undefined {
+    const outer = this.#abortInProgress;
+    this.#abortInProgress = { signal, by: { stack, isTimeout: true } };
     return outer;
   }
 
@@ -55,8 +67,9 @@ export class AbortOrigins {
     this.#abortInProgress = outer;
   }
 
+  /** After leaveAbort(). */
   rememberAbort(signal: AbortSignal, stack: Stack): void {
-    this.#abortedBy.set(signal, stack);
+    this.#abortedBy.set(signal, this.#passOn(stack));
     const reason: unknown = signal.reason;
     if (typeof reason === 'object' && reason !== null && !this.#reasonGivenBy.has(reason)) {
       this.#reasonGivenBy.set(reason, stack);
@@ -72,8 +85,7 @@ export class AbortOrigins {
   inProgress(): SignalStory | undefined {
     const abort = this.#abortInProgress;
     if (abort === undefined) return undefined;
-    const reason: unknown = abort.signal.reason;
-    return { reason, isTimeout: isTimeoutReason(reason), stack: abort.stack };
+    return storyOf(abort.signal.reason, abort.by);
   }
 
   /** What an abort with this reason, heard through this signal (when it is known), goes back to. */
@@ -100,7 +112,7 @@ export class AbortOrigins {
     const born = this.#bornAborted.get(signal);
     if (born !== undefined) return born;
     const abortedBy = this.#abortedBy.get(signal);
-    if (abortedBy !== undefined) return { reason, isTimeout: isTimeoutReason(reason), stack: abortedBy };
+    if (abortedBy !== undefined) return storyOf(reason, abortedBy);
     for (const source of sourcesOf(signal)) {
       // Another source may have been aborted since, but this reason is that of the first.
       if (source.aborted && Object.is(source.reason, reason)) return this.#explainSignal(source, reason);
@@ -112,16 +124,23 @@ export class AbortOrigins {
     const isObject = typeof reason === 'object' && reason !== null;
     const givenBy = isObject ? this.#reasonGivenBy.get(reason) : undefined;
     // The default reason is a DOMException made inside of abort(), so its own stack holds the caller.
-    return {
-      reason,
-      isTimeout: isTimeoutReason(reason),
-      stack: this.#abortInProgress?.stack ?? givenBy ?? stackOf(reason),
-    };
+    const stack = givenBy ?? stackOf(reason);
+    return storyOf(reason, this.#abortInProgress?.by ?? { stack, isTimeout: false });
+  }
+
+  /** An abort() that a timeout signal set off is a matter of that one's limit. */
+  #passOn(stack: Stack): AbortedBy {
+    const outer = this.#abortInProgress?.by;
+    return outer?.isTimeout ? { stack: outer.stack ?? stack, isTimeout: true } : { stack, isTimeout: false };
   }
 }
 
-function isTimeoutReason(reason: unknown): boolean {
-  return isNamed(reason, 'TimeoutError');
+function storyOf(reason: unknown, { stack, isTimeout }: AbortedBy): SignalStory {
+  return {
+    reason,
+    isTimeout: isTimeout || isTimeoutError(reason) || (isAbortError(reason) && isTimerOfLibrary(stack)),
+    stack,
+  };
 }
 
 let sourcesKey: symbol | undefined;

@@ -49,8 +49,20 @@ export function originOf(stack: Stack | undefined): Origin | undefined {
   return { stacktrace: cut(lines.join('\n'), MAX_STACK_LENGTH), frame: own ?? library };
 }
 
-/** True for the file of a package that the application has installed. */
-export function isInPackage(file: string): boolean {
+/** True when no frame is of the application itself. */
+export function isOfLibrary(stack: Stack | undefined): boolean {
+  const frame = originOf(stack)?.frame;
+  return frame === undefined || isInPackage(frame.file);
+}
+
+/** A library that ends something from a timer, without a word on why, watches a time limit of its own (superagent, ky). */
+export function isTimerOfLibrary(stack: Stack | undefined): boolean {
+  const origin = originOf(stack);
+  if (origin?.frame === undefined || !isInPackage(origin.frame.file)) return false;
+  return /\(node:internal\/timers:/.test(origin.stacktrace);
+}
+
+function isInPackage(file: string): boolean {
   return /[\\/]node_modules[\\/]/.test(file);
 }
 

@@ -4,7 +4,8 @@
  *
  * Limitations. A signal that was aborted or made before this was installed, or in another realm, is
  * explained by its reason alone: an Error's own stack, otherwise nothing. An application can tell the
- * replaced functions from Node's only by their source text, and by one frame in the default reason's stack.
+ * replaced functions from Node's only by their source text, by one frame in the default reason's stack, and
+ * by dispatchEvent(), which is now AbortSignal's own.
  */
 
 import { rememberSignalLimit } from '../../cancellation/abort-origins.ts';
@@ -82,10 +83,10 @@ function watchFiring(host: Host, installation: Installation): Undo {
           return Reflect.apply(original, this, args);
         }
         const story = attempt(installation, () =>
-          this.aborted ? abortOrigins.explain(this, this.reason) : undefined,
+          isAborted(this) ? abortOrigins.explain(this, this.reason) : undefined,
         );
         if (!story?.isTimeout) return Reflect.apply(original, this, args);
-        const outer = abortOrigins.enterAbort(this, story.stack);
+        const outer = abortOrigins.enterTimeout(this, story.stack);
         try {
           return Reflect.apply(original, this, args);
         } finally {
@@ -135,6 +136,14 @@ function pendingSignal(
     return signal.aborted ? undefined : signal;
   } catch {
     return undefined;
+  }
+}
+
+function isAborted(signal: unknown): boolean {
+  try {
+    return signal instanceof AbortSignal && signal.aborted;
+  } catch {
+    return false; // an object made of the prototype
   }
 }
 

@@ -1,5 +1,5 @@
 /** Why an outgoing request was destroyed by this process. */
-import { isInPackage, type Origin, originOf } from '../../cancellation/origin.ts';
+import { isOfLibrary, isTimerOfLibrary } from '../../cancellation/origin.ts';
 import { isTimeoutError, stackOf } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
 import type { Evidence, Stack } from '../../operation/evidence.ts';
@@ -34,21 +34,10 @@ export function whyDestroyed(
   return { kind: 'local', trigger, phase, reason: error, stack: firstOfApplication(stack, error) };
 }
 
-/** A library that ends a request from a timer, and says nothing else, watches a time limit (superagent). */
-function isTimerOfLibrary(stack: Stack): boolean {
-  const origin = originOf(stack);
-  return origin !== undefined && isOfLibrary(origin) && /\(node:internal\/timers:/.test(origin.stacktrace);
-}
-
 /** A library may destroy the request later than it was told to: then its error was made when it was (axios' CancelToken). */
 function firstOfApplication(stack: Stack, error: unknown): Stack {
   const toldAt = stackOf(error);
-  if (toldAt === undefined || !isOfLibrary(originOf(stack))) return stack;
-  return isOfLibrary(originOf(toldAt)) ? stack : toldAt;
-}
-
-function isOfLibrary(origin: Origin | undefined): boolean {
-  return origin?.frame === undefined || isInPackage(origin.frame.file);
+  return toldAt !== undefined && isOfLibrary(stack) && !isOfLibrary(toldAt) ? toldAt : stack;
 }
 
 /** Node destroys the request of an aborted signal with an AbortError of its own, which has the signal's reason as its cause. */
