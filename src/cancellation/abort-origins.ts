@@ -81,11 +81,14 @@ export class AbortOrigins {
     this.#bornAborted.set(signal, this.explain(source, source.reason));
   }
 
+  get isInProgress(): boolean {
+    return this.#abortInProgress !== undefined;
+  }
+
   /** The abort on whose stack this is asked, as for a listener that cancels something by itself. */
   inProgress(): SignalStory | undefined {
     const abort = this.#abortInProgress;
-    if (abort === undefined) return undefined;
-    return storyOf(abort.signal.reason, abort.by);
+    return abort && storyOf(abort.signal.reason, abort.by);
   }
 
   /** What an abort with this reason, heard through this signal (when it is known), goes back to. */
@@ -107,8 +110,7 @@ export class AbortOrigins {
   #explainSignal(signal: AbortSignal, reason: unknown): SignalStory | undefined {
     const limit = limits.get(signal);
     // A signal with a limit may be aborted before it, as one of currentSignal() when the client leaves.
-    if (limit !== undefined && isTimeoutReason(reason))
-      return { reason, isTimeout: true, stack: limit.stack };
+    if (limit !== undefined && isTimeoutError(reason)) return { reason, isTimeout: true, stack: limit.stack };
     const born = this.#bornAborted.get(signal);
     if (born !== undefined) return born;
     const abortedBy = this.#abortedBy.get(signal);

@@ -79,7 +79,7 @@ function watchFiring(host: Host, installation: Installation): Undo {
   return replaceFunction(AbortSignal.prototype, 'dispatchEvent', (original) => {
     const { dispatchEvent } = {
       dispatchEvent(this: AbortSignal, ...args: unknown[]): unknown {
-        if (!installation.isActive || abortOrigins.inProgress() !== undefined) {
+        if (!installation.isActive || abortOrigins.isInProgress) {
           return Reflect.apply(original, this, args);
         }
         const story = attempt(installation, () =>
