@@ -4,7 +4,7 @@ import type { Client, Options } from '../client-cases.ts';
 export const axios: Client = {
   name: 'axios',
   takesSignal: true,
-  takesTimeout: true,
+  limit: { trigger: 'timeout', until: 'body' },
   cancelled: { outcome: 'context.canceled', reason: 'CanceledError: user left' },
   load: async (lab) => {
     const library = lab.require('axios') as typeof import('axios').default;
@@ -20,7 +20,7 @@ export const axios: Client = {
 export const axiosFetch: Client = {
   name: 'axios with its fetch adapter',
   takesSignal: true,
-  takesTimeout: true,
+  limit: { trigger: 'signal_timeout', until: 'body' },
   load: async (lab) => {
     const library = lab.require('axios') as typeof import('axios').default;
     return (url, options = {}) => ({

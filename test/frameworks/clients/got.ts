@@ -3,7 +3,7 @@ import type { Client } from '../client-cases.ts';
 export const got: Client = {
   name: 'got',
   takesSignal: true,
-  takesTimeout: true,
+  limit: { trigger: 'timeout', until: 'body' },
   cancelled: { outcome: 'context.canceled' },
   load: async () => {
     const { got: library } = await import('got');
@@ -21,7 +21,7 @@ export const got: Client = {
 export const gotStream: Client = {
   name: 'a stream of got',
   takesSignal: true,
-  takesTimeout: true,
+  limit: { trigger: 'timeout', until: 'body' },
   cancelled: { outcome: 'context.canceled' },
   load: async () => {
     const { got: library } = await import('got');

@@ -4,7 +4,7 @@ import type { Client } from '../client-cases.ts';
 export const ky: Client = {
   name: 'ky',
   takesSignal: true,
-  takesTimeout: true,
+  limit: { trigger: 'signal_timeout', until: 'response' },
   load: async () => {
     const { default: library } = await import('ky');
     return (url, { signal, timeoutMs } = {}) => ({

@@ -3,7 +3,6 @@ import type { Client } from '../client-cases.ts';
 export const nodeFetch: Client = {
   name: 'node-fetch',
   takesSignal: true,
-  takesTimeout: false,
   load: async () => {
     const { default: fetch } = await import('node-fetch');
     return (url, { signal } = {}) => ({

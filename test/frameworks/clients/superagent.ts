@@ -8,7 +8,7 @@ interface Superagent {
 export const superagent: Client = {
   name: 'superagent',
   takesSignal: false,
-  takesTimeout: true,
+  limit: { trigger: 'timeout', until: 'body' },
   cancelled: { outcome: 'context.canceled' },
   load: async (lab) => {
     const library = lab.require('superagent') as Superagent;
