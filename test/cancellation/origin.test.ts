@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { formatFrame, originOf, parseFrame } from '../../src/cancellation/origin.ts';
+import {
+  formatFrame,
+  isOfLibrary,
+  isTimerOfLibrary,
+  originOf,
+  parseFrame,
+} from '../../src/cancellation/origin.ts';
 import { CapturedStack } from '../../src/operation/captured-stack.ts';
 
 const sourceFolder = fileURLToPath(new URL('../../src/', import.meta.url));
@@ -328,6 +334,28 @@ describe('formatFrame', () => {
       assert.equal(Buffer.from(text).toString(), text);
     }
   });
+});
+
+describe('whose stack it is', () => {
+  const library = '    at abort (/app/node_modules/client/index.js:1:2)';
+  const application = '    at leave (/app/shop.js:3:4)';
+  const timer = '    at listOnTimeout (node:internal/timers:581:17)';
+  const stacks: [name: string, lines: string[], isOfLibrary: boolean, isTimerOfLibrary: boolean][] = [
+    ['a timer of a library', [library, timer], true, true],
+    ['a library that the application called', [library, application], false, false],
+    ['a library that a timer of the application called', [library, application, timer], false, false],
+    ['a timer of the application', [application, timer], false, false],
+    ['a library', [library], true, false],
+    ['Node', [timer], true, false],
+    ['nobody', [], true, false],
+  ];
+  for (const [name, lines, ofLibrary, timerOfLibrary] of stacks) {
+    it(name, () => {
+      const stack = ['Error', ...lines].join('\n');
+      assert.equal(isOfLibrary(stack), ofLibrary);
+      assert.equal(isTimerOfLibrary(stack), timerOfLibrary);
+    });
+  }
 });
 
 declare global {

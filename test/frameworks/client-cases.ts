@@ -229,24 +229,32 @@ function timedOut(
 }
 
 function cancelled(name: string, expectation: Expectation, send: Send, lab: HttpLab): ContractCase[] {
-  const cancel = (handler: Handler) => () =>
-    request(lab, handler, send, ({ cancel }) => cancel?.('user left'));
+  const cancel =
+    (handler: Handler, defer: (now: () => void) => unknown = (now) => now()) =>
+    () =>
+      request(lab, handler, send, ({ cancel }) => defer(() => cancel?.('user left')));
+  const byCaller = (phase: string): Expectation => ({
+    ...local(phase, { trigger: 'destroy', origin: 'cancel' }),
+    ...expectation,
+  });
   return [
     {
       name: `${name}: called off while it waits`,
       stage: cancel(waits),
-      client: { ...local('wait', { trigger: 'destroy', origin: 'cancel' }), ...expectation },
+      client: byCaller('wait'),
       server: clientLeft('handle'),
     },
     {
       name: `${name}: called off while it reads`,
       stage: cancel(startsBody),
-      client: {
-        ...local('receive', { trigger: 'destroy', origin: 'cancel' }),
-        ...expectation,
-        phase: 'receive',
-      },
+      client: byCaller('receive'),
       server: clientLeft('write'),
+    },
+    {
+      name: `${name}: called off by a timer of the application, which is no limit of the library`,
+      stage: cancel(waits, (now) => setTimeout(now, 20)),
+      client: byCaller('wait'),
+      server: clientLeft('handle'),
     },
   ];
 }

@@ -185,14 +185,14 @@ describe('the route', () => {
     const { Router } = lab.require('@koa/router') as { readonly Router: KoaRouterModule };
     const application = new Koa();
     const router = new Router();
-    router.get('/a/:id', (koaContext) => {
-      koaContext.body = 'answer';
-    });
-    application.use(async (koaContext, next) => {
-      await next();
+    router.use((koaContext, next) => {
       const metadata = getRPCMetadata(context.active());
       assert.ok(metadata);
       metadata.route = koaContext._matchedRoute ?? '';
+      return next();
+    });
+    router.get('/a/:id', (koaContext) => {
+      koaContext.body = 'answer';
     });
     application.use(router.routes());
     assert.deepEqual(await routeFor(application.callback(), '/a/1'), ['GET /a/:id', '/a/:id']);

@@ -22,6 +22,7 @@ export interface KoaModule {
 }
 export interface KoaRouterModule {
   new (): {
+    use(middleware: Middleware): unknown;
     get(path: string, middleware: Middleware): unknown;
     post(path: string, middleware: Middleware): unknown;
     routes(): Middleware;
