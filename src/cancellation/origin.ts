@@ -26,7 +26,12 @@ const FRAME = /^\s*at (?:async )?(.+)$/;
 const PLACE = /^(.+):(\d+):(\d+)$/;
 const NODE_INTERNAL = /^(?:node:|internal\/|native$)/;
 /** dist/ or src/ of this package: frames of ours say nothing about the application. */
-const OWN_FOLDER = fileURLToPath(new URL('..', import.meta.url));
+const OWN_FOLDER = ownFolder(import.meta.url);
+
+/** Undefined in a bundle: its file is the application's as well, and in CommonJS it has no `import.meta.url`. */
+function ownFolder(url: string | undefined): string | undefined {
+  return /\/cancellation\/origin\.[jt]s$/.test(url ?? '') ? fileURLToPath(new URL('..', url)) : undefined;
+}
 
 /** Reads a stack (which formats it when it was captured unread). Undefined when there is no frame to show. */
 export function originOf(stack: Stack | undefined): Origin | undefined {
@@ -37,7 +42,7 @@ export function originOf(stack: Stack | undefined): Origin | undefined {
   let library: Frame | undefined;
   for (const line of text.split('\n')) {
     const frame = parseFrame(line);
-    if (frame === undefined || frame.file.startsWith(OWN_FOLDER)) continue;
+    if (frame === undefined || (OWN_FOLDER !== undefined && frame.file.startsWith(OWN_FOLDER))) continue;
     const isInternal = NODE_INTERNAL.test(frame.file);
     if (isInternal && lines.length === 0) continue;
     lines.push(line);
