@@ -9,6 +9,7 @@ import { AbortOrigins } from './cancellation/abort-origins.ts';
 import { type CancellationInstrumentationConfig, type ResolvedConfig, resolveConfig } from './config.ts';
 import { createInstallation } from './hook/installation.ts';
 import { watchLateWrites } from './hook/late-writes.ts';
+import { loadedFiles } from './hook/loaded-files.ts';
 import { type Undo, undoAll } from './hook/replace.ts';
 import type { Integration, PackageFile } from './integration.ts';
 import { defaultIntegrations } from './integrations/index.ts';
@@ -17,7 +18,8 @@ import { PACKAGE_NAME, PACKAGE_VERSION } from './version.ts';
 
 /**
  * Records who cancelled a gRPC call or HTTP request, why, how far it was, and the stack of the cancel.
- * Register it before the instrumented modules are loaded.
+ * Best registered before the instrumented modules are loaded: of those that are loaded already it sees what
+ * can still be seen, and says through diag what cannot.
  *
  * @throws {TypeError | RangeError} for an unknown option or a bad value, naming the option and what is accepted
  */
@@ -47,6 +49,10 @@ export class CancellationInstrumentation extends InstrumentationBase<Cancellatio
   override enable(): void {
     for (const part of this.parts) part.enable();
     super.enable();
+    const { _onRequire } = this as unknown as { readonly _onRequire?: PatchLoaded };
+    // Private to the base class, which knows the versions; without it, late is too late.
+    if (typeof _onRequire !== 'function') return;
+    for (const part of this.parts) part.patchLoaded(_onRequire.bind(this));
   }
 
   override disable(): void {
@@ -64,6 +70,14 @@ export class CancellationInstrumentation extends InstrumentationBase<Cancellatio
   }
 }
 
+/** What the base class does with a file of a package that is loaded. */
+type PatchLoaded = (
+  definition: InstrumentationNodeModuleDefinition,
+  moduleExports: unknown,
+  name: string,
+  baseDir: string,
+) => unknown;
+
 /** One integration between enable() and disable(). */
 class Part {
   readonly definitions: InstrumentationNodeModuleDefinition[];
@@ -71,6 +85,8 @@ class Part {
   readonly #recorder: Recorder;
   /** Every copy of every file that was loaded so far: the base class remembers only the last. */
   readonly #loaded: LoadedFile[] = [];
+  /** How many of them were known when the application last called enable(). */
+  #knownAtEnable = 0;
   #installation: ReturnType<typeof createInstallation> | undefined;
   #undos: Undo[] = [];
 
@@ -86,6 +102,7 @@ class Part {
   }
 
   enable(): void {
+    this.#knownAtEnable = this.#loaded.length;
     if (this.#installation !== undefined) return;
     const { name, install } = this.#integration;
     const installation = createInstallation((message, error) =>
@@ -94,6 +111,25 @@ class Part {
     this.#installation = installation;
     this.#attempt(() => install?.(this.#recorder, installation));
     for (const loaded of this.#loaded) this.#patchFile(loaded);
+  }
+
+  /** Files that were loaded when no hook was there to see it. */
+  patchLoaded(patch: PatchLoaded): void {
+    for (const definition of this.definitions) {
+      const names = new Set(definition.files.map(({ name }) => name));
+      for (const { name, baseDir, moduleExports } of loadedFiles(definition.name)) {
+        if (names.has(name)) patch(definition, moduleExports, name, baseDir);
+      }
+      const late = this.#loaded.slice(this.#knownAtEnable).map(({ file }) => file);
+      const missed = new Set(
+        late.flatMap(({ packageName, missedWhenLate }) =>
+          packageName === definition.name && missedWhenLate !== undefined ? missedWhenLate : [],
+        ),
+      );
+      if (missed.size === 0) continue;
+      const what = `${PACKAGE_NAME}: ${definition.name} was loaded before this instrumentation was enabled`;
+      diag.warn(`${what}: ${[...missed].join(' and ')} are not seen`);
+    }
   }
 
   disable(): void {

@@ -33,6 +33,8 @@ export interface PackageFile {
   readonly supportedVersions: readonly string[];
   /** Path in the package, such as `build/src/channel.js`. */
   readonly path: string;
+  /** What cannot be seen any more when the file was loaded before enable(), such as `calls under way`; said through diag. */
+  readonly missedWhenLate?: string;
   /** Called once for each copy of the file that is loaded, and again after disable() and enable(). */
   readonly patch: (
     moduleExports: unknown,

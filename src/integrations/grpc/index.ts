@@ -13,6 +13,7 @@ import { watchEnd } from './client-end.ts';
 import { watchChannel, watchStart } from './client-start.ts';
 import { watchStreams } from './client-streams.ts';
 import { GRPC_PACKAGE, SUPPORTED_VERSIONS } from './library.ts';
+import { OFFICIAL_SCOPE } from './official.ts';
 import { watchServerStreams } from './server-answer.ts';
 import { watchServerCalls, watchServerCalls19 } from './server-end.ts';
 import { watchServer } from './server-start.ts';
@@ -24,7 +25,10 @@ export const grpcIntegration: Integration = {
     file('resolving-call.js', watchStart),
     file('resolving-call.js', watchEnd),
     file('call.js', watchStreams),
-    file('server.js', watchServer),
+    {
+      ...file('server.js', watchServer),
+      missedWhenLate: `calls under way and handlers that ${OFFICIAL_SCOPE} has wrapped`,
+    },
     file('server-call.js', watchServerStreams),
     file('server-interceptors.js', watchServerCalls, ['>=1.10.0 <2']),
     file('server-call.js', watchServerCalls19, ['>=1.9.0 <1.10.0']),

@@ -29,6 +29,6 @@ export function isOfficialOn(): boolean {
 }
 
 /** InstrumentationBase leaves this mark on what it replaces, and takes it off with the replacement. */
-function isWrapped(register: unknown): boolean {
-  return typeof register === 'function' && (register as { __wrapped?: unknown }).__wrapped === true;
+export function isWrapped(method: unknown): boolean {
+  return typeof method === 'function' && (method as { __wrapped?: unknown }).__wrapped === true;
 }

@@ -6,7 +6,7 @@ import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { deadlineFrom } from './deadline.ts';
 import { baseOf, kOperation, kSession, kShutdown, type ServerSession, type SurfaceCall } from './library.ts';
-import { isOfficialOn, OFFICIAL_SCOPE, rememberRegister } from './official.ts';
+import { isOfficialOn, isWrapped, OFFICIAL_SCOPE, rememberRegister } from './official.ts';
 import { metadataGetter } from './propagation.ts';
 import { noteAnswer } from './server-answer.ts';
 import { noteEndBeforeHandler } from './server-end.ts';
@@ -24,6 +24,21 @@ interface ServerPrototype {
   readonly register: unknown;
 }
 
+/** What a server keeps of a handler. */
+interface HandlerEntry {
+  func: AnyFunction;
+  readonly path: string;
+  readonly type: string;
+  [kWatched]?: true;
+}
+
+/** On an entry whose handler is watched, whoever has wrapped it since. */
+const kWatched: unique symbol = Symbol('opentelemetry.cancellation.grpc.watched');
+
+interface Server {
+  readonly handlers: Map<string, HandlerEntry>;
+}
+
 const watches = new WeakMap<object, Watch>();
 
 /** A header that overflows grpc-js's arithmetic becomes a limit days ago; a real one was never that late. */
@@ -38,6 +53,7 @@ export function watchServer(moduleExports: unknown, host: Host, installation: In
   const undos = [
     rememberRegister(prototype, prototype.register),
     watchRegister(prototype, watch, installation),
+    watchRetrieve(prototype, watch, installation),
     watchForceShutdown(prototype, host, installation),
   ];
   return () => undoAll(undos);
@@ -50,25 +66,42 @@ export function watchServer(moduleExports: unknown, host: Host, installation: In
 function watchRegister(prototype: object, watch: Watch, installation: Installation): Undo {
   return replaceFunction(prototype, 'register', (original) => {
     const { register } = {
-      register(this: unknown, ...args: Register): unknown {
-        const handler = args[1];
-        if (installation.isActive && typeof handler === 'function') {
-          const answersByCallback = args[4] === 'unary' || args[4] === 'clientStream';
-          args[1] = watchHandler(handler as AnyFunction, args[0], answersByCallback, watch);
+      register(this: Server, ...args: Register): unknown {
+        const [path, handler, , , type] = args;
+        if (!installation.isActive || typeof handler !== 'function') {
+          return Reflect.apply(original, this, args);
         }
-        return Reflect.apply(original, this, args);
+        args[1] = watchHandler(handler as AnyFunction, path, type, watch);
+        const isNew: unknown = Reflect.apply(original, this, args);
+        const entry = this.handlers.get(path);
+        if (isNew === true && entry !== undefined) entry[kWatched] = true;
+        return isNew;
       },
     };
     return register;
   });
 }
 
-function watchHandler(
-  handler: AnyFunction,
-  path: string,
-  answersByCallback: boolean,
-  watch: Watch,
-): AnyFunction {
+/** Handlers that were registered before anybody watched are found when the first call comes for them. */
+function watchRetrieve(prototype: object, watch: Watch, installation: Installation): Undo {
+  return replaceFunction(prototype, '_retrieveHandler', (original) => {
+    const { _retrieveHandler } = {
+      _retrieveHandler(this: unknown, ...args: unknown[]): unknown {
+        const entry: HandlerEntry | null = Reflect.apply(original, this, args);
+        if (entry !== null && entry[kWatched] !== true && installation.isActive) {
+          entry[kWatched] = true;
+          // We would be outside of the official instrumentation's span, and make a second one.
+          if (!isWrapped(entry.func)) entry.func = watchHandler(entry.func, entry.path, entry.type, watch);
+        }
+        return entry;
+      },
+    };
+    return _retrieveHandler;
+  });
+}
+
+function watchHandler(handler: AnyFunction, path: string, type: string, watch: Watch): AnyFunction {
+  const answersByCallback = type === 'unary' || type === 'clientStream';
   const { handle } = {
     handle(this: unknown, ...args: unknown[]): unknown {
       const { host, installation } = watch;
