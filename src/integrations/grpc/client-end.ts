@@ -8,7 +8,14 @@ import type { Operation } from '../../operation/operation.ts';
 import { sentReset, statusEvidence } from './client-evidence.ts';
 import { clientPhase } from './client-phase.ts';
 import { deadlineFrom, hasPassed } from './deadline.ts';
-import { attemptOf, kOperation, kParent, type ResolvingCall, type StatusObject } from './library.ts';
+import {
+  attemptOf,
+  kHeldEnd,
+  kOperation,
+  kParent,
+  type ResolvingCall,
+  type StatusObject,
+} from './library.ts';
 import { CANCELLED, clientSettlement, DEADLINE_EXCEEDED } from './status.ts';
 
 /** grpc-js itself ends a call with these when something fails on this side: no cancellation. */
@@ -57,7 +64,13 @@ function noteCancel(
   details: string,
   above: StackTop,
 ): void {
-  if (FAILURES.has(code)) return;
+  const isFailure = FAILURES.has(code);
+  if (isHeld(call)) {
+    const evidence = isFailure ? undefined : cancelEvidence(host, call, operation, code, details, above);
+    call[kHeldEnd] = { evidence, status: { code, details } };
+    return;
+  }
+  if (isFailure) return;
   // The request is then on its way to the attempt, which has not been made: nobody will hear of the cancel.
   const isOutOfReach = call.child === null && call.filterStack !== null;
   const evidence = cancelEvidence(host, call, operation, code, details, above);
@@ -69,6 +82,22 @@ function noteCancel(
       'cancelled in the tick of its start: grpc-js sends it all the same',
     );
   }
+}
+
+/**
+ * An interceptor has not started the call yet. It may have answered by itself, and never do so: what ends
+ * such a call, its deadline or somebody's cancel() after the answer, says nothing.
+ */
+function isHeld(call: ResolvingCall): boolean {
+  return call.metadata === null;
+}
+
+/** An interceptor has started a call that had ended in its hands: grpc-js does nothing with it any more. */
+export function endStarted(host: Host, call: ResolvingCall, operation: Operation): void {
+  const end = call[kHeldEnd];
+  if (end?.evidence !== undefined) host.cancel(operation, end.evidence);
+  const settlement = end && operation.ownsSpan ? clientSettlement(end.status, undefined) : undefined;
+  host.settle(operation, settlement);
 }
 
 function cancelEvidence(
@@ -129,6 +158,7 @@ function watchStatus(prototype: object, host: Host, installation: Installation):
 }
 
 function noteStatus(host: Host, call: ResolvingCall, operation: Operation, status: StatusObject): void {
+  if (isHeld(call)) return;
   if (operation.cancellation === undefined) {
     const evidence = statusEvidence(call, operation, status);
     if (evidence !== undefined) host.cancel(operation, evidence);

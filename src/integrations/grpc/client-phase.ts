@@ -6,7 +6,9 @@ import { attemptOf, type ResolvingCall, type StreamCall } from './library.ts';
 const CONNECTING = 1;
 
 export function clientPhase(call: ResolvingCall): ClientPhase {
-  const { filterStack, channel } = call;
+  const { metadata, filterStack, channel } = call;
+  // In the hands of an interceptor.
+  if (metadata === null) return 'queued';
   // Set with the call's configuration, which comes with the resolved name.
   if (filterStack === null) return 'dns';
   const attempt = attemptOf(call);

@@ -4,6 +4,7 @@ import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
+import { endStarted } from './client-end.ts';
 import { deadlineFrom } from './deadline.ts';
 import { type Channel, kOperation, kParent, type ResolvingCall, type SurfaceCall } from './library.ts';
 import { isOfficialOn, OFFICIAL_SCOPE } from './official.ts';
@@ -100,9 +101,12 @@ export function watchStart(moduleExports: unknown, host: Host, installation: Ins
       start(this: ResolvingCall, ...args: unknown[]): unknown {
         const result: unknown = Reflect.apply(original, this, args);
         const operation = this[kOperation];
-        if (operation?.ownsSpan !== true || !installation.isActive) return result;
+        if (operation === undefined || operation.isSettled || !installation.isActive) return result;
         try {
-          if (this.metadata !== null) host.inject(operation, this.metadata, metadataSetter);
+          if (this.ended) endStarted(host, this, operation);
+          else if (operation.ownsSpan && this.metadata !== null) {
+            host.inject(operation, this.metadata, metadataSetter);
+          }
         } catch (error) {
           installation.fault(error);
         }

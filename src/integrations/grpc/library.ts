@@ -2,7 +2,7 @@
  * What of grpc-js's own objects is read, in 1.9 to 1.14. None of it is public: everything that is
  * declared here holds in the whole supported range, or says from which version on it is there.
  */
-import type { Stack } from '../../operation/evidence.ts';
+import type { Evidence, Stack } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 
 export const GRPC_PACKAGE = '@grpc/grpc-js';
@@ -13,6 +13,9 @@ export const SUPPORTED_VERSIONS: readonly string[] = ['>=1.9.0 <2'];
 export const kOperation: unique symbol = Symbol('opentelemetry.cancellation.grpc.operation');
 /** The server call that was given as `parent`, on the ResolvingCall. */
 export const kParent: unique symbol = Symbol('opentelemetry.cancellation.grpc.parent');
+
+/** How a call ended that was never started, on the ResolvingCall. */
+export const kHeldEnd: unique symbol = Symbol('opentelemetry.cancellation.grpc.heldEnd');
 
 /** The HTTP/2 session of a server call, kept from its start: a stream forgets it when it is destroyed. */
 export const kSession: unique symbol = Symbol('opentelemetry.cancellation.grpc.session');
@@ -75,6 +78,13 @@ export interface ResolvingCall {
   readonly channel: { readonly connectivityState: number };
   [kOperation]?: Operation;
   [kParent]?: SurfaceCall;
+  [kHeldEnd]?: HeldEnd;
+}
+
+export interface HeldEnd {
+  /** Undefined when it is no cancel. */
+  readonly evidence: Evidence | undefined;
+  readonly status: StatusObject;
 }
 
 /** A server call as the handler gets it. */
