@@ -52,7 +52,8 @@ export async function contractSuite(
     after(() => subject.close());
     for (const contractCase of subject.cases) {
       if (contractCase.only?.includes(setup) === false) continue;
-      it(contractCase.name, async () => {
+      // One that hangs is to be named.
+      it(contractCase.name, { timeout: 20_000 }, async () => {
         telemetry.reset();
         await contractCase.stage();
         await telemetry.allEnded();

@@ -151,7 +151,7 @@ export async function cancelled(call: ServerCall): Promise<void> {
   await once(call, 'cancelled');
 }
 
-const definition = Object.fromEntries(
+export const definition = Object.fromEntries(
   KINDS.map((kind) => [
     kind,
     {

@@ -1,0 +1,4 @@
+import { contractSuite } from '../support/contract.ts';
+import { neighbourCases } from './cases.ts';
+
+await contractSuite('neighbours of gRPC', 'official first', neighbourCases);
