@@ -1,6 +1,7 @@
 /** From a raw stack to the line of application code that a reader wants. */
 import { fileURLToPath } from 'node:url';
 import type { Stack } from '../operation/evidence.ts';
+import { isOwnFile } from './own-files.ts';
 import { cut } from './reason.ts';
 
 export interface Frame {
@@ -25,14 +26,6 @@ const MAX_ORIGIN_LENGTH = 256;
 const FRAME = /^\s*at (?:async )?(.+)$/;
 const PLACE = /^(.+):(\d+):(\d+)$/;
 const NODE_INTERNAL = /^(?:node:|internal\/|native$)/;
-/** dist/ or src/ of this package: frames of ours say nothing about the application. */
-const OWN_FOLDER = ownFolder(import.meta.url);
-
-/** Undefined in a bundle: its file is the application's as well, and in CommonJS it has no `import.meta.url`. */
-function ownFolder(url: string | undefined): string | undefined {
-  return /\/cancellation\/origin\.[jt]s$/.test(url ?? '') ? fileURLToPath(new URL('..', url)) : undefined;
-}
-
 /** Reads a stack (which formats it when it was captured unread). Undefined when there is no frame to show. */
 export function originOf(stack: Stack | undefined): Origin | undefined {
   const text = typeof stack === 'object' ? formatStack(stack) : stack;
@@ -42,7 +35,7 @@ export function originOf(stack: Stack | undefined): Origin | undefined {
   let library: Frame | undefined;
   for (const line of text.split('\n')) {
     const frame = parseFrame(line);
-    if (frame === undefined || (OWN_FOLDER !== undefined && frame.file.startsWith(OWN_FOLDER))) continue;
+    if (frame === undefined || isOwnFile(frame.file)) continue;
     const isInternal = NODE_INTERNAL.test(frame.file);
     if (isInternal && lines.length === 0) continue;
     lines.push(line);

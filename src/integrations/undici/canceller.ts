@@ -1,10 +1,7 @@
 /** Whether a stack names anybody who could have cancelled. */
-import { fileURLToPath } from 'node:url';
 import { parseFrame } from '../../cancellation/origin.ts';
+import { isOwnFile } from '../../cancellation/own-files.ts';
 import type { CapturedStack } from '../../operation/captured-stack.ts';
-
-/** dist/ or src/ of this package. */
-const OWN_FOLDER = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
  * Undefined where there are frames of Node, of undici and of ours alone: a body that was collected, or a
@@ -19,7 +16,7 @@ function isSomebody(line: string): boolean {
   return (
     file !== undefined &&
     !file.startsWith('node:') &&
-    !file.startsWith(OWN_FOLDER) &&
+    !isOwnFile(file) &&
     !/[\\/]node_modules[\\/]undici[\\/]/.test(file)
   );
 }
