@@ -72,6 +72,18 @@ export async function niceGrpcCases(lab: Lab): Promise<ContractCase[]> {
       server: { ...RESET, phase: 'write' },
     },
     {
+      name: 'nice-grpc: a signal of AbortSignal.timeout()',
+      async stage() {
+        const { started, told } = await lab.arrive(() =>
+          failure(client.unary(ping, { signal: AbortSignal.timeout(60) })),
+        );
+        await Promise.all([started, told]);
+      },
+      // Nobody but nice-grpc knows of the signal: what reaches grpc-js is a cancel().
+      client: { outcome: 'context.canceled', initiator: 'local', trigger: 'cancel', phase: 'wait' },
+      server: RESET,
+    },
+    {
       name: 'nice-grpc: break out of for-await',
       async stage() {
         const entered = service.hold((call) => call.write(ping));

@@ -4,9 +4,12 @@
  * Limitations. grpc-js has no hook for what is recorded here: its own classes are patched, in the versions
  * that are known. A session that the server's own code destroys other than by forceShutdown() (a keepalive
  * that is not answered, the end of a grace period) looks like a client that went away. The phases `dns`,
- * `connect` and `queued` are grpc-js's own view; the TLS handshake counts as `connect`. An interceptor that
- * ends a call with a status that means failure (UNAVAILABLE, INTERNAL, …) cancels nothing. Clients of other
- * makers, and grpc-web, are not seen.
+ * `connect` and `queued` are grpc-js's own view; the TLS handshake counts as `connect`, and up to 1.12 a
+ * connection counts as one before its peer has said a word. An interceptor that ends a call with a status that
+ * means failure (UNAVAILABLE, INTERNAL, …) cancels nothing; a call that no interceptor ever starts has no span
+ * of ours. A library that cancels a call because of a signal is seen to call cancel(), though it be a signal of
+ * AbortSignal.timeout(). Up to 1.11 a reset together with the end of its connection (forceShutdown() of the
+ * server) looks like a lost connection to the client. Clients of other makers, and grpc-web, are not seen.
  */
 import type { Integration, PackageFile } from '../../integration.ts';
 import { watchEnd } from './client-end.ts';
