@@ -5,17 +5,24 @@
  *     node --import tsx test/suites/compare.ts [options] <folder> [pattern] [-- program and its arguments]
  *
  * `folder` is searched with its subfolders; `pattern`, a regular expression, selects paths in it. A
- * program, such as mocha, gets the file as its last argument. Options: --node <binary>, --jobs <number>,
- * --timeout <seconds>. Exit status: 1 when a file ends differently, 2 for a bad command line.
+ * program, such as mocha, gets the file as its last argument. Exit status: 1 when a file ends
+ * differently, 2 for a bad command line. Options:
+ *
+ *     --node <binary>      the Node that runs the files
+ *     --preload <module>   instead of register; --baseline <module>: preloaded in the runs without us
+ *     --jobs <number>      so many files at a time
+ *     --timeout <seconds>  for one run of a file
  */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { startReceiver } from '../../examples/receiver.js';
+import { PACKAGE_NAME } from '../../src/version.ts';
 
-const register = new URL('../../dist/register.js', import.meta.url).href;
+// The examples are plain JavaScript without declarations: the import is untyped on purpose.
+const { startReceiver } = await import(new URL('../../examples/receiver.js', import.meta.url).href);
+const register = fileURLToPath(new URL('../../dist/register.js', import.meta.url));
 /** So often a file that ended differently is run again: tests that fail now and then are not our doing. */
 const MAX_REPEATS = 3;
 /** Of the output of a test that ended differently, in characters. */
@@ -26,6 +33,9 @@ interface Options {
   readonly pattern: RegExp;
   readonly program: readonly string[];
   readonly node: string;
+  /** What Node is given before the file: in the runs without us, and with us. */
+  readonly baseline: readonly string[];
+  readonly preload: readonly string[];
   readonly jobs: number;
   readonly timeoutMs: number;
 }
@@ -44,6 +54,8 @@ function readOptions(): Options {
     allowPositionals: true,
     options: {
       node: { type: 'string', default: process.execPath },
+      preload: { type: 'string', default: register },
+      baseline: { type: 'string' },
       jobs: { type: 'string', default: '1' },
       timeout: { type: 'string', default: '120' },
     },
@@ -58,9 +70,15 @@ function readOptions(): Options {
     pattern: new RegExp(pattern),
     program: process.argv.slice(end + 1),
     node: values.node,
+    baseline: values.baseline === undefined ? [] : importing(values.baseline),
+    preload: importing(values.preload),
     jobs,
     timeoutMs,
   };
+}
+
+function importing(path: string): string[] {
+  return ['--import', pathToFileURL(path).href];
 }
 
 function findFiles({ folder, pattern }: Options): string[] {
@@ -77,24 +95,16 @@ function flagsOf(file: string): string[] {
 
 async function run(
   file: string,
-  preload: string[],
-  job: number,
-  endpoint: string,
+  preload: readonly string[],
+  env: NodeJS.ProcessEnv,
   options: Options,
 ): Promise<Outcome> {
-  const args = [...flagsOf(file), ...preload, ...options.program, file];
-  const child = spawn(options.node, args, {
+  const child = spawn(options.node, [...flagsOf(file), ...preload, ...options.program, file], {
     cwd: options.folder,
     // In a process group of its own, which can be ended as a whole.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...process.env,
-      // What a runner of Node's tests sets, so that no two of them use the same temporary folder.
-      TEST_THREAD_ID: String(job),
-      OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
-      OTEL_LOG_LEVEL: 'ERROR',
-    },
+    env,
   });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk) => chunks.push(chunk));
@@ -105,14 +115,15 @@ async function run(
     endGroup(child.pid);
   }, options.timeoutMs);
   return await new Promise((done) => {
+    let end = '';
     child.on('error', (error) => done({ end: String(error), output: '' }));
     child.on('exit', (code, signal) => {
       clearTimeout(timer);
       // Processes that the test left behind hold its pipes open.
       endGroup(child.pid);
-      const end = isLate ? 'timeout' : (signal ?? `exit ${code}`);
-      done({ end, output: Buffer.concat(chunks).toString() });
+      end = isLate ? 'timeout' : (signal ?? `exit ${code}`);
     });
+    child.on('close', () => done({ end, output: Buffer.concat(chunks).toString() }));
   });
 }
 
@@ -124,6 +135,11 @@ function endGroup(pid: number | undefined): void {
   }
 }
 
+/** What the instrumentation said of itself, such as that a hook failed; the test may have passed all the same. */
+function complaintsIn(output: string): string[] {
+  return [...new Set(output.split('\n').filter((line) => line.startsWith(`${PACKAGE_NAME}: `)))];
+}
+
 async function compare(options: Options): Promise<boolean> {
   const receiver = await startReceiver();
   const files = findFiles(options);
@@ -131,35 +147,51 @@ async function compare(options: Options): Promise<boolean> {
   const ends = new Map<string, number>();
   const different: string[] = [];
   const unstable: string[] = [];
+  const complaints: string[] = [];
   const started = Date.now();
 
   const work = async (job: number): Promise<void> => {
+    const env = {
+      ...process.env,
+      // What a runner of Node's tests sets, so that no two of them use the same temporary folder.
+      TEST_THREAD_ID: String(job),
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+      OTEL_LOG_LEVEL: 'ERROR',
+    };
     for (const path of queue) {
       const file = join(options.folder, path);
-      const plainRun = () => run(file, [], job, receiver.url, options);
-      const ourRun = () => run(file, ['--import', register], job, receiver.url, options);
-      let [plain, ours] = [await plainRun(), await ourRun()];
-      const isFirstTheSame = plain.end === ours.end;
-      for (let repeat = 0; repeat < MAX_REPEATS && plain.end !== ours.end; repeat++) {
-        [plain, ours] = [await plainRun(), await ourRun()];
+      let isStable = true;
+      for (let repeat = 0; ; repeat++) {
+        const plain = await run(file, options.baseline, env, options);
+        const ours = await run(file, options.preload, env, options);
+        complaints.push(...complaintsIn(ours.output).map((line) => `${path}: ${line}`));
+        if (plain.end !== ours.end && repeat < MAX_REPEATS) {
+          isStable = false;
+          continue;
+        }
+        ends.set(plain.end, (ends.get(plain.end) ?? 0) + 1);
+        if (plain.end !== ours.end) {
+          different.push(`${path}: ${plain.end} without, ${ours.end} with`);
+          console.log(`${different.at(-1)}\n${ours.output.slice(-SHOWN_OUTPUT)}\n`);
+        } else if (!isStable) unstable.push(path);
+        break;
       }
-      ends.set(plain.end, (ends.get(plain.end) ?? 0) + 1);
-      if (plain.end !== ours.end) {
-        different.push(`${path}: ${plain.end} without, ${ours.end} with`);
-        console.log(`${different.at(-1)}\n${ours.output.slice(-SHOWN_OUTPUT)}\n`);
-      } else if (!isFirstTheSame) unstable.push(path);
     }
   };
   await Promise.all(Array.from({ length: options.jobs }, (_, job) => work(job)));
-
-  console.log(
-    `${files.length} files, ${Math.round((Date.now() - started) / 1000)} s, ${receiver.spans.length} spans received`,
-  );
-  console.log(`without: ${[...ends].map(([end, count]) => `${count} ${end}`).join(', ')}`);
-  console.log(`different: ${different.length}${different.map((line) => `\n  ${line}`).join('')}`);
-  if (unstable.length > 0) console.log(`the same only when run again: ${unstable.join(', ')}`);
   await receiver.close();
+
+  const seconds = Math.round((Date.now() - started) / 1000);
+  console.log(`${files.length} files, ${seconds} s, ${receiver.spans.length} spans received`);
+  console.log(`without: ${[...ends].map(([end, count]) => `${count} ${end}`).join(', ')}`);
+  print('different', different);
+  print('the same only when run again', unstable);
+  print('complaints of the instrumentation', complaints);
   return different.length === 0;
+}
+
+function print(title: string, lines: readonly string[]): void {
+  console.log(`${title}: ${[lines.length, ...lines].join('\n  ')}`);
 }
 
 try {
