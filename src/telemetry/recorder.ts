@@ -301,6 +301,8 @@ export class Recorder implements Host {
     if (operation.owner !== undefined) this.#endedFor(operation.owner, operation);
     operation.isSettled = true;
     operation.scope?.close();
+    // Whatever runs on in the context of the operation holds it, and is not to hold the messages as well.
+    operation.answer = undefined;
     const { span, cancellation } = operation;
     if (cancellation !== undefined && settlement?.isConnectionAlive !== undefined) {
       span.setAttribute(ATTR_NETWORK_CONNECTION_REUSED_AFTER, settlement.isConnectionAlive);
