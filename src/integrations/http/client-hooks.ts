@@ -17,8 +17,11 @@ export function watchClient(host: Host, installation: Installation): Undo {
     replaceFunction(http.Agent.prototype, 'addRequest', (original) => {
       const { addRequest } = {
         addRequest(this: unknown, ...args: unknown[]): unknown {
-          if (!installation.isActive) return Reflect.apply(original, this, args);
           const request = args[0] as OutgoingRequest;
+          // Anything can be queued by hand; the end of what is no ClientRequest would never be seen.
+          if (!installation.isActive || !(request instanceof http.ClientRequest)) {
+            return Reflect.apply(original, this, args);
+          }
           try {
             beginRequest(host, request, args[1], addRequest);
           } catch (error) {

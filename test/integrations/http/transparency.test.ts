@@ -132,6 +132,18 @@ describe('node:http does not show that it is watched', () => {
     assert.equal(server.emit('request', { fake: true }, null), true);
   });
 
+  it('what is queued in an agent by hand is left alone', () => {
+    telemetry.reset();
+    const agent = new lab.http.Agent();
+    agent.maxSockets = 0;
+    const stub = { getHeader: () => undefined };
+    // As old agents were called; the second is the port, and the request has no path.
+    Reflect.apply(Reflect.get(agent, 'addRequest'), agent, [stub, '127.0.0.1', 8080]);
+    assert.deepEqual(Reflect.ownKeys(agent.requests), ['127.0.0.1:8080:']);
+    assert.deepEqual(telemetry.diagnostics, []);
+    assert.equal(telemetry.open.size, 0);
+  });
+
   it('no listener is left on a signal that lives long', async () => {
     const { at } = await lab.serve((_request, response) => response.end());
     const { signal } = new AbortController();
