@@ -188,7 +188,7 @@ describe('the route', () => {
     router.use((koaContext, next) => {
       const metadata = getRPCMetadata(context.active());
       assert.ok(metadata);
-      metadata.route = koaContext._matchedRoute ?? '';
+      metadata.route = koaContext.matched.findLast(({ methods }) => methods.length > 0)?.path ?? '';
       return next();
     });
     router.get('/a/:id', (koaContext) => {

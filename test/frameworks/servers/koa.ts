@@ -10,7 +10,7 @@ export interface KoaContext {
   readonly res: ServerResponse;
   respond?: boolean;
   body: unknown;
-  readonly _matchedRoute?: string;
+  readonly matched: { readonly path: string; readonly methods: readonly string[] }[];
 }
 type Middleware = (context: KoaContext, next: () => Promise<void>) => unknown;
 export interface KoaModule {
