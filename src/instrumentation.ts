@@ -93,7 +93,8 @@ class Part {
   constructor(integration: Integration, recorder: Recorder) {
     this.#integration = integration;
     this.#recorder = recorder;
-    this.definitions = definitionsFor(integration.files ?? [], (file, moduleExports, version) => {
+    this.definitions = definitionsFor(integration.files ?? [], (file, hooked, version) => {
+      const moduleExports = exportsOf(hooked);
       if (this.#loaded.some((known) => known.file === file && known.moduleExports === moduleExports)) return;
       const loaded = { file, moduleExports, version };
       this.#loaded.push(loaded);
@@ -153,6 +154,13 @@ class Part {
       diag.error(`${PACKAGE_NAME}: ${this.#integration.name}: could not be installed`, error);
     }
   }
+}
+
+/** A loader hands over what an ES module sees of a CommonJS file: a namespace, with the exports as its default. */
+function exportsOf(hooked: unknown): unknown {
+  if (typeof hooked !== 'object' || hooked === null) return hooked;
+  const { [Symbol.toStringTag]: tag, default: moduleExports } = hooked as Record<PropertyKey, unknown>;
+  return tag === 'Module' ? moduleExports : hooked;
 }
 
 interface LoadedFile {

@@ -36,6 +36,12 @@ await print();
 register('@opentelemetry/instrumentation/hook.mjs', import.meta.url);
 await import('./setup.mjs');
 `,
+  'deep.mjs': ESM.replace(
+    'import http',
+    `import '@grpc/grpc-js/build/src/channel.js';
+import '@grpc/grpc-js/build/src/server.js';
+import http`,
+  ),
   'node_modules/orders-client/package.json': JSON.stringify({ name: 'orders-client', main: 'index.js' }),
   'node_modules/orders-client/index.js': "exports.grpc = require('@grpc/grpc-js');",
   'library.mjs': ESM.replace("import * as grpc from '@grpc/grpc-js'", "import { grpc } from 'orders-client'"),
@@ -52,6 +58,7 @@ const worlds: Record<string, readonly string[]> = {
   'an ES module with dynamic imports': ['dynamic.mjs'],
   'an ES module whose library requires grpc-js': ['--import', './setup.mjs', 'library.mjs'],
   'an ES module under the loader of import-in-the-middle': ['--import', './loader.mjs', 'app.mjs'],
+  'an ES module that imports files of grpc-js, under that loader': ['--import', './loader.mjs', 'deep.mjs'],
 };
 
 describe('an application', () => {
