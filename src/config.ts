@@ -89,6 +89,13 @@ export interface CancellationInstrumentationConfig extends InstrumentationConfig
    * @default 60000
    */
   maxWorkAfterCancelMs?: number;
+  /**
+   * Whether to follow the promises, timers, sockets and other async resources that the handler of an incoming
+   * operation makes, so that a cancel can name those that were pending. Slows down all of the process, since Node
+   * then reports every promise: for the hunt of a hang rather than for every day.
+   * @default false
+   */
+  trackAsync?: boolean;
 }
 
 export interface ResolvedPropagateConfig {
@@ -109,6 +116,7 @@ export interface ResolvedConfig {
   readonly propagate: ResolvedPropagateConfig;
   readonly workAfterCancelMs: number;
   readonly maxWorkAfterCancelMs: number;
+  readonly trackAsync: boolean;
 }
 
 const STATUS_DEFAULTS: Required<StatusConfig> = {
@@ -148,6 +156,7 @@ export function resolveConfig(
     'propagate',
     'workAfterCancelMs',
     'maxWorkAfterCancelMs',
+    'trackAsync',
   ]);
   optionalBoolean('enabled', config.enabled);
   return {
@@ -165,6 +174,7 @@ export function resolveConfig(
       1,
       DAY_MS,
     ),
+    trackAsync: optionalBoolean('trackAsync', config.trackAsync) ?? false,
   };
 }
 

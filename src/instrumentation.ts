@@ -48,6 +48,7 @@ export class CancellationInstrumentation extends InstrumentationBase<Cancellatio
 
   override enable(): void {
     for (const part of this.parts) part.enable();
+    this.recorder.open();
     super.enable();
     const { _onRequire } = this as unknown as { readonly _onRequire?: PatchLoaded };
     // Private to the base class, which knows the versions; without it, late is too late.

@@ -27,6 +27,7 @@ describe('options', () => {
       workAfterCancelMs: 100,
       maxWorkAfterCancelMs: 60_000,
       propagate: { httpDeadline: undefined, grpcDeadline: false, marginMs: 0, cancel: false },
+      trackAsync: false,
     });
   });
 
@@ -52,6 +53,7 @@ describe('options', () => {
       { propagate: { httpDeadline: 'Timeout-Ms', marginMs: 60_000 } },
       { propagate: { httpDeadline: 'Timeout-Ms', grpcDeadline: false, marginMs: 60_000, cancel: false } },
     ],
+    ['trackAsync', { trackAsync: true }, { trackAsync: true }],
     ['enabled', { enabled: false }, {}],
     ['integrations', { integrations: [] }, { integrations: [] }],
     ['integrations', { integrations: [{ name: 'mine' }] }, { integrations: [{ name: 'mine' }] }],
@@ -116,6 +118,7 @@ describe('options', () => {
     [{ propagate: { marginMs: -1 } }, RangeError, 'propagate.marginMs', /from 0 to 60000, but is -1/],
     [{ propagate: { marginMs: 60_001 } }, RangeError, 'propagate.marginMs', /from 0 to 60000/],
     [{ propagate: { cancel: 'yes' } }, TypeError, 'propagate.cancel', /true or false, but is 'yes'/],
+    [{ trackAsync: 'promises' }, TypeError, 'trackAsync', /must be true or false, but is 'promises'/],
     [{ maxStackFrames: 0 }, RangeError, 'maxStackFrames', wholeNumber],
     [{ maxStackFrames: -1 }, RangeError, 'maxStackFrames', wholeNumber],
     [{ maxStackFrames: 201 }, RangeError, 'maxStackFrames', wholeNumber],

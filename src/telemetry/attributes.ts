@@ -66,6 +66,15 @@ export const ATTR_CANCEL_PENDING_ELAPSED_MS = 'cancel.pending.elapsed_ms';
 /** string, at most 256 characters: `function (file:line:column)` of the call that started it */
 export const ATTR_CANCEL_PENDING_ORIGIN = 'cancel.pending.origin';
 
+/** Event on a SERVER span: async resources of one type that were pending at the cancel */
+export const EVENT_CANCEL_ASYNC = 'cancel.async';
+/** string: Node's name of the type, such as `PROMISE`, `Timeout`, `TCPWRAP` */
+export const ATTR_CANCEL_ASYNC_TYPE = 'cancel.async.type';
+/** int */
+export const ATTR_CANCEL_ASYNC_COUNT = 'cancel.async.count';
+/** string, at most 256 characters: `function (file:line:column)` of the line that made most of them */
+export const ATTR_CANCEL_ASYNC_ORIGIN = 'cancel.async.origin';
+
 /** double, ms: how far the caller's clock is ahead of ours, when it sent a relative and an absolute deadline */
 export const ATTR_DEADLINE_CLOCK_SKEW_MS = 'deadline.clock_skew_ms';
 /** double, ms: how far the event loop was behind when a deadline was missed */

@@ -3,6 +3,8 @@
  * slow peer otherwise. A timer that should fire regularly is compared with when it does, as long as
  * operations with a deadline are made.
  */
+import { context, ROOT_CONTEXT } from '@opentelemetry/api';
+
 const BEAT_EVERY_MS = 20;
 /** So many beats without anybody interested, and it stops. */
 const IDLE_BEATS = 500;
@@ -19,7 +21,8 @@ export class EventLoopDelay {
     if (this.#timer !== undefined) return;
     this.#lastBeatMs = performance.now();
     this.#lastDelayMs = 0;
-    this.#timer = setInterval(() => this.#beat(), BEAT_EVERY_MS).unref();
+    // In no context: the timer is not for the operation that happens to be the first.
+    this.#timer = context.with(ROOT_CONTEXT, () => setInterval(() => this.#beat(), BEAT_EVERY_MS).unref());
   }
 
   /** In ms, at this moment: of the beat that was last, or of the one that is due. */

@@ -14,6 +14,14 @@ export function ownerIn(context: Context): Operation | undefined {
   return (context.getValue(OWNER_KEY) as OwnerHolder | undefined)?.operation;
 }
 
+/** The SDK's own key (Symbol.for under this text), so that @opentelemetry/core need not be installed. */
+const SUPPRESS_KEY = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
+
+/** True for code that runs for the telemetry itself, such as an exporter. */
+export function isSuppressedIn(context: Context): boolean {
+  return context.getValue(SUPPRESS_KEY) === true;
+}
+
 /** Set by withDeadline() and the middlewares. */
 export const SCOPE_KEY: symbol = createContextKey('opentelemetry.cancellation.scope');
 

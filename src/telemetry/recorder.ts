@@ -2,7 +2,6 @@
 import {
   type Context,
   context,
-  createContextKey,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -30,6 +29,7 @@ import {
   type Side,
   type System,
 } from '../operation/operation.ts';
+import { AsyncResources } from './async-resources.ts';
 import {
   ATTR_DEADLINE_CLOCK_SKEW_MS,
   ATTR_DEADLINE_DEVIATION_MS,
@@ -50,13 +50,11 @@ import {
   isOfficialSpan,
   parentSpanIdOf,
 } from './official-span.ts';
-import { inheritedDeadlineAtMs, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
+import { inheritedDeadlineAtMs, isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
 import { writePending } from './pending-events.ts';
 import { markNeeded } from './sampling.ts';
 import { WorkAfterCancel } from './work-after-cancel.ts';
 
-/** The SDK's own key (Symbol.for under this text), so that @opentelemetry/core need not be installed. */
-const SUPPRESS_KEY = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 /** Frames kept for a deadline: it is captured on operations that may well succeed, and costs by the frame. */
 const MAX_DEADLINE_FRAMES = 16;
 
@@ -70,6 +68,10 @@ export class Recorder implements Host {
   readonly #watchLateWrites: WatchLateWrites;
   readonly #workAfterCancel: WorkAfterCancel;
   readonly #eventLoopDelay = new EventLoopDelay();
+  /** Only when asked for. */
+  readonly #asyncResources: AsyncResources | undefined;
+  /** Incoming operations that are not over. */
+  readonly #incoming = new Set<Operation>();
 
   constructor(
     config: ResolvedConfig,
@@ -82,10 +84,11 @@ export class Recorder implements Host {
     this.#tracer = tracer;
     this.#watchLateWrites = watchLateWrites;
     this.#workAfterCancel = new WorkAfterCancel(tracer, config);
+    this.#asyncResources = config.trackAsync ? new AsyncResources() : undefined;
   }
 
   isSuppressed(): boolean {
-    return context.active().getValue(SUPPRESS_KEY) === true;
+    return isSuppressedIn(context.active());
   }
 
   officialSpan(kind: SpanKind, scopeName: string): Span | undefined {
@@ -117,12 +120,24 @@ export class Recorder implements Host {
         : extendContext(spanContext, span, OWNER_KEY, holder);
       const operation = new Operation(side, system, span, ownsSpan, own, undefined, performance.now());
       holder.operation = operation;
+      this.#incoming.add(operation);
       return operation;
     }
     const owner = ownerIn(spanContext);
     const operation = new Operation(side, system, span, ownsSpan, spanContext, owner, performance.now());
     if (owner !== undefined) this.#startedFor(owner, operation);
+    else if (this.#incoming.size === 1) this.#startedForNobody(operation);
     return operation;
+  }
+
+  /** Of more than one incoming operation nobody could say which of them it was started for. */
+  #startedForNobody(operation: Operation): void {
+    if (parentSpanIdOf(operation.span) !== undefined) return;
+    for (const { span } of this.#incoming) {
+      const { name } = span as { readonly name?: unknown };
+      const detail = `started without trace context while "${name}" was the only incoming operation`;
+      this.addFinding(operation, 'context_lost', detail);
+    }
   }
 
   #startedFor(owner: Operation, operation: Operation): void {
@@ -261,6 +276,7 @@ export class Recorder implements Host {
       span.setAttribute(ATTR_DEADLINE_EVENT_LOOP_DELAY_MS, this.#eventLoopDelay.now());
     }
     writePending(operation, cancellation.atMs);
+    this.#asyncResources?.write(operation);
     if (operation.owner !== undefined) markNeeded(operation.owner.span);
     const code = this.#statusOf(operation, cancellation);
     if (!operation.ownsSpan) fixStatus(span, code);
@@ -289,10 +305,16 @@ export class Recorder implements Host {
     this.#workAfterCancel.end(operation);
   }
 
+  /** The instrumentation is switched on. */
+  open(): void {
+    this.#asyncResources?.open();
+  }
+
   /** The process ends, or the instrumentation is switched off: records what is still at work, and stops all timers. */
   close(): void {
     this.#workAfterCancel.close();
     this.#eventLoopDelay.stop();
+    this.#asyncResources?.close();
   }
 
   settle(operation: Operation, settlement?: Settlement): void {
@@ -300,6 +322,8 @@ export class Recorder implements Host {
     writeDeviation(operation);
     if (operation.owner !== undefined) this.#endedFor(operation.owner, operation);
     operation.isSettled = true;
+    this.#incoming.delete(operation);
+    this.#asyncResources?.forget(operation);
     operation.scope?.close();
     // Whatever runs on in the context of the operation holds it, and is not to hold the messages as well.
     operation.answer = undefined;

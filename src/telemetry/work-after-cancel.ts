@@ -5,7 +5,7 @@
  * promise. The span is made when the work is over, so a handler that stops when told leaves nothing.
  */
 import { inspect, types } from 'node:util';
-import { type Tracer, trace } from '@opentelemetry/api';
+import { context, ROOT_CONTEXT, type Tracer, trace } from '@opentelemetry/api';
 import { LateWork } from '../operation/late-work.ts';
 import type { Operation } from '../operation/operation.ts';
 import {
@@ -95,7 +95,12 @@ export class WorkAfterCancel {
 
   #activate(work: LateWork): void {
     this.#active.add(work);
-    this.#timer ??= setTimeout(() => this.#look(), LOOK_EVERY_MS).unref();
+    this.#timer ??= this.#lookLater();
+  }
+
+  #lookLater(): NodeJS.Timeout {
+    // In no context: the timer is not for the operation that happens to be the first.
+    return context.with(ROOT_CONTEXT, () => setTimeout(() => this.#look(), LOOK_EVERY_MS).unref());
   }
 
   #look(): void {
@@ -113,7 +118,7 @@ export class WorkAfterCancel {
         this.#settle(work, nowMs, false);
       }
     }
-    if (this.#active.size > 0) this.#timer = setTimeout(() => this.#look(), LOOK_EVERY_MS).unref();
+    if (this.#active.size > 0) this.#timer = this.#lookLater();
   }
 
   #settle(work: LateWork, atMs: number, isSettled: boolean): void {

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { open } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { after, beforeEach, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { SpanKind } from '@opentelemetry/api';
+import type { TimedEvent } from '@opentelemetry/sdk-trace-base';
+import { type Setup, Telemetry } from '../support/telemetry.ts';
+
+/** Prints whether instrumentation switches a hook on, and whether disable() switches it off again. */
+const SWITCHING = (config: string) => `
+  const { default: hooks } = await import('node:async_hooks');
+  const { createHook } = hooks;
+  const enabled = new Set();
+  hooks.createHook = (callbacks) => {
+    const hook = createHook(callbacks);
+    const { enable, disable } = hook;
+    hook.enable = () => (callbacks.promiseResolve && enabled.add(hook), enable.call(hook));
+    hook.disable = () => (enabled.delete(hook), disable.call(hook));
+    return hook;
+  };
+  (await import('node:module')).syncBuiltinESMExports();
+  const { Telemetry } = await import('./test/support/telemetry.ts');
+  const { instrumentation } = new Telemetry('alone', ${config});
+  const sizes = [enabled.size];
+  instrumentation.disable();
+  sizes.push(enabled.size);
+  instrumentation.enable();
+  sizes.push(enabled.size);
+  instrumentation.disable();
+  sizes.push(enabled.size);
+  console.log(sizes.join());
+`;
+
+const setup = (process.env.SETUP ?? 'alone') as Setup;
+const telemetry = new Telemetry(setup, { trackAsync: true });
+const { closeServers, serve } = await import('../support/http-chain.ts');
+const { default: http } = await import('node:http');
+
+after(closeServers);
+beforeEach(() => telemetry.reset());
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+/** Asks, leaves when the handler says so, and reads what the SERVER span says was pending. */
+async function pendingWhenLeft(handler: (leave: () => void) => Handler): Promise<TimedEvent[]> {
+  const { promise: mayLeave, resolve: leave } = withResolvers();
+  const closed = withResolvers();
+  const handle = handler(leave);
+  const port = await serve((request, response) => {
+    response.on('close', closed.resolve);
+    handle(request, response);
+  });
+  const request = http.get({ port, host: '127.0.0.1' }).on('error', () => {});
+  await mayLeave;
+  // Node tells of the end of a timer or an immediate one turn of its loop later.
+  for (let turns = 0; turns < 2; turns++) await new Promise((resolve) => setImmediate(resolve));
+  request.destroy();
+  await closed.promise;
+  await telemetry.allEnded();
+  const server = telemetry.ended.find(({ kind }) => kind === SpanKind.SERVER);
+  assert.equal(server?.attributes['context.canceled'], true);
+  return server.events.filter(({ name }) => name === 'cancel.async');
+}
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => {};
+  const promise = new Promise<void>((resolveIt) => {
+    resolve = resolveIt;
+  });
+  return { promise, resolve };
+}
+
+function ofType(events: TimedEvent[], type: string) {
+  const found = events.filter(({ attributes }) => attributes?.['cancel.async.type'] === type);
+  assert.ok(found.length <= 1, `${type} is told once`);
+  return found[0]?.attributes;
+}
+
+describe(`async resources that are pending at the cancel, ${setup}`, () => {
+  it('timers are counted, with the line that made most of them', async () => {
+    const timers: NodeJS.Timeout[] = [];
+    const events = await pendingWhenLeft((leave) => () => {
+      function poll(): void {
+        timers.push(setTimeout(() => {}, 60_000));
+      }
+      for (let count = 0; count < 5; count++) poll();
+      timers.push(setTimeout(() => {}, 60_000));
+      setImmediate(() => setImmediate(leave));
+    });
+    for (const timer of timers) clearTimeout(timer);
+    const timeouts = ofType(events, 'Timeout');
+    assert.equal(timeouts?.['cancel.async.count'], 6);
+    assert.match(String(timeouts?.['cancel.async.origin']), /^poll \(.*async-resources\.test\.ts:\d+:\d+\)$/);
+    assert.deepEqual(ofType(events, 'Immediate'), undefined, 'those ran');
+  });
+
+  it('a promise that nobody resolves is pending, those that were resolved or rejected are not', async () => {
+    const never = await pendingWhenLeft((leave) => () => {
+      async function hang(): Promise<void> {
+        for (let count = 0; count < 50; count++) await null;
+        await Promise.reject(new Error('expected')).catch(() => {});
+        leave();
+        await new Promise(() => {});
+      }
+      void hang();
+    });
+    const promises = ofType(never, 'PROMISE');
+    const count = Number(promises?.['cancel.async.count']);
+    assert.ok(count >= 2 && count <= 4, `hang(), what it awaits, and V8's own for the await: ${count}`);
+    assert.match(String(promises?.['cancel.async.origin']), /^hang \(.*async-resources\.test\.ts:/);
+  });
+
+  it('the most frequent type comes first', async () => {
+    const timers: NodeJS.Timeout[] = [];
+    const events = await pendingWhenLeft((leave) => () => {
+      for (let count = 0; count < 20; count++) timers.push(setTimeout(() => {}, 60_000));
+      void new Promise(() => {});
+      setImmediate(leave);
+    });
+    for (const timer of timers) clearTimeout(timer);
+    const counts = events.map(({ attributes }) => Number(attributes?.['cancel.async.count']));
+    assert.equal(events[0]?.attributes?.['cancel.async.type'], 'Timeout');
+    assert.deepEqual(
+      counts,
+      [...counts].sort((a, b) => b - a),
+    );
+  });
+
+  it('a thousand are followed, and no more', async () => {
+    const timers: NodeJS.Timeout[] = [];
+    const events = await pendingWhenLeft((leave) => () => {
+      for (let count = 0; count < 1_500; count++) timers.push(setTimeout(() => {}, 60_000));
+      setImmediate(leave);
+    });
+    for (const timer of timers) clearTimeout(timer);
+    const total = events.reduce((sum, { attributes }) => sum + Number(attributes?.['cancel.async.count']), 0);
+    assert.ok(total > 900 && total <= 1_000, `${total}`);
+  });
+
+  it('a handler that waits for nothing has nothing pending but the stream that it holds', async () => {
+    const events = await pendingWhenLeft((leave) => () => {
+      clearTimeout(setTimeout(() => {}, 60_000));
+      setImmediate(() => setImmediate(leave));
+    });
+    assert.equal(ofType(events, 'Timeout'), undefined);
+    assert.equal(ofType(events, 'PROMISE'), undefined);
+  });
+
+  it('another operation has its own, and one that is answered says nothing', async () => {
+    const port = await serve(async (_request, response) => {
+      const file = await open(fileURLToPath(import.meta.url));
+      await file.close();
+      await delay(20);
+      response.end('done');
+    });
+    const [answer] = await once(http.get({ port, host: '127.0.0.1' }), 'response');
+    await once(answer.resume(), 'end');
+    await telemetry.allEnded();
+    assert.deepEqual(
+      telemetry.ended.flatMap((span) => span.events).filter(({ name }) => name === 'cancel.async'),
+      [],
+    );
+  });
+
+  it('a CLIENT span has none', () => {
+    for (const { kind, events } of telemetry.ended) {
+      if (kind === SpanKind.CLIENT) assert.ok(events.every(({ name }) => name !== 'cancel.async'));
+    }
+  });
+});
+
+for (const [config, expected] of [
+  ['{ trackAsync: true }', '1,0,1,0'],
+  ['{}', '0,0,0,0'],
+] as const) {
+  it(`with ${config} enable(), disable() and both again leave so many hooks: ${expected}`, () => {
+    // In a process of its own, where hooks are counted from the start.
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '-e', SWITCHING(config)],
+      { encoding: 'utf8', cwd: fileURLToPath(new URL('../..', import.meta.url)) },
+    );
+    assert.equal(stdout.trim(), expected, stderr);
+  });
+}
