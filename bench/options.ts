@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { describedWorkloads, type SetUp, setUps, type Workload, workloads } from './plan.ts';
+import { describedWorkloads, type SetUp, setUps, usualSetUps, type Workload, workloads } from './plan.ts';
 
 export interface Options {
   workloads: Workload[];
@@ -43,7 +43,9 @@ export function readOptions(args: string[]): Options | undefined {
   const quick = values.quick ?? false;
   return {
     workloads: listOf('only', values.only, workloads),
-    setUps: withBare(listOf('setups', values.setups, setUps)),
+    setUps: withBare(
+      values.setups === undefined ? [...usualSetUps] : listOf('setups', values.setups, setUps),
+    ),
     rounds: count('rounds', values.rounds, quick ? 4 : 16),
     operations: count('operations', values.operations, quick ? 200 : 400),
     launches: count('launches', values.launches, 1),

@@ -1,6 +1,9 @@
 /** What is compared. `bare` comes first: every other set-up is reported as what it adds to it. */
-export const setUps = ['bare', 'floor', 'official', 'ours', 'beside'] as const;
+export const setUps = ['bare', 'floor', 'official', 'ours', 'beside', 'tracked'] as const;
 export type SetUp = (typeof setUps)[number];
+
+/** `tracked` is for those who think of switching it on: it would only make every other run longer. */
+export const usualSetUps: readonly SetUp[] = setUps.filter((setUp) => setUp !== 'tracked');
 
 export const workloads = [
   'grpc',

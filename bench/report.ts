@@ -15,6 +15,7 @@ const widths = [10, 10, 8, 8, 26, 10];
 const comparisons: { title: string; aim?: string; over: SetUp; under: SetUp; added: boolean }[] = [
   { title: 'ours added / floor added', aim: 'aim ≤ 1.25', over: 'ours', under: 'floor', added: true },
   { title: 'ours / floor', over: 'ours', under: 'floor', added: false },
+  { title: 'tracked / ours', over: 'tracked', under: 'ours', added: false },
   { title: 'official added / floor added', over: 'official', under: 'floor', added: true },
   {
     title: 'beside added / official added',

@@ -63,6 +63,8 @@ async function instrumentationsOf(setUp: SetUp): Promise<Instrumentation[]> {
       return officialInstrumentations();
     case 'ours':
       return [await ourInstrumentation()];
+    case 'tracked':
+      return [await ourInstrumentation({ trackAsync: true })];
     case 'beside':
       return [...officialInstrumentations(), await ourInstrumentation()];
   }
@@ -77,11 +79,11 @@ function officialInstrumentations(): Instrumentation[] {
 }
 
 /** Built code, as users get it. The parent has checked that it is there. */
-async function ourInstrumentation(): Promise<Instrumentation> {
-  const built: { CancellationInstrumentation: new () => Instrumentation } = await import(
+async function ourInstrumentation(config?: { trackAsync: boolean }): Promise<Instrumentation> {
+  const built: { CancellationInstrumentation: new (given?: typeof config) => Instrumentation } = await import(
     process.env.BENCH_PACKAGE ?? ''
   );
-  return new built.CancellationInstrumentation();
+  return new built.CancellationInstrumentation(config);
 }
 
 function sampleOf(span: ReadableSpan, role: Role): SpanSample {
