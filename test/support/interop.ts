@@ -15,7 +15,7 @@ export interface InteropSubject {
 
 /**
  * Waits until all spans have ended, and checks the only one of this kind.
- * @param expected several where a race decides who the initiator is
+ * @param expected several where a race decides who the initiator is, or by which trigger
  */
 export type CheckSpan = (
   kind: SpanKind,
@@ -40,7 +40,8 @@ export async function interopSuite(
     assert.equal(spans.length, 1, `${SpanKind[kind]} spans: ${spans.map(({ name }) => name)}`);
     const span = spans[0] as ReadableSpan;
     const alternatives = [expected].flat() as Expectation[];
-    const chosen = alternatives.find(({ initiator }) => initiator === span.attributes['cancel.initiator']);
+    const { 'cancel.initiator': whose, 'cancel.trigger': which } = span.attributes;
+    const chosen = alternatives.find(({ initiator, trigger }) => initiator === whose && trigger === which);
     checkSpan(span, chosen ?? (alternatives[0] as Expectation), SpanKind[kind]);
     assert.deepEqual(telemetry.endedTwice, [], 'a span was ended twice');
     assert.deepEqual(telemetry.diagnostics, [], 'the SDK or an instrumentation complained');
@@ -49,6 +50,6 @@ export async function interopSuite(
   describe(`${title}, ${setup}`, () => {
     beforeEach(() => telemetry.reset());
     after(close);
-    for (const [name, test] of Object.entries(tests)) it(name, test);
+    for (const [name, run] of Object.entries(tests)) it(name, async () => void (await run()));
   });
 }
