@@ -86,9 +86,8 @@ describe('the server of a call', () => {
               second.startRead();
             };
             return new grpc.InterceptingCall(nextCall(options), {
-              start: (metadata, listener, next) =>
+              start: (metadata, _listener, next) =>
                 next(metadata, {
-                  ...listener,
                   onReceiveStatus(status, pass) {
                     again();
                     pass(status);
