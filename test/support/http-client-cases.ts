@@ -407,18 +407,18 @@ function beforeItIsSent(lab: HttpLab): ContractCase[] {
 function limits(lab: HttpLab): ContractCase[] {
   return [
     {
-      name: 'timeout: 100 and destroy() in its listener',
+      name: 'the timeout option, and destroy() in its listener',
       stage: async () => {
         const { at } = await lab.serve(() => {});
         const request = (function ask() {
-          return lab.http.get({ ...at, timeout: 100 });
+          return lab.http.get({ ...at, timeout: 300 });
         })();
         request.on('timeout', () => request.destroy());
         await closed(request);
       },
       client: exceeded('timeout', 'wait', {
         origin: 'ask',
-        attributes: { 'deadline.timeout_ms': 100, 'deadline.source': 'timeout' },
+        attributes: { 'deadline.timeout_ms': 300, 'deadline.source': 'timeout' },
       }),
       server: leftWhileHandled,
     },
@@ -465,7 +465,7 @@ function limits(lab: HttpLab): ContractCase[] {
       stage: async () => {
         const { at } = await lab.serve(() => {});
         const signal = (function limit() {
-          return AbortSignal.timeout(50);
+          return AbortSignal.timeout(300);
         })();
         await closed(lab.http.get({ ...at, signal }));
       },
@@ -480,7 +480,7 @@ function limits(lab: HttpLab): ContractCase[] {
       stage: async () => {
         const { at } = await lab.serve(() => {});
         const timeout = (function limit() {
-          return AbortSignal.timeout(50);
+          return AbortSignal.timeout(300);
         })();
         const signal = AbortSignal.any([new AbortController().signal, timeout]);
         await closed(lab.http.get({ ...at, signal }));

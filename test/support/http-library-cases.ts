@@ -50,7 +50,7 @@ export function libraryCases(lab: HttpLab): ContractCase[] {
       name: 'axios with a timeout',
       stage: async () => {
         const { port } = await lab.serve(() => {});
-        await axios.get(`http://127.0.0.1:${port}/`, { timeout: 60 }).catch(() => {});
+        await axios.get(`http://127.0.0.1:${port}/`, { timeout: 300 }).catch(() => {});
       },
       client: {
         outcome: 'deadline_exceeded',

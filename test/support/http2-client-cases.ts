@@ -182,7 +182,7 @@ async function cancels(lab: Http2Lab, transport: Transport, api: Api): Promise<C
     {
       name: title('AbortSignal.timeout()'),
       async stage() {
-        const { over } = await peer.arrived({}, { signal: timeoutSignal(50) });
+        const { over } = await peer.arrived({}, { signal: timeoutSignal(300) });
         await over;
       },
       client: {

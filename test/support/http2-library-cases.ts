@@ -31,7 +31,7 @@ function connectCases(
   const client = connectClient(protocol, url, lab);
   const title = (text: string): string => `Connect, ${protocol} protocol: ${text}`;
   const limit = {
-    'deadline.timeout_ms': 250,
+    'deadline.timeout_ms': 1_000,
     'deadline.source': protocol === 'connect' ? 'connect-timeout-ms' : 'grpc-timeout',
   };
   const missed: Expectation = { outcome: 'deadline_exceeded', status: 'error', attributes: limit };
@@ -114,7 +114,7 @@ function connectCases(
       name: title('timeoutMs'),
       async stage() {
         const entered = service.entered();
-        const ended = codeOf(client.unary({ value: 'ping' }, { timeoutMs: 250 }));
+        const ended = codeOf(client.unary({ value: 'ping' }, { timeoutMs: 1_000 }));
         await entered;
         await ended;
         await after(20);

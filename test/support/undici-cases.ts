@@ -174,7 +174,7 @@ export function fetchCases(
     {
       name: 'fetch with AbortSignal.timeout(), while it waits',
       async stage() {
-        const error = await rejection(fetch(`${origin}/hang`, { signal: limitTo(50) }));
+        const error = await rejection(fetch(`${origin}/hang`, { signal: limitTo(300) }));
         assert.equal((error as Error).name, 'TimeoutError');
         await server.idle();
       },
@@ -184,7 +184,7 @@ export function fetchCases(
     {
       name: 'fetch with AbortSignal.any() of a timeout, while it receives',
       async stage() {
-        const timeout = limitTo(100);
+        const timeout = limitTo(300);
         const signal = AbortSignal.any([timeout, new AbortController().signal]);
         const response = await fetch(`${origin}/body`, { signal });
         assert.equal(((await rejection(response.text())) as Error).name, 'TimeoutError');
@@ -196,7 +196,7 @@ export function fetchCases(
     {
       name: 'fetch with AbortSignal.timeout(), in the TLS handshake',
       async stage() {
-        await rejection(fetch(`${server.silentOrigin}/`, { signal: limitTo(100) }));
+        await rejection(fetch(`${server.silentOrigin}/`, { signal: limitTo(300) }));
       },
       client: { ...timedOut, phase: 'tls', origin: 'limitTo' },
     },

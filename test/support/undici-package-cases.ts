@@ -111,7 +111,7 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
       name: 'request() with AbortSignal.timeout()',
       stage: () =>
         using(new Pool(origin), async (pool) => {
-          await rejection(pool.request({ path: '/hang', method: 'GET', signal: limitTo(50) }));
+          await rejection(pool.request({ path: '/hang', method: 'GET', signal: limitTo(300) }));
         }),
       client: { ...timedOut, phase: 'wait', origin: 'limitTo' },
       server: left,
