@@ -50,6 +50,7 @@ import {
   isOfficialSpan,
   parentSpanIdOf,
 } from './official-span.ts';
+import { OwnedOperations } from './owned-operations.ts';
 import { inheritedDeadlineAtMs, isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
 import { writePending } from './pending-events.ts';
 import { markNeeded } from './sampling.ts';
@@ -70,8 +71,7 @@ export class Recorder implements Host {
   readonly #eventLoopDelay = new EventLoopDelay();
   /** Only when asked for. */
   readonly #asyncResources: AsyncResources | undefined;
-  /** Incoming operations that are not over. */
-  readonly #incoming = new Set<Operation>();
+  readonly #owned: OwnedOperations;
 
   constructor(
     config: ResolvedConfig,
@@ -84,6 +84,11 @@ export class Recorder implements Host {
     this.#tracer = tracer;
     this.#watchLateWrites = watchLateWrites;
     this.#workAfterCancel = new WorkAfterCancel(tracer, config);
+    this.#owned = new OwnedOperations(
+      (operation, rule, detail) => this.addFinding(operation, rule, detail),
+      this.#workAfterCancel,
+      config.capturePendingStack,
+    );
     this.#asyncResources = config.trackAsync ? new AsyncResources() : undefined;
   }
 
@@ -120,65 +125,13 @@ export class Recorder implements Host {
         : extendContext(spanContext, span, OWNER_KEY, holder);
       const operation = new Operation(side, system, span, ownsSpan, own, undefined, performance.now());
       holder.operation = operation;
-      this.#incoming.add(operation);
+      this.#owned.started(operation, this.start);
       return operation;
     }
     const owner = ownerIn(spanContext);
     const operation = new Operation(side, system, span, ownsSpan, spanContext, owner, performance.now());
-    if (owner !== undefined) this.#startedFor(owner, operation);
-    else if (this.#incoming.size === 1) this.#startedForNobody(operation);
+    this.#owned.started(operation, ownsSpan ? this.start : this.adopt);
     return operation;
-  }
-
-  /** Of more than one incoming operation nobody could say which of them it was started for. */
-  #startedForNobody(operation: Operation): void {
-    if (parentSpanIdOf(operation.span) !== undefined) return;
-    for (const { span } of this.#incoming) {
-      const { name } = span as { readonly name?: unknown };
-      const detail = `started without trace context while "${name}" was the only incoming operation`;
-      this.addFinding(operation, 'context_lost', detail);
-    }
-  }
-
-  #startedFor(owner: Operation, operation: Operation): void {
-    const { cancellation } = owner;
-    if (cancellation !== undefined) {
-      this.#workAfterCancel.operationStarted(owner);
-      const lateMs = Math.round(operation.startedAtMs - cancellation.atMs);
-      this.addFinding(
-        operation,
-        'late_operation',
-        `started ${lateMs} ms after its incoming operation was cancelled`,
-      );
-    } else if (!owner.isSettled) {
-      owner.pending ??= new Set();
-      owner.pending.add(operation);
-      if (this.config.capturePendingStack) {
-        operation.startStack = new CapturedStack(
-          operation.ownsSpan ? this.start : this.adopt,
-          MAX_START_FRAMES,
-        );
-      }
-      // The deadline of the new operation is told by the integration that is on the stack.
-      const deadlineAtMs = inheritedDeadlineAtMs(operation.context, owner);
-      if (deadlineAtMs !== Number.POSITIVE_INFINITY) {
-        process.nextTick(checkInheritedDeadline, this, deadlineAtMs, operation);
-      }
-    }
-  }
-
-  #endedFor(owner: Operation, operation: Operation): void {
-    owner.pending?.delete(operation);
-    const { cancellation } = owner;
-    if (cancellation === undefined) return;
-    if (operation.startedAtMs >= cancellation.atMs) {
-      this.#workAfterCancel.operationEnded(owner);
-      return;
-    }
-    const ranOnMs = performance.now() - cancellation.atMs;
-    if (operation.cancellation !== undefined || ranOnMs < STOPPED_WHEN_TOLD_MS) return;
-    const detail = `ran on for ${Math.round(ranOnMs)} ms after its incoming operation was cancelled`;
-    this.addFinding(operation, 'cancel_not_propagated', detail);
   }
 
   run<T>(
@@ -266,7 +219,7 @@ export class Recorder implements Host {
     if (evidence.kind !== 'own-status') this.#watchWork(operation);
     // Last, since it calls the application: what that ends is ended because of this operation.
     operation.scope?.cancel(cancellation.outcome);
-    if (this.config.propagate.cancel) stopPending(operation);
+    if (this.config.propagate.cancel) this.#owned.stopPending(operation);
   }
 
   #write(operation: Operation, cancellation: Cancellation): void {
@@ -320,9 +273,8 @@ export class Recorder implements Host {
   settle(operation: Operation, settlement?: Settlement): void {
     if (operation.isSettled) return;
     writeDeviation(operation);
-    if (operation.owner !== undefined) this.#endedFor(operation.owner, operation);
+    this.#owned.ended(operation);
     operation.isSettled = true;
-    this.#incoming.delete(operation);
     this.#asyncResources?.forget(operation);
     operation.scope?.close();
     // Whatever runs on in the context of the operation holds it, and is not to hold the messages as well.
@@ -359,38 +311,6 @@ export class Recorder implements Host {
     else if (operation.system === 'grpc') wanted = isClient ? status.grpcClient : status.grpcServer;
     else wanted = isClient ? status.httpClient : status.httpServer;
     return wanted === 'error' ? SpanStatusCode.ERROR : SpanStatusCode.UNSET;
-  }
-}
-
-/** Frames kept of whoever starts an outgoing operation: it is captured on operations that may well succeed. */
-const MAX_START_FRAMES = 16;
-/** An outgoing operation that is over so soon after the cancel was over when the cancel was told. */
-const STOPPED_WHEN_TOLD_MS = 20;
-/** A deadline that is carried on is rounded to whole milliseconds on its way. */
-const DEADLINE_SLACK_MS = 5;
-
-function stopPending({ pending }: Operation): void {
-  if (pending === undefined) return;
-  // A copy: what stops takes itself off the set.
-  for (const operation of [...pending]) operation.stop?.();
-}
-
-function checkInheritedDeadline(host: Host, inheritedAtMs: number, operation: Operation): void {
-  const { deadline } = operation;
-  if (deadline === undefined) {
-    const leftMs = Math.round(inheritedAtMs - operation.startedAtMs);
-    host.addFinding(
-      operation,
-      'deadline_dropped',
-      `no time limit, though its incoming operation had ${leftMs} ms left`,
-    );
-  } else if (deadline.atMs > inheritedAtMs + DEADLINE_SLACK_MS) {
-    const laterMs = Math.round(deadline.atMs - inheritedAtMs);
-    host.addFinding(
-      operation,
-      'deadline_extended',
-      `its deadline is ${laterMs} ms after that of its incoming operation`,
-    );
   }
 }
 

@@ -1,0 +1,110 @@
+/**
+ * Which outgoing operations are made for which incoming one, and what that says of either: what was pending,
+ * what came late, what ran on, and which deadlines were not passed on.
+ */
+import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
+import type { FindingRule } from '../operation/finding.ts';
+import type { Operation } from '../operation/operation.ts';
+import { parentSpanIdOf } from './official-span.ts';
+import { inheritedDeadlineAtMs } from './owner.ts';
+import type { WorkAfterCancel } from './work-after-cancel.ts';
+
+/** Frames kept of whoever starts an outgoing operation: it is captured on operations that may well succeed. */
+const MAX_START_FRAMES = 16;
+/** An outgoing operation that is over so soon after the cancel was over when the cancel was told. */
+const STOPPED_WHEN_TOLD_MS = 20;
+/** A deadline that is carried on is rounded to whole milliseconds on its way. */
+const DEADLINE_SLACK_MS = 5;
+
+type AddFinding = (operation: Operation, rule: FindingRule, detail: string) => void;
+
+export class OwnedOperations {
+  readonly #addFinding: AddFinding;
+  readonly #workAfterCancel: WorkAfterCancel;
+  readonly #capturesStacks: boolean;
+  /** Incoming operations that are not over. */
+  readonly #incoming = new Set<Operation>();
+
+  constructor(addFinding: AddFinding, workAfterCancel: WorkAfterCancel, capturesStacks: boolean) {
+    this.#addFinding = addFinding;
+    this.#workAfterCancel = workAfterCancel;
+    this.#capturesStacks = capturesStacks;
+  }
+
+  /** @param above whose callers started the operation */
+  started(operation: Operation, above: StackTop): void {
+    const { owner } = operation;
+    if (operation.side === 'server') this.#incoming.add(operation);
+    else if (owner !== undefined) this.#startedFor(owner, operation, above);
+    else if (this.#incoming.size === 1) this.#startedForNobody(operation);
+  }
+
+  /** Before the operation is settled: findings may be added to it. */
+  ended(operation: Operation): void {
+    if (operation.side === 'server') this.#incoming.delete(operation);
+    else if (operation.owner !== undefined) this.#endedFor(operation.owner, operation);
+  }
+
+  /** Ends what is to end with the operation. */
+  stopPending({ pending }: Operation): void {
+    if (pending === undefined) return;
+    // A copy: what stops takes itself off the set.
+    for (const operation of [...pending]) operation.stop?.();
+  }
+
+  /** Of more than one incoming operation nobody could say which of them it was started for. */
+  #startedForNobody(operation: Operation): void {
+    if (parentSpanIdOf(operation.span) !== undefined) return;
+    for (const { span } of this.#incoming) {
+      const { name } = span as { readonly name?: unknown };
+      const detail = `started without trace context while "${name}" was the only incoming operation`;
+      this.#addFinding(operation, 'context_lost', detail);
+    }
+  }
+
+  #startedFor(owner: Operation, operation: Operation, above: StackTop): void {
+    const { cancellation } = owner;
+    if (cancellation !== undefined) {
+      this.#workAfterCancel.operationStarted(owner);
+      const lateMs = Math.round(operation.startedAtMs - cancellation.atMs);
+      const detail = `started ${lateMs} ms after its incoming operation was cancelled`;
+      this.#addFinding(operation, 'late_operation', detail);
+    } else if (!owner.isSettled) {
+      owner.pending ??= new Set();
+      owner.pending.add(operation);
+      if (this.#capturesStacks) operation.startStack = new CapturedStack(above, MAX_START_FRAMES);
+      // The deadline of the new operation is told by the integration that is on the stack.
+      const deadlineAtMs = inheritedDeadlineAtMs(operation.context, owner);
+      if (deadlineAtMs !== Number.POSITIVE_INFINITY) {
+        process.nextTick(checkDeadline, this.#addFinding, deadlineAtMs, operation);
+      }
+    }
+  }
+
+  #endedFor(owner: Operation, operation: Operation): void {
+    owner.pending?.delete(operation);
+    const { cancellation } = owner;
+    if (cancellation === undefined) return;
+    if (operation.startedAtMs >= cancellation.atMs) {
+      this.#workAfterCancel.operationEnded(owner);
+      return;
+    }
+    const ranOnMs = performance.now() - cancellation.atMs;
+    if (operation.cancellation !== undefined || ranOnMs < STOPPED_WHEN_TOLD_MS) return;
+    const detail = `ran on for ${Math.round(ranOnMs)} ms after its incoming operation was cancelled`;
+    this.#addFinding(operation, 'cancel_not_propagated', detail);
+  }
+}
+
+function checkDeadline(addFinding: AddFinding, inheritedAtMs: number, operation: Operation): void {
+  const { deadline } = operation;
+  if (deadline === undefined) {
+    const leftMs = Math.round(inheritedAtMs - operation.startedAtMs);
+    const detail = `no time limit, though its incoming operation had ${leftMs} ms left`;
+    addFinding(operation, 'deadline_dropped', detail);
+  } else if (deadline.atMs > inheritedAtMs + DEADLINE_SLACK_MS) {
+    const laterMs = Math.round(deadline.atMs - inheritedAtMs);
+    const detail = `its deadline is ${laterMs} ms after that of its incoming operation`;
+    addFinding(operation, 'deadline_extended', detail);
+  }
+}
