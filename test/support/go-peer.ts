@@ -166,10 +166,17 @@ export class GoServer {
 
 /** A Go client in the middle of its one call. */
 export class GoClient {
+  static readonly #running = new Set<GoClient>();
   readonly #peer: Peer;
 
   constructor(binary: string, scenario: Scenario) {
     this.#peer = new Peer(binary, ['client', JSON.stringify(scenario)]);
+    GoClient.#running.add(this);
+  }
+
+  /** Ends those that a failed test has left. */
+  static async closeAll(): Promise<void> {
+    await Promise.all([...GoClient.#running].map((client) => client.close()));
   }
 
   /** Makes it cancel the context of its call. */
@@ -187,6 +194,7 @@ export class GoClient {
   }
 
   close(): Promise<void> {
+    GoClient.#running.delete(this);
     return this.#peer.close();
   }
 }

@@ -1,10 +1,10 @@
 /** A suite against a Go peer, in the set-up that the runner names; left out, with the reason, where there is no Go. */
 import assert from 'node:assert/strict';
-import { after, beforeEach, describe, it } from 'node:test';
+import { after, afterEach, beforeEach, describe, it } from 'node:test';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { checkSpan, type Expectation } from './contract.ts';
-import { findOrBuildPeer } from './go-peer.ts';
+import { findOrBuildPeer, GoClient } from './go-peer.ts';
 import { type Setup, Telemetry } from './telemetry.ts';
 
 export interface InteropSubject {
@@ -49,7 +49,9 @@ export async function interopSuite(
   });
   describe(`${title}, ${setup}`, () => {
     beforeEach(() => telemetry.reset());
+    afterEach(() => GoClient.closeAll());
     after(close);
-    for (const [name, run] of Object.entries(tests)) it(name, async () => void (await run()));
+    for (const [name, run] of Object.entries(tests))
+      it(name, { timeout: 60_000 }, async () => void (await run()));
   });
 }
