@@ -9,6 +9,11 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
+/** What node:test would choose by itself, then what was left out. */
+const REPORTERS = [
+  process.stdout.isTTY ? 'spec' : 'tap',
+  new URL('support/left-out.mjs', import.meta.url).href,
+].flatMap((reporter) => [`--test-reporter=${reporter}`, '--test-reporter-destination=stdout']);
 const words = process.argv.slice(2);
 const files = readdirSync(root, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
@@ -27,7 +32,7 @@ const runs = [
 let exitCode = 0;
 for (const run of runs) {
   if (run.files.length === 0) continue;
-  const { status } = spawnSync(process.execPath, ['--import', 'tsx', '--test', ...run.files], {
+  const { status } = spawnSync(process.execPath, ['--import', 'tsx', ...REPORTERS, '--test', ...run.files], {
     stdio: 'inherit',
     env: { ...process.env, SETUP: run.setup },
   });
