@@ -109,14 +109,7 @@ function watchNotifyOnCancel(prototype: object, host: Host, installation: Instal
   return replaceFunction(prototype, 'notifyOnCancel', (original) => {
     const { notifyOnCancel } = {
       notifyOnCancel(this: BaseServerCall, ...args: unknown[]): unknown {
-        const operation = this[kOperation];
-        if (operation !== undefined && !operation.isSettled && installation.isActive) {
-          try {
-            noteCancel(host, this, operation);
-          } catch (error) {
-            installation.fault(error);
-          }
-        }
+        cancelTold(host, installation, this);
         return Reflect.apply(original, this, args);
       },
     };
@@ -128,19 +121,22 @@ function watchEmit19(prototype: object, host: Host, installation: Installation):
   return replaceFunction(prototype, 'emit', (original) => {
     const { emit } = {
       emit(this: BaseServerCall, ...args: unknown[]): unknown {
-        const operation = args[0] === 'cancelled' ? this[kOperation] : undefined;
-        if (operation !== undefined && !operation.isSettled && installation.isActive) {
-          try {
-            noteCancel(host, this, operation);
-          } catch (error) {
-            installation.fault(error);
-          }
-        }
+        if (args[0] === 'cancelled') cancelTold(host, installation, this);
         return Reflect.apply(original, this, args);
       },
     };
     return emit;
   });
+}
+
+function cancelTold(host: Host, installation: Installation, call: BaseServerCall): void {
+  const operation = call[kOperation];
+  if (operation === undefined || operation.isSettled || !installation.isActive) return;
+  try {
+    noteCancel(host, call, operation);
+  } catch (error) {
+    installation.fault(error);
+  }
 }
 
 function noteCancel(host: Host, call: BaseServerCall, operation: Operation): void {
