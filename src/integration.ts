@@ -69,6 +69,11 @@ export interface Settlement {
   readonly isConnectionAlive?: boolean;
 }
 
+export interface ContextEntry {
+  readonly key: symbol;
+  readonly value: unknown;
+}
+
 export interface Host {
   readonly config: ResolvedConfig;
   readonly abortOrigins: AbortOrigins;
@@ -85,8 +90,12 @@ export interface Host {
   /** An operation on the official span, which stays the official instrumentation's to name and to end. */
   adopt(side: Side, system: System, span: Span): Operation;
 
-  /** An operation with a span of our own. `parent` defaults to the active context. */
-  start(description: SpanDescription, parent?: Context): Operation;
+  /**
+   * An operation with a span of our own. `parent` defaults to the active context.
+   *
+   * @param entry what its own context holds besides
+   */
+  start(description: SpanDescription, parent?: Context, entry?: ContextEntry): Operation;
 
   /** Calls `fn` in the operation's context: its span is active, and what it starts is owned by it. */
   run<T>(

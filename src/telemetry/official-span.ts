@@ -38,7 +38,7 @@ export function parentSpanIdOf(span: SdkSpan): string | undefined {
  * The context with a value more. An official instrumentation binds its own context to the emitters of an
  * incoming operation, so that listeners run in that one and never in one that is derived from it here:
  * where the API's Context has the Map that it is made of, the value is put into that. Such a context is
- * made for one operation: it holds the span.
+ * made for one operation: it holds the span. For a span of our own it saves a copy of the Map.
  */
 export function extendContext(spanContext: Context, span: Span, key: symbol, value: unknown): Context {
   const { _currentContext: values } = spanContext as { readonly _currentContext?: unknown };

@@ -18,7 +18,7 @@ import type { AbortOrigins } from '../cancellation/abort-origins.ts';
 import { classify } from '../cancellation/classify.ts';
 import { type Headers, readDeadlineHeaders } from '../cancellation/deadline-headers.ts';
 import type { ResolvedConfig } from '../config.ts';
-import type { Host, Settlement, SpanDescription } from '../integration.ts';
+import type { ContextEntry, Host, Settlement, SpanDescription } from '../integration.ts';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { Evidence } from '../operation/evidence.ts';
 import type { FindingRule } from '../operation/finding.ts';
@@ -107,22 +107,22 @@ export class Recorder implements Host {
     return operation;
   }
 
-  start(description: SpanDescription, parent: Context = context.active()): Operation {
+  start(description: SpanDescription, parent: Context = context.active(), entry?: ContextEntry): Operation {
     const { side, system, name, attributes, startTime } = description;
     const kind = side === 'client' ? SpanKind.CLIENT : SpanKind.SERVER;
     const options: SpanOptions = { kind, attributes };
     if (startTime !== undefined) options.startTime = startTime;
     const span = this.#tracer().startSpan(name, options, parent);
-    return this.#operation(side, system, span, true, trace.setSpan(parent, span));
+    const own = trace.setSpan(parent, span);
+    const extended = entry === undefined ? own : extendContext(own, span, entry.key, entry.value);
+    return this.#operation(side, system, span, true, extended);
   }
 
   #operation(side: Side, system: System, span: Span, ownsSpan: boolean, spanContext: Context): Operation {
     if (side === 'server') {
       // The context has to know the operation, and the operation its context: the holder is filled just below.
       const holder: OwnerHolder = { operation: undefined };
-      const own = ownsSpan
-        ? spanContext.setValue(OWNER_KEY, holder)
-        : extendContext(spanContext, span, OWNER_KEY, holder);
+      const own = extendContext(spanContext, span, OWNER_KEY, holder);
       const operation = new Operation(side, system, span, ownsSpan, own, undefined, performance.now());
       holder.operation = operation;
       this.#owned.started(operation, this.start);

@@ -8,7 +8,7 @@ import http from 'node:http';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
-import { kServerExchange, type Message } from './internals.ts';
+import { kServerExchange, type Listened, type Message } from './internals.ts';
 
 export class EventContext {
   readonly #host: Host;
@@ -33,7 +33,7 @@ export class EventContext {
       const { emit } = {
         emit(this: Message, ...args: unknown[]): unknown {
           const exchange = this[kServerExchange];
-          if (!exchange?.operation.ownsSpan || !installation.isActive) {
+          if (!exchange?.operation.ownsSpan || !isHeard(this, args[0]) || !installation.isActive) {
             return Reflect.apply(original, this, args);
           }
           return host.run(exchange.operation, original, this, args);
@@ -42,4 +42,10 @@ export class EventContext {
       return emit;
     });
   }
+}
+
+/** An event that nobody listens to needs no context, and most have no listener. */
+export function isHeard(message: Listened, event: unknown): boolean {
+  // An error is also told to the listeners of events.errorMonitor.
+  return event === 'error' || message._events?.[event as string] !== undefined;
 }

@@ -28,14 +28,19 @@ export interface EarlyDestroy {
   readonly stack: { readonly stack: string };
 }
 
-export interface Message extends Omit<IncomingMessage, 'socket'> {
+/** What every emitter of Node's has: a listener, or several, for each event. */
+export interface Listened {
+  readonly _events?: Readonly<Record<string, unknown>>;
+}
+
+export interface Message extends Omit<IncomingMessage, 'socket'>, Listened {
   readonly socket: Transport | null;
   /** On a response: the request it answers. */
   readonly req?: OutgoingRequest;
   [kServerExchange]?: ServerExchange | null | undefined;
 }
 
-export interface Response extends Omit<ServerResponse, 'req'> {
+export interface Response extends Omit<ServerResponse, 'req'>, Listened {
   readonly req: Message;
   /** True once the head was handed to the socket; `headersSent` says only that it was made. */
   readonly _headerSent: boolean;

@@ -4,14 +4,18 @@
  * That method is private to Node; without it a request is recorded as if it had no signal, and an abort
  * is explained by its reason.
  */
+import { setTimeout } from 'node:timers';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo } from '../../hook/replace.ts';
 import type { OutgoingRequest } from './internals.ts';
 
-/** The last signal that somebody started to listen to, once. Weak: whoever it was need not have made a request. */
-let lastSignal: WeakRef<AbortSignal> | undefined;
-/** True from then on until a request has asked. */
-let isNews = false;
+/** How long a signal may be held that somebody listened to who made no request, in ms. */
+const FORGET_AFTER_MS = 1_000;
+
+/** The last signal that somebody started to listen to, once, until a request has asked for it. */
+let lastSignal: AbortSignal | undefined;
+/** Runs seldom: a WeakRef for each signal costs more than all else that is done for a request with one. */
+let isToBeForgotten = false;
 
 export function watchSignals(installation: Installation): Undo {
   const key = Object.getOwnPropertySymbols(AbortSignal.prototype).find(
@@ -23,9 +27,8 @@ export function watchSignals(installation: Installation): Undo {
       newListener(this: AbortSignal, ...args: unknown[]): unknown {
         // (size, type, listener, once, capture, passive, weak): Node's own listeners are called once.
         if (args[3] === true && installation.isActive && args[1] === 'abort') {
-          // A reference costs more than a look: a signal that many requests share gets one.
-          if (lastSignal?.deref() !== this) lastSignal = new WeakRef(this);
-          isNews = true;
+          lastSignal = this;
+          if (!isToBeForgotten) forgetLater(installation);
         }
         return Reflect.apply(original, this, args);
       },
@@ -39,7 +42,21 @@ export function watchSignals(installation: Installation): Undo {
  * on the request; a request without them has no signal, whatever was listened to before.
  */
 export function takeSignal(request: OutgoingRequest): AbortSignal | undefined {
-  if (!isNews) return undefined;
-  isNews = false;
-  return request.listenerCount('close') > 0 ? lastSignal?.deref() : undefined;
+  const signal = lastSignal;
+  lastSignal = undefined;
+  return signal !== undefined && request.listenerCount('close') > 0 ? signal : undefined;
+}
+
+function forgetLater(installation: Installation): void {
+  isToBeForgotten = true;
+  try {
+    setTimeout(forget, FORGET_AFTER_MS).unref();
+  } catch (error) {
+    installation.fault(error);
+  }
+}
+
+function forget(): void {
+  isToBeForgotten = false;
+  lastSignal = undefined;
 }

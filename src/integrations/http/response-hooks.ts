@@ -3,6 +3,7 @@ import http from 'node:http';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
+import { isHeard } from './event-context.ts';
 import { kServerExchange, type Response } from './internals.ts';
 import { responseClosed, responseDestroyedHere } from './server-events.ts';
 
@@ -22,7 +23,7 @@ export function watchResponses(host: Host, installation: Installation): Undo {
             }
           }
           // See EventContext.
-          if (operation.ownsSpan) return host.run(operation, original, this, args);
+          if (operation.ownsSpan && isHeard(this, args[0])) return host.run(operation, original, this, args);
           return Reflect.apply(original, this, args);
         },
       };

@@ -4,12 +4,12 @@
  * @opentelemetry/core's getRPCMetadata(), so that instrumentations of frameworks, and applications, fill it
  * in as they do beside the official HTTP instrumentation.
  */
-import { type Context, createContextKey, type Span } from '@opentelemetry/api';
+import { createContextKey, type Span } from '@opentelemetry/api';
 import { expressRouteOf } from './express-route.ts';
 import type { Message } from './internals.ts';
 
 /** The key of @opentelemetry/core (Symbol.for under this text), which need not be installed. */
-const RPC_METADATA_KEY = createContextKey('OpenTelemetry SDK Context Key RPC_METADATA');
+export const RPC_METADATA_KEY: symbol = createContextKey('OpenTelemetry SDK Context Key RPC_METADATA');
 
 /** As in @opentelemetry/core. */
 export interface RpcMetadata {
@@ -20,10 +20,6 @@ export interface RpcMetadata {
 
 export function createMetadata(): RpcMetadata {
   return { type: 'http', span: undefined, route: undefined };
-}
-
-export function withMetadata(context: Context, metadata: RpcMetadata): Context {
-  return context.setValue(RPC_METADATA_KEY, metadata);
 }
 
 export function routeOf(request: Message, metadata: RpcMetadata): string | undefined {

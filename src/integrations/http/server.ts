@@ -5,7 +5,7 @@ import type { Host } from '../../integration.ts';
 import type { Evidence, ServerPhase } from '../../operation/evidence.ts';
 import { kPipelined, kServerExchange, type Message, type Response } from './internals.ts';
 import { incomingHeaders } from './propagation.ts';
-import { createMetadata, routeOf, withMetadata } from './route.ts';
+import { createMetadata, RPC_METADATA_KEY, routeOf } from './route.ts';
 import { ServerExchange } from './server-exchange.ts';
 import { describeAnswer, describeIncoming } from './server-span.ts';
 
@@ -43,8 +43,9 @@ export function beginIncoming(
 
 function startIncoming(host: Host, request: Message, response: Response): ServerExchange {
   const metadata = createMetadata();
-  const parent = withMetadata(host.extract(request.headers, incomingHeaders), metadata);
-  const operation = host.start(describeIncoming(request), parent);
+  const parent = host.extract(request.headers, incomingHeaders);
+  const entry = { key: RPC_METADATA_KEY, value: metadata };
+  const operation = host.start(describeIncoming(request), parent, entry);
   metadata.span = operation.span;
   return new ServerExchange(operation, response, request.socket, metadata);
 }
