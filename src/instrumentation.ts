@@ -1,4 +1,4 @@
-/** The composition root: integrations see operations, the recorder makes spans of them. */
+/** The composition root: integrations see operations, the recorder makes spans and metrics of them. */
 import { diag } from '@opentelemetry/api';
 import {
   InstrumentationBase,
@@ -32,6 +32,7 @@ export class CancellationInstrumentation extends InstrumentationBase<Cancellatio
   protected override init(): InstrumentationNodeModuleDefinition[] {
     const config: ResolvedConfig = resolveConfig(this.getConfig(), defaultIntegrations);
     this.recorder = new Recorder(config, new AbortOrigins(), () => this.tracer, watchLateWrites);
+    this.recorder.measureBy(this.meter);
     this.parts = config.integrations.map((integration) => new Part(integration, this.recorder));
     return this.parts.flatMap((part) => part.definitions);
   }
@@ -40,6 +41,11 @@ export class CancellationInstrumentation extends InstrumentationBase<Cancellatio
   override setConfig(config: CancellationInstrumentationConfig): void {
     if (this.parts === undefined) super.setConfig(config);
     else diag.warn(`${PACKAGE_NAME}: setConfig() has no effect; options are given to the constructor`);
+  }
+
+  /** The base class calls this when it is given a MeterProvider, and once before there is a recorder. */
+  protected override _updateMetricInstruments(): void {
+    this.recorder?.measureBy(this.meter);
   }
 
   override enable(): void {

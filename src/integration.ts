@@ -57,11 +57,11 @@ export interface SpanDescription {
 
 /** How an operation ended that was or was not cancelled. */
 export interface Settlement {
-  /** Added to a span of our own only: the official instrumentation sets its own. */
+  /** Added to a span of our own only: the official instrumentation sets its own. `http.route` is one of metrics as well. */
   readonly attributes?: Attributes | undefined;
   /** A better name for a span of our own, known only now. */
   readonly name?: string | undefined;
-  /** Sets the status of a span of our own to error. Has no effect on a cancelled operation: see `status` in the options. */
+  /** Sets the status of a span of our own to error, and counts as failed. Has no effect on a cancelled operation: see `status` in the options. */
   readonly isError?: boolean;
   /** Text of that status. */
   readonly message?: string;
@@ -87,8 +87,18 @@ export interface Host {
    */
   officialSpan(kind: SpanKind, scopeName: string): Span | undefined;
 
-  /** An operation on the official span, which stays the official instrumentation's to name and to end. */
-  adopt(side: Side, system: System, span: Span): Operation;
+  /**
+   * The span that an official instrumentation made for the operation at hand, when it is not sampled: there is
+   * nothing to write on it, but the operation counts in metrics. Undefined when there are none. Only to be asked for
+   * where that instrumentation is there.
+   */
+  unsampledSpan(side: Side): Span | undefined;
+
+  /**
+   * An operation on the official span, which stays the official instrumentation's to name and to end.
+   * @param method what is called, for metrics: `pkg.Service/Method`, or the HTTP method
+   */
+  adopt(side: Side, system: System, span: Span, method?: string): Operation;
 
   /**
    * An operation with a span of our own. `parent` defaults to the active context.
@@ -152,6 +162,9 @@ export interface Host {
 
   /** A handler answered an operation that was cancelled, with a status and no message. */
   lateEnd(operation: Operation): void;
+
+  /** Whether a settlement has any effect: on an official span it has none, except in metrics. */
+  isEndTold(operation: Operation): boolean;
 
   /** The operation is over. Exactly the first call counts. Ends our own span, and an official one that would never end. */
   settle(operation: Operation, settlement?: Settlement): void;

@@ -4,8 +4,10 @@ import type { Operation } from './operation.ts';
 export class LateWork {
   readonly operation: Operation;
   readonly cancelledAtMs: number;
+  /** Whether the operation's span was recorded, which its end hides. */
+  readonly isRecorded: boolean;
   /** What the handler returned, until it is settled. */
-  promise: Promise<unknown> | undefined;
+  promise: Promise<unknown> | undefined = undefined;
   /** An async handler whose promise is settled has nothing left but what it started. */
   isReturned = false;
   writes = 0;
@@ -15,10 +17,10 @@ export class LateWork {
   openOperations = 0;
   lastSignMs: number;
 
-  constructor(operation: Operation, cancelledAtMs: number, promise: Promise<unknown> | undefined) {
+  constructor(operation: Operation, cancelledAtMs: number) {
     this.operation = operation;
     this.cancelledAtMs = cancelledAtMs;
-    this.promise = promise;
+    this.isRecorded = operation.span.isRecording();
     this.lastSignMs = cancelledAtMs;
   }
 }

@@ -56,6 +56,10 @@ export class Operation {
   readonly owner: Operation | undefined;
   /** On the clock of performance.now(), in ms. */
   readonly startedAtMs: number;
+  /** What is called, as metrics name it: `pkg.Service/Method`, or the HTTP method. Undefined when nobody counts. */
+  method: string | undefined = undefined;
+  /** Of an incoming HTTP request that is over: `http.route`, when somebody counts and it is known. */
+  route: string | undefined = undefined;
   deadline: Deadline | undefined = undefined;
   cancellation: Cancellation | undefined = undefined;
   /** The most serious rule about broken propagation that fired. */

@@ -1,4 +1,4 @@
-/** Every name this package emits that the semantic conventions do not have. */
+/** Every name this package emits that the semantic conventions do not have: of spans, events and metrics. */
 
 /** boolean, true: somebody cancelled the operation. Also the name of the event. */
 export const ATTR_CONTEXT_CANCELED = 'context.canceled';
@@ -79,3 +79,23 @@ export const ATTR_CANCEL_ASYNC_ORIGIN = 'cancel.async.origin';
 export const ATTR_DEADLINE_CLOCK_SKEW_MS = 'deadline.clock_skew_ms';
 /** double, ms: how far the event loop was behind when a deadline was missed */
 export const ATTR_DEADLINE_EVENT_LOOP_DELAY_MS = 'deadline.event_loop_delay_ms';
+
+/** counter, {operation}: operations that are over */
+export const METRIC_OPERATIONS = 'cancellation.operations';
+/** histogram, ms: end minus deadline; negative = in time */
+export const METRIC_DEADLINE_DEVIATION = 'cancellation.deadline.deviation';
+/** histogram, ms: how long handlers went on after the cancel */
+export const METRIC_WORK_AFTER_CANCEL = 'cancellation.work_after_cancel';
+/** up-down counter, {operation}: operations whose handlers go on */
+export const METRIC_WORK_AFTER_CANCEL_ACTIVE = 'cancellation.work_after_cancel.active';
+/** counter, {finding} */
+export const METRIC_FINDINGS = 'cancellation.findings';
+
+/** string, of a metric: `completed`, `canceled`, `deadline_exceeded`, `failed` */
+export const ATTR_OUTCOME = 'outcome';
+/** string, of a metric: `client`, `server` */
+export const ATTR_SIDE = 'side';
+/** string, of a metric: `grpc`, `http`, `http2` */
+export const ATTR_SYSTEM = 'system';
+/** string, of a metric: the rule that fired */
+export const ATTR_RULE = 'rule';

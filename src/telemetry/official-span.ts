@@ -3,7 +3,7 @@
  * keep it true after the cancel without that instrumentation noticing.
  */
 import { type Context, type Span, type SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import type { Operation } from '../operation/operation.ts';
+import type { Operation, Side } from '../operation/operation.ts';
 
 const kOperation: unique symbol = Symbol('opentelemetry.cancellation.operation');
 
@@ -24,6 +24,18 @@ export function isOfficialSpan(span: SdkSpan, kind: SpanKind, scopeName: string)
   if (scope?.name !== scopeName) return false;
   // A retry is a second operation under the first one's span: that span is free again.
   return span[kOperation]?.isSettled !== false && span.isRecording();
+}
+
+/**
+ * True when the span may be the one that an official instrumentation has just made for an operation that is not
+ * sampled. It tells neither kind nor scope; but it was made here, and no operation has it. (Where an official
+ * instrumentation ignores an operation, the active span is that of whoever started it: an unsampled one that
+ * the application made itself is taken for its.)
+ */
+export function isUnsampledOfficialSpan(span: SdkSpan, side: Side): boolean {
+  if (span.isRecording() || span.kind !== undefined || span.spanContext().isRemote === true) return false;
+  const claimed = span[kOperation];
+  return claimed === undefined || (claimed.isSettled && claimed.side === side);
 }
 
 export function claimSpan(span: SdkSpan, operation: Operation): void {

@@ -2,6 +2,7 @@
  * Which outgoing operations are made for which incoming one, and what that says of either: what was pending,
  * what came late, what ran on, and which deadlines were not passed on.
  */
+import { type Context, type Span, trace } from '@opentelemetry/api';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { FindingRule } from '../operation/finding.ts';
 import type { Operation } from '../operation/operation.ts';
@@ -31,12 +32,15 @@ export class OwnedOperations {
     this.#capturesStacks = capturesStacks;
   }
 
-  /** @param above whose callers started the operation */
-  started(operation: Operation, above: StackTop): void {
+  /**
+   * @param above whose callers started the operation
+   * @param parent of its span, when it is known
+   */
+  started(operation: Operation, above: StackTop, parent: Context | undefined): void {
     const { owner } = operation;
     if (operation.side === 'server') this.#incoming.add(operation);
     else if (owner !== undefined) this.#startedFor(owner, operation, above);
-    else if (this.#incoming.size === 1) this.#startedForNobody(operation);
+    else if (this.#incoming.size === 1) this.#startedForNobody(operation, parent);
   }
 
   /** Before the operation is settled: findings may be added to it. */
@@ -53,8 +57,8 @@ export class OwnedOperations {
   }
 
   /** Of more than one incoming operation nobody could say which of them it was started for. */
-  #startedForNobody(operation: Operation): void {
-    if (parentSpanIdOf(operation.span) !== undefined) return;
+  #startedForNobody(operation: Operation, parent: Context | undefined): void {
+    if (hasParent(operation.span, parent)) return;
     for (const { span } of this.#incoming) {
       const { name } = span as { readonly name?: unknown };
       const detail = `started without trace context while "${name}" was the only incoming operation`;
@@ -94,6 +98,12 @@ export class OwnedOperations {
     const detail = `ran on for ${Math.round(ranOnMs)} ms after its incoming operation was cancelled`;
     this.#addFinding(operation, 'cancel_not_propagated', detail);
   }
+}
+
+/** A span that is not recorded does not tell: without the context that it was made in, it is taken to have one. */
+function hasParent(span: Span, parent: Context | undefined): boolean {
+  if (span.isRecording()) return parentSpanIdOf(span) !== undefined;
+  return parent === undefined || trace.getSpan(parent) !== undefined;
 }
 
 function checkDeadline(addFinding: AddFinding, inheritedAtMs: number, operation: Operation): void {

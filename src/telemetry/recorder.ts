@@ -2,6 +2,7 @@
 import {
   type Context,
   context,
+  type Meter,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -13,7 +14,11 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
-import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
+import {
+  ATTR_ERROR_TYPE,
+  ATTR_HTTP_REQUEST_METHOD,
+  ATTR_RPC_METHOD,
+} from '@opentelemetry/semantic-conventions';
 import type { AbortOrigins } from '../cancellation/abort-origins.ts';
 import { classify } from '../cancellation/classify.ts';
 import { type Headers, readDeadlineHeaders } from '../cancellation/deadline-headers.ts';
@@ -41,6 +46,7 @@ import {
 import { writeCancellation } from './cancellation-span.ts';
 import { EventLoopDelay } from './event-loop-delay.ts';
 import { writeFinding } from './finding-event.ts';
+import { Metrics } from './metrics.ts';
 import {
   beforeEnd,
   claimSpan,
@@ -48,6 +54,7 @@ import {
   extendContext,
   fixStatus,
   isOfficialSpan,
+  isUnsampledOfficialSpan,
   parentSpanIdOf,
 } from './official-span.ts';
 import { OwnedOperations } from './owned-operations.ts';
@@ -67,6 +74,7 @@ export class Recorder implements Host {
   readonly abortOrigins: AbortOrigins;
   readonly #tracer: () => Tracer;
   readonly #watchLateWrites: WatchLateWrites;
+  readonly #metrics = new Metrics();
   readonly #workAfterCancel: WorkAfterCancel;
   readonly #eventLoopDelay = new EventLoopDelay();
   /** Only when asked for. */
@@ -83,7 +91,7 @@ export class Recorder implements Host {
     this.abortOrigins = abortOrigins;
     this.#tracer = tracer;
     this.#watchLateWrites = watchLateWrites;
-    this.#workAfterCancel = new WorkAfterCancel(tracer, config);
+    this.#workAfterCancel = new WorkAfterCancel(tracer, config, this.#metrics);
     this.#owned = new OwnedOperations(
       (operation, rule, detail) => this.addFinding(operation, rule, detail),
       this.#workAfterCancel,
@@ -101,10 +109,23 @@ export class Recorder implements Host {
     return span !== undefined && isOfficialSpan(span, kind, scopeName) ? span : undefined;
   }
 
-  adopt(side: Side, system: System, span: Span): Operation {
-    const operation = this.#operation(side, system, span, false, context.active());
+  unsampledSpan(side: Side): Span | undefined {
+    if (!this.#metrics.isOn) return undefined;
+    const active = context.active();
+    const span = trace.getSpan(active);
+    if (span === undefined || isSuppressedIn(active) || ownerIn(active)?.span === span) return undefined;
+    return isUnsampledOfficialSpan(span, side) ? span : undefined;
+  }
+
+  adopt(side: Side, system: System, span: Span, method?: string): Operation {
+    const operation = this.#operation(side, system, span, false, context.active(), undefined);
+    if (this.#metrics.isOn) operation.method = method;
     claimSpan(span, operation);
     return operation;
+  }
+
+  isEndTold({ ownsSpan }: Operation): boolean {
+    return ownsSpan || this.#metrics.isOn;
   }
 
   start(description: SpanDescription, parent: Context = context.active(), entry?: ContextEntry): Operation {
@@ -115,22 +136,35 @@ export class Recorder implements Host {
     const span = this.#tracer().startSpan(name, options, parent);
     const own = trace.setSpan(parent, span);
     const extended = entry === undefined ? own : extendContext(own, span, entry.key, entry.value);
-    return this.#operation(side, system, span, true, extended);
+    const operation = this.#operation(side, system, span, true, extended, parent);
+    if (this.#metrics.isOn) {
+      const method = attributes[system === 'grpc' ? ATTR_RPC_METHOD : ATTR_HTTP_REQUEST_METHOD];
+      if (typeof method === 'string') operation.method = method;
+    }
+    return operation;
   }
 
-  #operation(side: Side, system: System, span: Span, ownsSpan: boolean, spanContext: Context): Operation {
+  /** @param parent of the span, when it is known */
+  #operation(
+    side: Side,
+    system: System,
+    span: Span,
+    ownsSpan: boolean,
+    spanContext: Context,
+    parent: Context | undefined,
+  ): Operation {
     if (side === 'server') {
       // The context has to know the operation, and the operation its context: the holder is filled just below.
       const holder: OwnerHolder = { operation: undefined };
       const own = extendContext(spanContext, span, OWNER_KEY, holder);
       const operation = new Operation(side, system, span, ownsSpan, own, undefined, performance.now());
       holder.operation = operation;
-      this.#owned.started(operation, this.start);
+      this.#owned.started(operation, this.start, parent);
       return operation;
     }
     const owner = ownerIn(spanContext);
     const operation = new Operation(side, system, span, ownsSpan, spanContext, owner, performance.now());
-    this.#owned.started(operation, ownsSpan ? this.start : this.adopt);
+    this.#owned.started(operation, ownsSpan ? this.start : this.adopt, parent);
     return operation;
   }
 
@@ -237,7 +271,7 @@ export class Recorder implements Host {
   }
 
   #watchWork(operation: Operation): void {
-    if (!operation.span.isRecording()) return;
+    if (!operation.span.isRecording() && !this.#metrics.isOn) return;
     this.#workAfterCancel.watch(operation);
     if (operation.answer !== undefined) {
       this.#watchLateWrites(operation.answer, (isEnd) => this.lateWrite(operation, isEnd));
@@ -247,6 +281,7 @@ export class Recorder implements Host {
   addFinding(operation: Operation, rule: FindingRule, detail: string): void {
     if (operation.isSettled) return;
     const { span } = operation;
+    this.#metrics.finding(operation, rule);
     if (span.isRecording()) operation.finding = writeFinding(span, operation.finding, rule, detail);
   }
 
@@ -256,6 +291,11 @@ export class Recorder implements Host {
 
   lateEnd(operation: Operation): void {
     this.#workAfterCancel.end(operation);
+  }
+
+  /** Where metrics go from now on. */
+  measureBy(meter: Meter): void {
+    this.#metrics.use(meter);
   }
 
   /** The instrumentation is switched on. */
@@ -275,6 +315,7 @@ export class Recorder implements Host {
     writeDeviation(operation);
     this.#owned.ended(operation);
     operation.isSettled = true;
+    this.#metrics.ended(operation, settlement);
     this.#asyncResources?.forget(operation);
     operation.scope?.close();
     // Whatever runs on in the context of the operation holds it, and is not to hold the messages as well.

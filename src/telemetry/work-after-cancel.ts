@@ -16,6 +16,7 @@ import {
   SPAN_WORK_AFTER_CANCEL,
 } from './attributes.ts';
 import { writeFinding } from './finding-event.ts';
+import type { Metrics } from './metrics.ts';
 
 export interface WorkLimits {
   /** Work for longer than this is a finding. */
@@ -34,13 +35,15 @@ const LOOK_EVERY_MS = 10;
 export class WorkAfterCancel {
   readonly #tracer: () => Tracer;
   readonly #limits: WorkLimits;
+  readonly #metrics: Metrics;
   /** Handlers that go on. */
   readonly #active = new Set<LateWork>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(tracer: () => Tracer, limits: WorkLimits) {
+  constructor(tracer: () => Tracer, limits: WorkLimits, metrics: Metrics) {
     this.#tracer = tracer;
     this.#limits = limits;
+    this.#metrics = metrics;
   }
 
   /** The operation has just been cancelled, or its handler returned a promise after that. */
@@ -48,9 +51,9 @@ export class WorkAfterCancel {
     const { handled, cancellation } = operation;
     const cancelledAtMs = cancellation?.atMs ?? performance.now();
     const promise = isPending(handled) ? handled : undefined;
-    const work = new LateWork(operation, cancelledAtMs, promise);
-    operation.lateWork = work;
-    if (promise !== undefined) this.#activate(work);
+    operation.lateWork ??= new LateWork(operation, cancelledAtMs);
+    operation.lateWork.promise = promise;
+    if (promise !== undefined) this.#activate(operation.lateWork);
   }
 
   /** @param isEnd true when the handler will write no more */
@@ -94,7 +97,10 @@ export class WorkAfterCancel {
   }
 
   #activate(work: LateWork): void {
-    this.#active.add(work);
+    if (!this.#active.has(work)) {
+      this.#active.add(work);
+      this.#metrics.activeWork(work.operation, 1);
+    }
     this.#timer ??= this.#lookLater();
   }
 
@@ -122,10 +128,17 @@ export class WorkAfterCancel {
   }
 
   #settle(work: LateWork, atMs: number, isSettled: boolean): void {
-    this.#active.delete(work);
+    if (this.#active.delete(work)) this.#metrics.activeWork(work.operation, -1);
     work.operation.lateWork = undefined;
     const wastedMs = atMs - work.cancelledAtMs;
     if (wastedMs < STOPPED_WHEN_TOLD_MS && work.operations === 0) return;
+    this.#metrics.workAfterCancel(work.operation, wastedMs);
+    const isFinding = wastedMs > this.#limits.workAfterCancelMs;
+    if (isFinding) this.#metrics.finding(work.operation, 'work_after_cancel');
+    if (work.isRecorded) this.#record(work, wastedMs, isSettled, isFinding);
+  }
+
+  #record(work: LateWork, wastedMs: number, isSettled: boolean, isFinding: boolean): void {
     const parent = trace.setSpan(work.operation.context, work.operation.span);
     const startTime = performance.timeOrigin + work.cancelledAtMs;
     const span = this.#tracer().startSpan(
@@ -141,7 +154,7 @@ export class WorkAfterCancel {
       },
       parent,
     );
-    if (wastedMs > this.#limits.workAfterCancelMs) {
+    if (isFinding) {
       const detail = `the handler ${isSettled ? 'went on for' : 'is still running after'} ${Math.round(wastedMs)} ms`;
       writeFinding(span, undefined, 'work_after_cancel', detail);
     }

@@ -2,17 +2,24 @@
  * A real SDK with our instrumentation, alone or beside the official ones, that keeps account of every
  * span: started, ended, ended twice; and of every warning of the SDK. One for each process.
  */
-import { DiagLogLevel, diag } from '@opentelemetry/api';
+import { DiagLogLevel, diag, type MeterProvider } from '@opentelemetry/api';
 import { type Instrumentation, registerInstrumentations } from '@opentelemetry/instrumentation';
 import { GrpcInstrumentation } from '@opentelemetry/instrumentation-grpc';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
-import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-base';
+import type { ReadableSpan, Sampler, Span, SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { CancellationInstrumentation, type CancellationInstrumentationConfig } from '../../src/index.ts';
 
 /** Whether the official instrumentations are there, and whether they were registered before ours. */
 export type Setup = 'alone' | 'official first' | 'official last';
+
+export interface Providers {
+  /** @default everything is sampled */
+  readonly sampler?: Sampler;
+  /** @default none: nobody collects metrics */
+  readonly meterProvider?: MeterProvider;
+}
 
 export class Telemetry implements SpanProcessor {
   readonly setup: Setup;
@@ -23,7 +30,7 @@ export class Telemetry implements SpanProcessor {
   /** Warnings and errors of the SDK and of instrumentations. */
   readonly diagnostics: string[] = [];
 
-  constructor(setup: Setup, config?: CancellationInstrumentationConfig) {
+  constructor(setup: Setup, config?: CancellationInstrumentationConfig, providers: Providers = {}) {
     this.setup = setup;
     const keep = (message: string, ...args: unknown[]): void => {
       this.diagnostics.push([message, ...args.map(String)].join(' '));
@@ -32,7 +39,8 @@ export class Telemetry implements SpanProcessor {
       { error: keep, warn: keep, info: () => {}, debug: () => {}, verbose: () => {} },
       { logLevel: DiagLogLevel.WARN },
     );
-    new NodeTracerProvider({ spanProcessors: [this] }).register();
+    const { sampler, meterProvider } = providers;
+    new NodeTracerProvider({ spanProcessors: [this], ...(sampler && { sampler }) }).register();
     this.instrumentation = new CancellationInstrumentation({ ...config, enabled: false });
     const official = (): Instrumentation[] => [
       new HttpInstrumentation(),
@@ -42,7 +50,10 @@ export class Telemetry implements SpanProcessor {
     const first = setup === 'official first' ? official() : [];
     this.instrumentation.enable();
     const last = setup === 'official last' ? official() : [];
-    registerInstrumentations({ instrumentations: [...first, this.instrumentation, ...last] });
+    registerInstrumentations({
+      instrumentations: [...first, this.instrumentation, ...last],
+      ...(meterProvider && { meterProvider }),
+    });
   }
 
   onStart(span: Span): void {

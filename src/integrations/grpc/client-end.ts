@@ -96,7 +96,7 @@ function isHeld(call: ResolvingCall): boolean {
 export function endStarted(host: Host, call: ResolvingCall, operation: Operation): void {
   const end = call[kHeldEnd];
   if (end?.evidence !== undefined) host.cancel(operation, end.evidence);
-  const settlement = end && operation.ownsSpan ? clientSettlement(end.status, undefined) : undefined;
+  const settlement = end && host.isEndTold(operation) ? clientSettlement(end.status, undefined) : undefined;
   host.settle(operation, settlement);
 }
 
@@ -163,7 +163,7 @@ function noteStatus(host: Host, call: ResolvingCall, operation: Operation, statu
     const evidence = statusEvidence(call, operation, status);
     if (evidence !== undefined) host.cancel(operation, evidence);
   }
-  if (operation.ownsSpan) {
+  if (host.isEndTold(operation)) {
     host.settle(operation, clientSettlement(status, attemptOf(call)?.child?.transport));
   } else {
     host.settle(operation);

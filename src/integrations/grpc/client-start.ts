@@ -7,9 +7,9 @@ import type { StackTop } from '../../operation/captured-stack.ts';
 import { endStarted } from './client-end.ts';
 import { deadlineFrom } from './deadline.ts';
 import { type Channel, kOperation, kParent, type ResolvingCall, type SurfaceCall } from './library.ts';
-import { isOfficialOn, OFFICIAL_SCOPE } from './official.ts';
+import { isOfficialOn, OFFICIAL_SCOPE, unsampledSpan } from './official.ts';
 import { metadataSetter } from './propagation.ts';
-import { describeClientCall } from './span.ts';
+import { describeClientCall, methodOf } from './span.ts';
 import { CANCELLED } from './status.ts';
 
 type CreateCall = [
@@ -67,12 +67,12 @@ function begin(
   above: StackTop,
 ): void {
   if (host.isSuppressed()) return;
-  const official = host.officialSpan(SpanKind.CLIENT, OFFICIAL_SCOPE);
+  const official = host.officialSpan(SpanKind.CLIENT, OFFICIAL_SCOPE) ?? unsampledSpan(host, 'client');
   if (official === undefined && isOfficialOn()) return;
   const operation =
     official === undefined
       ? host.start(describeClientCall(channel, args[0]))
-      : host.adopt('client', 'grpc', official);
+      : host.adopt('client', 'grpc', official, methodOf(args[0]));
   call[kOperation] = operation;
   if (args[3]) call[kParent] = args[3];
   if (host.config.propagate.cancel && operation.owner !== undefined) {

@@ -72,7 +72,10 @@ function noteStatus(
       host.cancel(operation, { kind: 'own-status', outcome, reason, stack: host.captureStack(above), phase });
     }
   }
-  host.settle(operation, operation.ownsSpan ? serverSettlement(status.code, status.details) : undefined);
+  host.settle(
+    operation,
+    host.isEndTold(operation) ? serverSettlement(status.code, status.details) : undefined,
+  );
 }
 
 /** The one answer of a unary or client-streaming handler; streams are destroyed at the cancel and send none. */
@@ -141,7 +144,7 @@ function cancelTold(host: Host, installation: Installation, call: BaseServerCall
 
 function noteCancel(host: Host, call: BaseServerCall, operation: Operation): void {
   host.cancel(operation, leaveEvidence(call));
-  host.settle(operation, operation.ownsSpan ? serverSettlement(CANCELLED) : undefined);
+  host.settle(operation, host.isEndTold(operation) ? serverSettlement(CANCELLED) : undefined);
 }
 
 function leaveEvidence(call: BaseServerCall): Evidence {
@@ -166,7 +169,7 @@ export function noteEndBeforeHandler(host: Host, call: BaseServerCall, operation
       stack: undefined,
       phase: 'read',
     });
-    host.settle(operation, operation.ownsSpan ? serverSettlement(DEADLINE_EXCEEDED) : undefined);
+    host.settle(operation, host.isEndTold(operation) ? serverSettlement(DEADLINE_EXCEEDED) : undefined);
   } else {
     noteCancel(host, call, operation);
   }

@@ -6,11 +6,11 @@ import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { deadlineFrom } from './deadline.ts';
 import { baseOf, kOperation, kSession, kShutdown, type ServerSession, type SurfaceCall } from './library.ts';
-import { isOfficialOn, isWrapped, OFFICIAL_SCOPE, rememberRegister } from './official.ts';
+import { isOfficialOn, isWrapped, OFFICIAL_SCOPE, rememberRegister, unsampledSpan } from './official.ts';
 import { metadataGetter } from './propagation.ts';
 import { noteAnswer } from './server-answer.ts';
 import { noteEndBeforeHandler } from './server-end.ts';
-import { describeServerCall } from './span.ts';
+import { describeServerCall, methodOf } from './span.ts';
 
 type Register = [path: string, handler: unknown, serialize: unknown, deserialize: unknown, type: string];
 
@@ -126,12 +126,12 @@ function watchHandler(handler: AnyFunction, path: string, type: string, watch: W
 function begin(host: Host, surface: SurfaceCall, path: string): Operation | undefined {
   const base = baseOf(surface);
   const session = base?.stream.session;
-  const official = host.officialSpan(SpanKind.SERVER, OFFICIAL_SCOPE);
+  const official = host.officialSpan(SpanKind.SERVER, OFFICIAL_SCOPE) ?? unsampledSpan(host, 'server');
   if (base === undefined || (official === undefined && isOfficialOn())) return undefined;
   const operation =
     official === undefined
       ? host.start(describeServerCall(session ?? GONE, path), host.extract(surface.metadata, metadataGetter))
-      : host.adopt('server', 'grpc', official);
+      : host.adopt('server', 'grpc', official, methodOf(path));
   base[kOperation] = operation;
   operation.answer = surface;
   if (session !== undefined) base[kSession] = session;

@@ -38,12 +38,17 @@ export function describeServerCall(session: Described<ServerSession>, path: stri
 function describe({ shared, byPath }: Descriptions, side: Side, path: string): SpanDescription {
   const known = byPath.get(path);
   if (known !== undefined) return known;
-  const name = path.startsWith('/') ? path.slice(1) : path;
+  const name = methodOf(path);
   const attributes: Attributes = { [ATTR_RPC_SYSTEM_NAME]: 'grpc', [ATTR_RPC_METHOD]: name, ...shared };
   const description: SpanDescription = { side, system: 'grpc', name, attributes };
   if (byPath.size >= MAX_METHODS) byPath.clear();
   byPath.set(path, description);
   return description;
+}
+
+/** `/pkg.Service/Method` as the semantic conventions write it. */
+export function methodOf(path: string): string {
+  return path.startsWith('/') ? path.slice(1) : path;
 }
 
 function channelAttributes(channel: Channel): Attributes {

@@ -25,12 +25,16 @@ export function beginRequest(host: Host, request: OutgoingRequest, options: unkn
   request[kClientExchange] = null;
   // Only in the constructor is the last signal that was listened to the request's own.
   const signal = options === undefined ? undefined : takeSignal(request);
-  const official = host.officialSpan(SpanKind.CLIENT, OFFICIAL_SCOPE);
-  if (official === undefined && (isOfficialInCharge(request) || host.isSuppressed())) return;
+  let official = host.officialSpan(SpanKind.CLIENT, OFFICIAL_SCOPE);
+  if (official === undefined && isOfficialInCharge(request)) {
+    official = host.unsampledSpan('client');
+    if (official === undefined) return;
+  }
+  if (official === undefined && host.isSuppressed()) return;
   const operation =
     official === undefined
       ? host.start(describeRequest(request, options))
-      : host.adopt('client', 'http', official);
+      : host.adopt('client', 'http', official, request.method);
   const exchange = new ClientExchange(operation, signal);
   request[kClientExchange] = exchange;
   // Otherwise the head is still to be made, see _implicitHeader().
@@ -62,11 +66,11 @@ export function settleRequest(
 ): void {
   const { operation } = exchange;
   if (operation.isSettled) return;
-  host.settle(operation, operation.ownsSpan ? describeResult(request, error) : undefined);
+  host.settle(operation, host.isEndTold(operation) ? describeResult(request, error) : undefined);
 }
 
 /**
- * The official instrumentation is there and made no span (ignored, not sampled, no parent): then there is to be none.
+ * The official instrumentation is there and made no span (ignored, no parent), or none that is sampled: then there is to be none.
  * A request that passed it by, made with `new ClientRequest()`, looks the same.
  */
 function isOfficialInCharge(request: OutgoingRequest): boolean {

@@ -1,31 +1,19 @@
-/** Request methods: the known ones name the span, any other could be anything (RFC 9110, RFC 5789, QUERY draft). */
+/** Request methods: the known ones name the span. */
 import type { Attributes } from '@opentelemetry/api';
 import {
   ATTR_HTTP_REQUEST_METHOD,
   ATTR_HTTP_REQUEST_METHOD_ORIGINAL,
 } from '@opentelemetry/semantic-conventions';
-
-const KNOWN_METHODS = new Set([
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'PATCH',
-  'DELETE',
-  'OPTIONS',
-  'CONNECT',
-  'TRACE',
-  'QUERY',
-]);
+import { KNOWN_HTTP_METHODS } from '../../operation/http-method.ts';
 
 /** What a span's name starts with. */
 export function nameOfMethod(method: string): string {
-  return KNOWN_METHODS.has(method) ? method : 'HTTP';
+  return KNOWN_HTTP_METHODS.has(method) ? method : 'HTTP';
 }
 
 /** Sets the method on `attributes` and returns the name of the span. */
 export function describeMethod(method: string, attributes: Attributes): string {
-  if (KNOWN_METHODS.has(method)) {
+  if (KNOWN_HTTP_METHODS.has(method)) {
     attributes[ATTR_HTTP_REQUEST_METHOD] = method;
   } else {
     attributes[ATTR_HTTP_REQUEST_METHOD] = '_OTHER';

@@ -4,7 +4,7 @@
  * @opentelemetry/core's getRPCMetadata(), so that instrumentations of frameworks, and applications, fill it
  * in as they do beside the official HTTP instrumentation.
  */
-import { createContextKey, type Span } from '@opentelemetry/api';
+import { type Context, createContextKey, type Span } from '@opentelemetry/api';
 import { expressRouteOf } from './express-route.ts';
 import type { Message } from './internals.ts';
 
@@ -22,8 +22,13 @@ export function createMetadata(): RpcMetadata {
   return { type: 'http', span: undefined, route: undefined };
 }
 
-export function routeOf(request: Message, metadata: RpcMetadata): string | undefined {
-  if (metadata.route !== undefined) return metadata.route;
+/** That of the official instrumentation, whose context it is. */
+export function metadataIn(context: Context): RpcMetadata | undefined {
+  return context.getValue(RPC_METADATA_KEY) as RpcMetadata | undefined;
+}
+
+export function routeOf(request: Message, metadata: RpcMetadata | undefined): string | undefined {
+  if (metadata?.route !== undefined) return metadata.route;
   try {
     return expressRouteOf(request);
   } catch {

@@ -1,11 +1,11 @@
 /** Incoming requests from their start to their end. */
 import type { Server } from 'node:http';
-import { SpanKind } from '@opentelemetry/api';
+import { type Span, SpanKind } from '@opentelemetry/api';
 import type { Host } from '../../integration.ts';
 import type { Evidence, ServerPhase } from '../../operation/evidence.ts';
 import { kPipelined, kServerExchange, type Message, type Response } from './internals.ts';
 import { incomingHeaders } from './propagation.ts';
-import { createMetadata, RPC_METADATA_KEY, routeOf } from './route.ts';
+import { createMetadata, metadataIn, RPC_METADATA_KEY, routeOf } from './route.ts';
 import { ServerExchange } from './server-exchange.ts';
 import { describeAnswer, describeIncoming } from './server-span.ts';
 
@@ -18,16 +18,19 @@ export function beginIncoming(
   request: Message,
   response: Response,
 ): ServerExchange | null {
-  const official = host.officialSpan(SpanKind.SERVER, OFFICIAL_SCOPE);
-  // The official instrumentation is there and made no span: ignored, or not sampled. Then there is to be none.
-  if (official === undefined && (server.emit.name === 'incomingRequest' || host.isSuppressed())) {
+  const isOfficialThere = server.emit.name === 'incomingRequest';
+  const official =
+    host.officialSpan(SpanKind.SERVER, OFFICIAL_SCOPE) ??
+    (isOfficialThere ? host.unsampledSpan('server') : undefined);
+  // The official instrumentation is there and made no span: it was told to ignore the request. Then there is to be none.
+  if (official === undefined && (isOfficialThere || host.isSuppressed())) {
     response[kServerExchange] = null;
     return null;
   }
   const exchange =
     official === undefined
       ? startIncoming(host, request, response)
-      : new ServerExchange(host.adopt('server', 'http', official), response, request.socket, undefined);
+      : adoptIncoming(host, official, request, response);
   const { operation } = exchange;
   operation.answer = response;
   host.readDeadline(operation, request.headers);
@@ -39,6 +42,11 @@ export function beginIncoming(
     request.socket[kPipelined] = [...(waiting ?? []), exchange];
   }
   return exchange;
+}
+
+function adoptIncoming(host: Host, official: Span, request: Message, response: Response): ServerExchange {
+  const operation = host.adopt('server', 'http', official, request.method);
+  return new ServerExchange(operation, response, request.socket, undefined);
 }
 
 function startIncoming(host: Host, request: Message, response: Response): ServerExchange {
@@ -67,10 +75,14 @@ export function settleIncoming(
   exchange: ServerExchange,
   error: unknown,
 ): void {
-  const { operation, metadata } = exchange;
+  const { operation } = exchange;
   if (operation.isSettled) return;
-  const settlement = metadata && describeAnswer(response, routeOf(response.req, metadata), error);
-  host.settle(operation, settlement);
+  if (!host.isEndTold(operation)) {
+    host.settle(operation);
+    return;
+  }
+  const metadata = exchange.metadata ?? metadataIn(operation.context);
+  host.settle(operation, describeAnswer(response, routeOf(response.req, metadata), error));
 }
 
 /** How far the request is: still being read, being worked on, or being answered. */

@@ -16,13 +16,11 @@ import {
   ATTR_USER_AGENT_ORIGINAL,
 } from '@opentelemetry/semantic-conventions';
 import type { SpanDescription } from '../../integration.ts';
+import { KNOWN_HTTP_METHODS } from '../../operation/http-method.ts';
 import type { Connection } from './connection.ts';
 import type { Session } from './internals.ts';
 import type { Headers } from './request-headers.ts';
 import { defaultPortOf, fullUrl, parseAuthority, redactQuery } from './url.ts';
-
-/** Any other could be anything, and so must not name a span (RFC 9110, RFC 5789, QUERY draft). */
-const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY']);
 
 export function describeRequest(headers: Headers, session: Session): SpanDescription {
   const attributes: Attributes = { [ATTR_NETWORK_PROTOCOL_VERSION]: '2' };
@@ -72,7 +70,7 @@ export function setPeer(attributes: Attributes, { peerAddress, peerPort }: Conne
 /** @returns the name of the span */
 function setMethod(attributes: Attributes, headers: Headers): string {
   const method = String(headers[':method'] ?? 'GET');
-  if (KNOWN_METHODS.has(method)) {
+  if (KNOWN_HTTP_METHODS.has(method)) {
     attributes[ATTR_HTTP_REQUEST_METHOD] = method;
     return method;
   }

@@ -32,7 +32,7 @@ export function settleExchange(host: Host, exchange: Exchange, error: unknown): 
   if (!operation.ownsSpan && cancellation !== undefined && cancellation.initiator !== 'peer') {
     keepErrorType(operation.span, cancellation.outcome === 'canceled' ? undefined : typeOf(error));
   }
-  host.settle(operation, operation.ownsSpan ? describeResult(exchange, error) : undefined);
+  host.settle(operation, host.isEndTold(operation) ? describeResult(exchange, error) : undefined);
   if (call?.exchange === exchange) release(call);
 }
 

@@ -15,11 +15,11 @@ export function spanMadeBy(publish: () => void, parent: Context): Span | undefin
   return spy.span;
 }
 
-/** Undefined when the span is not recording: there is nothing to tag, and nothing to add. */
-export function adopt(host: Host, span: Span, parent: Context): Operation | undefined {
+/** Undefined when the span is not recording and nobody counts: there is nothing to tag, and nothing to add. */
+export function adopt(host: Host, span: Span, parent: Context, method: string): Operation | undefined {
   return context.with(trace.setSpan(parent, span), () => {
-    const official = host.officialSpan(SpanKind.CLIENT, SCOPE);
-    return official && host.adopt('client', 'http', official);
+    const official = host.officialSpan(SpanKind.CLIENT, SCOPE) ?? host.unsampledSpan('client');
+    return official && host.adopt('client', 'http', official, method);
   });
 }
 

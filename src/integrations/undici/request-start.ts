@@ -102,7 +102,7 @@ function beside(
   waitedSinceMs: number | undefined,
 ): Operation | undefined {
   const span = spanMadeBy(publish, parent);
-  if (span !== undefined) return adopt(host, span, parent);
+  if (span !== undefined) return adopt(host, span, parent, request.method);
   return isListening(channel) ? undefined : startOwn(host, request, parent, waitedSinceMs);
 }
 

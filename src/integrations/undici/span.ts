@@ -14,6 +14,7 @@ import {
 } from '@opentelemetry/semantic-conventions';
 import { isErrorLike } from '../../cancellation/reason.ts';
 import type { Settlement, SpanDescription } from '../../integration.ts';
+import { KNOWN_HTTP_METHODS } from '../../operation/http-method.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface Target {
@@ -26,7 +27,7 @@ export interface Target {
 
 export function describeTarget({ origin, path, method }: Target): SpanDescription {
   const { scheme, address, port } = parseOrigin(origin);
-  const name = KNOWN_METHODS.has(method) ? method : 'HTTP';
+  const name = KNOWN_HTTP_METHODS.has(method) ? method : 'HTTP';
   // In the absolute form, which proxies get, the path is the URL.
   const url = new URLParts(path.charCodeAt(0) === 47 /* / */ ? origin : '', path);
   const attributes: Attributes = {
@@ -67,8 +68,6 @@ export function typeOf(error: unknown): string {
   if (!isErrorLike(error)) return '_OTHER';
   return typeof error.code === 'string' ? error.code : String(error.name);
 }
-
-const KNOWN_METHODS = new Set('GET HEAD POST PUT PATCH DELETE OPTIONS TRACE QUERY'.split(' '));
 
 class URLParts {
   readonly full: string;

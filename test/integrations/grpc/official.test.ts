@@ -4,10 +4,12 @@ import { context } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { GrpcInstrumentation } from '@opentelemetry/instrumentation-grpc';
+import { CollectedMetrics, linesOf } from '../../support/collected-metrics.ts';
 import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../../support/grpc-service.ts';
 import { Telemetry } from '../../support/telemetry.ts';
 
-const telemetry = new Telemetry('alone');
+const metrics = new CollectedMetrics();
+const telemetry = new Telemetry('alone', undefined, { meterProvider: metrics.provider });
 const official = new GrpcInstrumentation({ ignoreGrpcMethods: ['serverStream', 'clientStream'] });
 registerInstrumentations({ instrumentations: [official] });
 const service = await new GrpcService(loadGrpc()).listen();
@@ -21,9 +23,11 @@ describe('beside the official gRPC instrumentation', () => {
     assert.deepEqual(await spansOf('bidi'), [OFFICIAL, OFFICIAL]);
   });
 
-  it('makes none for a method that the official one ignores', async () => {
+  it('makes none for a method that the official one ignores, and does not count it', async () => {
+    await metrics.collect();
     assert.deepEqual(await spansOf('serverStream'), []);
     assert.deepEqual(await spansOf('clientStream'), []);
+    assert.deepEqual(linesOf(await metrics.collect(), 'cancellation.operations'), []);
   });
 
   it('makes none for a call whose tracing is suppressed', async () => {

@@ -12,6 +12,7 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-node';
 import { CancellationInstrumentation } from '../../../src/index.ts';
+import { CollectedMetrics, linesOf } from '../../support/collected-metrics.ts';
 import { closed, event, HttpLab, read } from '../../support/http-lab.ts';
 
 const exporter = new InMemorySpanExporter();
@@ -23,22 +24,43 @@ const sampler: Sampler = {
 let isSampled = true;
 new NodeTracerProvider({ sampler, spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();
 const official = new HttpInstrumentation();
-registerInstrumentations({ instrumentations: [official, new CancellationInstrumentation()] });
+const metrics = new CollectedMetrics();
+registerInstrumentations({
+  instrumentations: [official, new CancellationInstrumentation()],
+  meterProvider: metrics.provider,
+});
 const lab = new HttpLab();
+
+/** Of one request that is answered, and one that is aborted. */
+const COUNTED = [
+  'outcome=canceled side=client system=http cancel.initiator=local cancel.trigger=abort http.request.method=GET 1',
+  'outcome=canceled side=server system=http cancel.initiator=peer cancel.trigger=disconnect http.request.method=GET 1',
+  'outcome=completed side=client system=http http.request.method=GET 1',
+  'outcome=completed side=server system=http http.request.method=GET 1',
+];
 
 describe('node:http, when the official instrumentation makes no span there is none', () => {
   after(() => lab.close());
 
-  const silent: Record<string, HttpInstrumentationConfig> = {
-    'ignored by its hooks': { ignoreIncomingRequestHook: () => true, ignoreOutgoingRequestHook: () => true },
-    'without a parent': { requireParentforIncomingSpans: true, requireParentforOutgoingSpans: true },
-  };
-  for (const [name, config] of Object.entries(silent)) {
+  const silent: [name: string, config: HttpInstrumentationConfig, counted: readonly string[]][] = [
+    [
+      'ignored by its hooks, then it does not count either',
+      { ignoreIncomingRequestHook: () => true, ignoreOutgoingRequestHook: () => true },
+      [],
+    ],
+    [
+      'without a parent',
+      { requireParentforIncomingSpans: true, requireParentforOutgoingSpans: true },
+      COUNTED,
+    ],
+  ];
+  for (const [name, config, counted] of silent) {
     it(name, async () => {
       official.setConfig(config);
       await succeedAndCancel();
       official.setConfig({});
       assert.deepEqual(exporter.getFinishedSpans(), []);
+      assert.deepEqual(linesOf(await metrics.collect(), 'cancellation.operations'), counted);
     });
   }
 
@@ -49,6 +71,7 @@ describe('node:http, when the official instrumentation makes no span there is no
     assert.deepEqual(exporter.getFinishedSpans(), []);
     assert.match(String(seen.traceparent), /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
     assert.ok(seen.traceId && String(seen.traceparent).includes(seen.traceId));
+    assert.deepEqual(linesOf(await metrics.collect(), 'cancellation.operations'), COUNTED);
   });
 
   it('and otherwise there is one on each side', async () => {
