@@ -1,6 +1,8 @@
 /** The OTEL_* variables that this entry reads itself; all others are read by the SDK and the exporter. */
 import { DiagLogLevel } from '@opentelemetry/api';
 import type { CancellationInstrumentationConfig } from '../config.ts';
+import { checkEndpoint, checkProtocol } from './otlp-checks.ts';
+import { booleanOf, listOf, millisecondsOf, textOf, type Variables, type Warn } from './variables.ts';
 
 export type ExporterName = 'otlp' | 'console';
 
@@ -8,9 +10,33 @@ export interface Environment {
   readonly isDisabled: boolean;
   readonly logLevel: DiagLogLevel | undefined;
   readonly exporters: readonly ExporterName[];
+  readonly metrics: MetricsEnvironment;
+  /** Undefined: the SDK's default, which is all of them. */
+  readonly propagators: readonly PropagatorName[] | undefined;
+  readonly sampler: SamplerEnvironment;
+  /** Whether cancelled operations that are not sampled are exported all the same. */
+  readonly keepsCancelled: boolean;
   readonly resourceDetectors: readonly DetectorName[];
   readonly instrumentationConfig: CancellationInstrumentationConfig;
 }
+
+export interface MetricsEnvironment {
+  /** None unless asked for: where only traces are received, every export would fail. */
+  readonly exporters: readonly ExporterName[];
+  readonly intervalMs: number;
+  /** Of one export. */
+  readonly timeoutMs: number;
+}
+
+export interface SamplerEnvironment {
+  readonly name: SamplerName;
+  /** From 0 to 1, of those that take one. */
+  readonly ratio: number;
+}
+
+export type SamplerName = (typeof SAMPLERS)[number];
+export type PropagatorName = (typeof PROPAGATORS)[number];
+const PROPAGATORS = ['tracecontext', 'baggage'] as const;
 
 export type DetectorName = (typeof DETECTORS)[number];
 /** In the order in which they are merged: what a user says in variables comes last and wins. */
@@ -23,50 +49,45 @@ const SAMPLERS = [
   'parentbased_always_on',
   'parentbased_always_off',
   'parentbased_traceidratio',
-];
+] as const;
+/** What the specification says for a sampler that is not named, or not known. */
+const DEFAULT_SAMPLER = { name: 'parentbased_always_on', ratio: 1 } as const;
 const LOG_LEVELS = ['NONE', 'ERROR', 'WARN', 'INFO', 'DEBUG', 'VERBOSE', 'ALL'] as const;
-
-type Variables = Readonly<Record<string, string | undefined>>;
-type Warn = (message: string) => void;
 
 /** Never throws: a bad value is said in one line that names the variable and what it accepts, and the default holds. */
 export function readEnvironment(variables: Variables, warn: Warn): Environment {
   const isDisabled = booleanOf(variables, 'OTEL_SDK_DISABLED', warn);
-  if (!isDisabled) {
-    checkSampler(variables, warn);
-    checkEndpoint(variables, 'OTEL_EXPORTER_OTLP_ENDPOINT', warn);
-    checkEndpoint(variables, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', warn);
-    checkProtocol(variables, warn);
-  }
+  if (isDisabled) return DISABLED;
+  checkEndpoint(variables, 'OTEL_EXPORTER_OTLP_ENDPOINT', warn);
+  checkEndpoint(variables, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', warn);
+  checkProtocol(variables, 'TRACES', warn);
+  const sampler = samplerOf(variables, warn);
   return {
     isDisabled,
-    logLevel: isDisabled ? undefined : logLevelOf(variables, warn),
-    exporters: isDisabled ? [] : exportersOf(variables, warn),
-    resourceDetectors: isDisabled ? [] : detectorsOf(variables, warn),
-    instrumentationConfig: isDisabled ? {} : instrumentationConfigOf(variables, warn),
+    logLevel: logLevelOf(variables, warn),
+    exporters: exportersOf(variables, 'OTEL_TRACES_EXPORTER', ['otlp'], warn),
+    metrics: metricsOf(variables, warn),
+    propagators: propagatorsOf(variables, warn),
+    sampler,
+    keepsCancelled: booleanOf(variables, 'OTEL_INSTRUMENTATION_CANCELLATION_KEEP_CANCELLED', warn),
+    resourceDetectors: detectorsOf(variables, warn),
+    instrumentationConfig: instrumentationConfigOf(variables, warn),
   };
 }
 
-/** An empty value is an unset one, by the specification of OpenTelemetry's variables. */
-function textOf(variables: Variables, name: string): string | undefined {
-  const value = variables[name]?.trim();
-  return value === '' ? undefined : value;
-}
+const NO_METRICS: MetricsEnvironment = { exporters: [], intervalMs: 60_000, timeoutMs: 30_000 };
 
-function listOf(variables: Variables, name: string): readonly string[] | undefined {
-  return textOf(variables, name)
-    ?.split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
-}
-
-function booleanOf(variables: Variables, name: string, warn: Warn): boolean {
-  const value = textOf(variables, name)?.toLowerCase();
-  if (value !== undefined && value !== 'true' && value !== 'false') {
-    warn(`${name} must be true or false, but is "${value}"; taken as false.`);
-  }
-  return value === 'true';
-}
+const DISABLED: Environment = {
+  isDisabled: true,
+  logLevel: undefined,
+  exporters: [],
+  metrics: NO_METRICS,
+  propagators: undefined,
+  sampler: DEFAULT_SAMPLER,
+  keepsCancelled: false,
+  resourceDetectors: [],
+  instrumentationConfig: {},
+};
 
 function logLevelOf(variables: Variables, warn: Warn): DiagLogLevel | undefined {
   const value = textOf(variables, 'OTEL_LOG_LEVEL');
@@ -77,14 +98,48 @@ function logLevelOf(variables: Variables, warn: Warn): DiagLogLevel | undefined 
   return undefined;
 }
 
-function exportersOf(variables: Variables, warn: Warn): readonly ExporterName[] {
+function exportersOf(
+  variables: Variables,
+  variable: string,
+  fallback: readonly string[],
+  warn: Warn,
+): readonly ExporterName[] {
   const exporters: ExporterName[] = [];
-  for (const name of listOf(variables, 'OTEL_TRACES_EXPORTER') ?? ['otlp']) {
+  for (const name of listOf(variables, variable) ?? fallback) {
     if (name === 'otlp' || name === 'console') exporters.push(name);
-    else if (name !== 'none')
-      warn(`OTEL_TRACES_EXPORTER must be otlp, console or none, but is "${name}"; ignored.`);
+    else if (name !== 'none') warn(`${variable} must be otlp, console or none, but is "${name}"; ignored.`);
   }
   return exporters;
+}
+
+function metricsOf(variables: Variables, warn: Warn): MetricsEnvironment {
+  const exporters = exportersOf(variables, 'OTEL_METRICS_EXPORTER', [], warn);
+  if (exporters.length === 0) return NO_METRICS;
+  if (exporters.includes('otlp')) {
+    checkEndpoint(variables, 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT', warn);
+    checkProtocol(variables, 'METRICS', warn);
+  }
+  const { intervalMs, timeoutMs } = NO_METRICS;
+  return {
+    exporters,
+    intervalMs: millisecondsOf(variables, 'OTEL_METRIC_EXPORT_INTERVAL', intervalMs, warn),
+    timeoutMs: millisecondsOf(variables, 'OTEL_METRIC_EXPORT_TIMEOUT', timeoutMs, warn),
+  };
+}
+
+function propagatorsOf(variables: Variables, warn: Warn): readonly PropagatorName[] | undefined {
+  const variable = 'OTEL_PROPAGATORS';
+  const names = listOf(variables, variable);
+  if (names === undefined) return undefined;
+  const unknown = names.filter((name) => name !== 'none' && !PROPAGATORS.some((known) => known === name));
+  if (unknown.length > 0) {
+    warn(
+      `${variable} must be none, or some of ${PROPAGATORS.join(', ')}, but has "${unknown.join(', ')}"; ignored.`,
+    );
+  }
+  // With nothing that is known the default holds: nobody asked for none.
+  if (unknown.length === names.length && names.length > 0) return undefined;
+  return PROPAGATORS.filter((name) => names.includes(name));
 }
 
 function detectorsOf(variables: Variables, warn: Warn): readonly DetectorName[] {
@@ -101,45 +156,21 @@ function detectorsOf(variables: Variables, warn: Warn): readonly DetectorName[] 
   return DETECTORS.filter((detector) => wanted.has(detector));
 }
 
-function checkSampler(variables: Variables, warn: Warn): void {
-  const sampler = textOf(variables, 'OTEL_TRACES_SAMPLER');
-  if (sampler === undefined) return;
-  if (!SAMPLERS.includes(sampler)) {
+function samplerOf(variables: Variables, warn: Warn): SamplerEnvironment {
+  const text = textOf(variables, 'OTEL_TRACES_SAMPLER');
+  if (text === undefined) return DEFAULT_SAMPLER;
+  const name = SAMPLERS.find((known) => known === text);
+  if (name === undefined) {
     warn(
-      `OTEL_TRACES_SAMPLER must be one of ${SAMPLERS.join(', ')}, but is "${sampler}"; every trace is sampled.`,
+      `OTEL_TRACES_SAMPLER must be one of ${SAMPLERS.join(', ')}, but is "${text}"; every trace is sampled.`,
     );
-    return;
+    return DEFAULT_SAMPLER;
   }
-  if (!sampler.endsWith('traceidratio')) return;
   const ratio = textOf(variables, 'OTEL_TRACES_SAMPLER_ARG');
-  if (ratio !== undefined && !(Number(ratio) >= 0 && Number(ratio) <= 1)) {
-    warn(`OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1, but is "${ratio}"; every trace is sampled.`);
-  }
-}
-
-function checkEndpoint(variables: Variables, name: string, warn: Warn): void {
-  const value = textOf(variables, name);
-  if (value === undefined) return;
-  const url = URL.canParse(value) ? new URL(value) : undefined;
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
-    warn(
-      `${name} must be a URL such as http://localhost:4318, but is "${value}"; nothing can be exported to it.`,
-    );
-  } else if (url.port === '4317') {
-    warn(
-      `${name} names port 4317, where OTLP over gRPC is usual; traces are sent by HTTP, usually to port 4318.`,
-    );
-  }
-}
-
-function checkProtocol(variables: Variables, warn: Warn): void {
-  const specific = 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL';
-  const name = textOf(variables, specific) === undefined ? 'OTEL_EXPORTER_OTLP_PROTOCOL' : specific;
-  const protocol = textOf(variables, name);
-  // Receivers of http/protobuf take http/json on the same port and path.
-  if (protocol !== undefined && protocol !== 'http/json' && protocol !== 'http/protobuf') {
-    warn(`${name} must be http/json or http/protobuf, but is "${protocol}"; traces are sent as http/json.`);
-  }
+  if (!name.endsWith('traceidratio') || ratio === undefined) return { name, ratio: 1 };
+  if (Number(ratio) >= 0 && Number(ratio) <= 1) return { name, ratio: Number(ratio) };
+  warn(`OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1, but is "${ratio}"; every trace is sampled.`);
+  return { name, ratio: 1 };
 }
 
 function instrumentationConfigOf(variables: Variables, warn: Warn): CancellationInstrumentationConfig {

@@ -1,5 +1,5 @@
 /**
- * Exports spans from a thread of its own. In the main thread a request that the collector does not
+ * Exports spans and metrics from a thread of its own. In the main thread a request that the collector does not
  * answer, or the exporter's wait before its next attempt, would keep a process alive that is done; and
  * when a process ends, nothing asynchronous runs there any more.
  */
@@ -7,6 +7,8 @@ import { Worker } from 'node:worker_threads';
 import { diag } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import { PACKAGE_NAME } from '../version.ts';
+import type { MetricsSetUp } from './export-metrics.ts';
+import type { Measured } from './measurements.ts';
 
 /** How long the end of the process may be held up, in ms. */
 const EXIT_LIMIT_MS = 2_000;
@@ -19,9 +21,23 @@ export interface Batch {
   readonly spans: readonly unknown[];
 }
 
+/** What was measured since the last batch. */
+export interface MetricsBatch {
+  readonly id: number;
+  readonly metrics: MetricsToExport;
+  /** Whether it is time to export. */
+  readonly isDue: boolean;
+}
+
+export interface MetricsToExport {
+  readonly setUp: MetricsSetUp;
+  readonly measured: Measured;
+}
+
 /** The last batch: the thread sets the flag, one Int32, from 0 to 1 when there is nothing left to wait for. */
 export interface LastBatch {
   readonly spans: readonly unknown[];
+  readonly metrics: MetricsToExport | undefined;
   readonly done: SharedArrayBuffer;
   readonly timeoutMs: number;
 }
@@ -39,6 +55,13 @@ export class ExportThread {
   #lastId = 0;
   #worker: Worker | undefined;
 
+  /** Hands over what was measured; whether it arrives, when it is due, is said through diag. */
+  sendMetrics(metrics: MetricsToExport, isDue: boolean): void {
+    const id = ++this.#lastId;
+    this.#underWay.set(id, 0);
+    this.#post({ id, metrics, isDue });
+  }
+
   /** Hands the spans over; whether they arrive is said through diag. */
   send(spans: readonly ReadableSpan[]): void {
     const id = ++this.#lastId;
@@ -49,10 +72,14 @@ export class ExportThread {
       this.#settle({ id, error: `${spans.length} spans given up, the collector is too slow` });
       return;
     }
+    this.#post({ id, spans: spans.map(cloneable) });
+  }
+
+  #post(batch: Batch | MetricsBatch): void {
     try {
-      this.#start().postMessage({ id, spans: spans.map(cloneable) } satisfies Batch);
+      this.#start().postMessage(batch);
     } catch (error) {
-      this.#settle({ id, error: String(error) });
+      this.#settle({ id: batch.id, error: String(error) });
     }
   }
 
@@ -63,13 +90,14 @@ export class ExportThread {
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Sends these spans and waits, blocking, until they and those under way have arrived, within a limit. */
-  finish(spans: readonly ReadableSpan[]): void {
-    if (spans.length === 0 && this.#underWay.size === 0) return;
+  /** Sends these and waits, blocking, until they and what is under way have arrived, within a limit. */
+  finish(spans: readonly ReadableSpan[], metrics: MetricsToExport | undefined): void {
+    if (spans.length === 0 && metrics === undefined && this.#underWay.size === 0) return;
     try {
       const done = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
       const timeoutMs = EXIT_LIMIT_MS / 2;
-      this.#start().postMessage({ spans: spans.map(cloneable), done, timeoutMs } satisfies LastBatch);
+      const last: LastBatch = { spans: spans.map(cloneable), metrics, done, timeoutMs };
+      this.#start().postMessage(last);
       Atomics.wait(new Int32Array(done), 0, 0, EXIT_LIMIT_MS);
     } catch {
       // The process is ending: there is nobody left to tell, and nothing may change how it ends.
@@ -98,7 +126,7 @@ export class ExportThread {
 
   #settle({ id, error }: BatchResult): void {
     this.#underWay.delete(id);
-    if (error !== undefined) diag.error(`${PACKAGE_NAME}: spans were not exported: ${error}`);
+    if (error !== undefined) diag.error(`${PACKAGE_NAME}: not exported: ${error}`);
     if (this.#underWay.size > 0) return;
     this.#worker?.unref();
     for (const resolve of this.#waiting.splice(0)) resolve();

@@ -1,9 +1,13 @@
 /** Runs in the thread of ExportThread: exports the batches it is sent. */
+import { Console } from 'node:console';
+import { writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { Writable } from 'node:stream';
 import { parentPort } from 'node:worker_threads';
 import { createTraceState } from '@opentelemetry/api';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node';
-import type { Batch, BatchResult, LastBatch } from './export-thread.ts';
+import { MetricsExport } from './export-metrics.ts';
+import type { Batch, BatchResult, LastBatch, MetricsBatch } from './export-thread.ts';
 
 interface PlainContext {
   readonly traceState?: string;
@@ -20,20 +24,43 @@ const { OTLPTraceExporter } =
   require('@opentelemetry/exporter-trace-otlp-http') as typeof import('@opentelemetry/exporter-trace-otlp-http');
 const exporter: SpanExporter = new OTLPTraceExporter();
 const underWay = new Set<Promise<void>>();
+let metricsExport: MetricsExport | undefined;
 
-parentPort?.on('message', (batch: Batch | LastBatch) => {
+// The thread's own output is written by the main thread, which at the end of the process waits for this one.
+const stdout = new Writable({
+  write(chunk: Buffer, _encoding, written) {
+    writeSync(1, chunk);
+    written();
+  },
+});
+globalThis.console = new Console({ stdout, stderr: process.stderr });
+
+parentPort?.on('message', (batch: Batch | MetricsBatch | LastBatch) => {
   if ('done' in batch) {
     exportLast(batch);
     return;
   }
-  const exported = exportBatch(exporter, batch.spans).then((error) => {
-    parentPort?.postMessage({ id: batch.id, error } satisfies BatchResult);
-  });
+  const exported = ('spans' in batch ? exportBatch(exporter, batch.spans) : exportMetrics(batch)).then(
+    (error) => {
+      parentPort?.postMessage({ id: batch.id, error } satisfies BatchResult);
+    },
+  );
   underWay.add(exported);
   exported.finally(() => underWay.delete(exported));
 });
 
-function exportLast({ spans, done, timeoutMs }: LastBatch): void {
+async function exportMetrics({ metrics, isDue }: MetricsBatch): Promise<string | undefined> {
+  const target = receive(metrics);
+  return isDue ? await target.exportAll() : undefined;
+}
+
+function receive({ setUp, measured }: MetricsBatch['metrics']): MetricsExport {
+  metricsExport ??= new MetricsExport(setUp);
+  metricsExport.receive(measured);
+  return metricsExport;
+}
+
+function exportLast({ spans, metrics, done, timeoutMs }: LastBatch): void {
   const flag = new Int32Array(done);
   const wake = (): void => {
     Atomics.store(flag, 0, 1);
@@ -41,7 +68,8 @@ function exportLast({ spans, done, timeoutMs }: LastBatch): void {
   };
   // Too short for the exporter's retries: an absent collector is found out at once.
   const lastExporter = new OTLPTraceExporter({ timeoutMillis: timeoutMs });
-  Promise.all([exportBatch(lastExporter, spans), ...underWay]).then(wake, wake);
+  const exportedMetrics = metrics && receive(metrics).exportAll(timeoutMs);
+  Promise.all([exportBatch(lastExporter, spans), exportedMetrics, ...underWay]).then(wake, wake);
   setTimeout(wake, timeoutMs);
 }
 

@@ -2,8 +2,12 @@
 import { createRequire } from 'node:module';
 import { type ProxyTracerProvider, trace } from '@opentelemetry/api';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
+import { CancellationSampler, CancellationSpanProcessor } from '../index.ts';
 import type { DetectorName, Environment } from './environment.ts';
 import { ExportThread } from './export-thread.ts';
+import { startMetrics } from './metrics.ts';
+import { propagatorOf } from './propagators.ts';
+import { samplerOf } from './sampler.ts';
 import { UnsentSpans } from './unsent-spans.ts';
 
 /** True when somebody has set a global tracer provider already. */
@@ -32,7 +36,9 @@ export function startSdk(
     detectors: environment.resourceDetectors.map((name) => detectors[name]),
   });
 
+  const resource = resources.defaultResource().merge(detected);
   const thread = new ExportThread();
+  const takeMetrics = startMetrics(environment.metrics, thread, resource, warn);
   const unsent = new UnsentSpans(thread, (exporter) => new sdk.BatchSpanProcessor(exporter));
   const spanProcessors: SpanProcessor[] = [];
   for (const name of environment.exporters) {
@@ -40,11 +46,16 @@ export function startSdk(
     else spanProcessors.push(new sdk.SimpleSpanProcessor(new sdk.ConsoleSpanExporter()));
   }
   const provider = new sdk.NodeTracerProvider({
-    resource: resources.defaultResource().merge(detected),
-    spanProcessors,
+    resource,
+    ...(environment.keepsCancelled
+      ? {
+          sampler: new CancellationSampler(samplerOf(environment.sampler, sdk)),
+          spanProcessors: spanProcessors.map((processor) => new CancellationSpanProcessor(processor)),
+        }
+      : { spanProcessors }),
   });
-  provider.register();
-  return () => thread.finish(unsent.take());
+  provider.register(propagatorOf(environment.propagators));
+  return () => thread.finish(unsent.take(), takeMetrics());
 }
 
 interface Packages {

@@ -8,11 +8,13 @@ import {
   type ObservableCallback,
   type ObservableCounter,
   type UpDownCounter,
+  ValueType,
 } from '@opentelemetry/api';
 import { ATTR_HTTP_ROUTE } from '@opentelemetry/semantic-conventions';
 import type { Settlement } from '../integration.ts';
 import type { FindingRule } from '../operation/finding.ts';
 import type { Operation } from '../operation/operation.ts';
+import { recordSigned } from '../signed-histogram.ts';
 import {
   ATTR_OUTCOME,
   ATTR_RULE,
@@ -26,7 +28,6 @@ import {
 } from './attributes.ts';
 import { createMetricLabels, writeLabels } from './metric-labels.ts';
 import { type MetricOutcome, OperationCounts } from './operation-counts.ts';
-import { recordSigned } from './signed-histogram.ts';
 
 /** In ms, fine around the deadline itself: a timer or a round trip late is another matter than a second. */
 const DEVIATION_BUCKETS = [
@@ -102,6 +103,7 @@ function createInstruments(meter: Meter): Instruments {
   return {
     operations: meter.createObservableCounter(METRIC_OPERATIONS, {
       unit: '{operation}',
+      valueType: ValueType.INT,
       description: 'Operations that are over, by how they ended.',
     }),
     deviation: meter.createHistogram(METRIC_DEADLINE_DEVIATION, {
@@ -116,10 +118,12 @@ function createInstruments(meter: Meter): Instruments {
     }),
     activeWork: meter.createUpDownCounter(METRIC_WORK_AFTER_CANCEL_ACTIVE, {
       unit: '{operation}',
+      valueType: ValueType.INT,
       description: 'Cancelled operations whose handlers go on.',
     }),
     findings: meter.createCounter(METRIC_FINDINGS, {
       unit: '{finding}',
+      valueType: ValueType.INT,
       description: 'Rules about broken propagation that fired.',
     }),
   };

@@ -12,6 +12,10 @@ const defaults: Environment = {
   isDisabled: false,
   logLevel: undefined,
   exporters: ['otlp'],
+  metrics: { exporters: [], intervalMs: 60_000, timeoutMs: 30_000 },
+  propagators: undefined,
+  sampler: { name: 'parentbased_always_on', ratio: 1 },
+  keepsCancelled: false,
   resourceDetectors: ['host', 'os', 'process', 'serviceinstance', 'env'],
   instrumentationConfig: {},
 };
@@ -29,6 +33,13 @@ describe('the environment', () => {
       'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
       'OTEL_EXPORTER_OTLP_PROTOCOL',
       'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL',
+      'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT',
+      'OTEL_EXPORTER_OTLP_METRICS_PROTOCOL',
+      'OTEL_METRICS_EXPORTER',
+      'OTEL_METRIC_EXPORT_INTERVAL',
+      'OTEL_METRIC_EXPORT_TIMEOUT',
+      'OTEL_PROPAGATORS',
+      'OTEL_INSTRUMENTATION_CANCELLATION_KEEP_CANCELLED',
       'OTEL_INSTRUMENTATION_CANCELLATION_CONFIG',
     ];
     for (const value of [undefined, '', '  ']) {
@@ -49,14 +60,40 @@ describe('the environment', () => {
     [{ OTEL_NODE_RESOURCE_DETECTORS: 'env,host' }, { resourceDetectors: ['host', 'env'] }],
     [{ OTEL_NODE_RESOURCE_DETECTORS: 'env, env' }, { resourceDetectors: ['env'] }],
     ...['always_on', 'always_off', 'parentbased_always_on', 'parentbased_always_off', 'traceidratio'].map(
-      (sampler): [Record<string, string>, object] => [{ OTEL_TRACES_SAMPLER: sampler }, {}],
+      (name): [Record<string, string>, object] => [
+        { OTEL_TRACES_SAMPLER: name },
+        { sampler: { name, ratio: 1 } },
+      ],
     ),
     ...['0', '1', '0.25', '1e-3'].map((ratio): [Record<string, string>, object] => [
       { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: ratio },
-      {},
+      { sampler: { name: 'parentbased_traceidratio', ratio: Number(ratio) } },
     ]),
     // The specification says that an argument is ignored by a sampler that takes none.
-    [{ OTEL_TRACES_SAMPLER: 'always_on', OTEL_TRACES_SAMPLER_ARG: 'x' }, {}],
+    [
+      { OTEL_TRACES_SAMPLER: 'always_on', OTEL_TRACES_SAMPLER_ARG: 'x' },
+      { sampler: { name: 'always_on', ratio: 1 } },
+    ],
+    [{ OTEL_INSTRUMENTATION_CANCELLATION_KEEP_CANCELLED: 'true' }, { keepsCancelled: true }],
+    [{ OTEL_INSTRUMENTATION_CANCELLATION_KEEP_CANCELLED: 'false' }, {}],
+    [{ OTEL_METRICS_EXPORTER: 'none' }, {}],
+    [
+      { OTEL_METRICS_EXPORTER: 'otlp,console' },
+      { metrics: { exporters: ['otlp', 'console'], intervalMs: 60_000, timeoutMs: 30_000 } },
+    ],
+    [
+      {
+        OTEL_METRICS_EXPORTER: 'otlp',
+        OTEL_METRIC_EXPORT_INTERVAL: '1',
+        OTEL_METRIC_EXPORT_TIMEOUT: '2147483647',
+      },
+      { metrics: { exporters: ['otlp'], intervalMs: 1, timeoutMs: 2_147_483_647 } },
+    ],
+    // Nobody asked for metrics, so nothing of theirs is looked at.
+    [{ OTEL_METRIC_EXPORT_INTERVAL: 'x', OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'x' }, {}],
+    [{ OTEL_PROPAGATORS: 'none' }, { propagators: [] }],
+    [{ OTEL_PROPAGATORS: 'baggage' }, { propagators: ['baggage'] }],
+    [{ OTEL_PROPAGATORS: 'baggage, tracecontext' }, { propagators: ['tracecontext', 'baggage'] }],
     [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example:4318/base' }, {}],
     [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:4318/v1/traces' }, {}],
     [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' }, {}],
@@ -82,6 +119,10 @@ describe('the environment', () => {
             isDisabled: true,
             logLevel: undefined,
             exporters: [],
+            metrics: defaults.metrics,
+            propagators: undefined,
+            sampler: defaults.sampler,
+            keepsCancelled: false,
             resourceDetectors: [],
             instrumentationConfig: {},
           },
@@ -109,11 +150,56 @@ describe('the environment', () => {
       { resourceDetectors: ['env'] },
     ],
     [{ OTEL_TRACES_SAMPLER: 'sometimes' }, 'OTEL_TRACES_SAMPLER', /always_on, .*parentbased_traceidratio/],
-    ...['-0.1', '1.1', 'half', 'NaN', 'Infinity'].map((ratio): [Record<string, string>, string, RegExp] => [
-      { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: ratio },
-      'OTEL_TRACES_SAMPLER_ARG',
-      /a number from 0 to 1/,
-    ]),
+    [
+      { OTEL_INSTRUMENTATION_CANCELLATION_KEEP_CANCELLED: 'yes' },
+      'OTEL_INSTRUMENTATION_CANCELLATION_KEEP_CANCELLED',
+      /true or false/,
+    ],
+    [{ OTEL_METRICS_EXPORTER: 'prometheus' }, 'OTEL_METRICS_EXPORTER', /otlp, console or none/],
+    ...['0', '2147483648', '1.5', '-1', '60s'].flatMap((value) =>
+      ['OTEL_METRIC_EXPORT_INTERVAL', 'OTEL_METRIC_EXPORT_TIMEOUT'].map(
+        (name): [Record<string, string>, string, RegExp, object] => [
+          { OTEL_METRICS_EXPORTER: 'console', [name]: value },
+          name,
+          /a whole number of milliseconds from 1 to 2147483647/,
+          { metrics: { ...defaults.metrics, exporters: ['console'] } },
+        ],
+      ),
+    ),
+    [
+      { OTEL_METRICS_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'localhost' },
+      'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT',
+      /a URL such as http:/,
+      { metrics: { ...defaults.metrics, exporters: ['otlp'] } },
+    ],
+    [
+      { OTEL_METRICS_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: 'grpc' },
+      'OTEL_EXPORTER_OTLP_METRICS_PROTOCOL',
+      /http\/json or http\/protobuf/,
+      { metrics: { ...defaults.metrics, exporters: ['otlp'] } },
+    ],
+    // One line for both signals.
+    [
+      { OTEL_METRICS_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
+      'OTEL_EXPORTER_OTLP_PROTOCOL',
+      /http\/json or http\/protobuf/,
+      { metrics: { ...defaults.metrics, exporters: ['otlp'] } },
+    ],
+    [{ OTEL_PROPAGATORS: 'b3' }, 'OTEL_PROPAGATORS', /none, or some of tracecontext, baggage, but has "b3"/],
+    [
+      { OTEL_PROPAGATORS: 'b3,tracecontext,jaeger' },
+      'OTEL_PROPAGATORS',
+      /has "b3, jaeger"/,
+      { propagators: ['tracecontext'] },
+    ],
+    ...['-0.1', '1.1', 'half', 'NaN', 'Infinity'].map(
+      (ratio): [Record<string, string>, string, RegExp, object] => [
+        { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: ratio },
+        'OTEL_TRACES_SAMPLER_ARG',
+        /a number from 0 to 1/,
+        { sampler: { name: 'traceidratio', ratio: 1 } },
+      ],
+    ),
     ...['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'].flatMap((name) =>
       ['localhost:4318', 'collector', 'ftp://collector', 'http://', ':4318'].map(
         (url): [Record<string, string>, string, RegExp] => [{ [name]: url }, name, /a URL such as http:/],

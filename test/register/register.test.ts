@@ -99,6 +99,27 @@ describe('the entry', () => {
       rmSync(folder, { recursive: true, force: true });
     }
   });
+
+  it('keeps a provider of metrics that was set before', async () => {
+    const setup = `
+      import { createNoopMeter, metrics } from '@opentelemetry/api';
+      const createCounter = (name) => ({ add: (value) => console.log('theirs', name, value) });
+      const meter = Object.assign(Object.create(createNoopMeter()), { createCounter });
+      metrics.setGlobalMeterProvider({ getMeter: () => meter });`;
+    const folder = temporaryFolder();
+    try {
+      writeFileSync(join(folder, 'setup.mjs'), setup);
+      symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
+      const flags = ['--import', join(folder, 'setup.mjs'), '--import', entry];
+      const text = `import { metrics } from '@opentelemetry/api'; metrics.getMeter('app').createCounter('count').add(1);`;
+      const env = { OTEL_EXPORTER_OTLP_ENDPOINT: await unusedUrl(), OTEL_METRICS_EXPORTER: 'console' };
+      const ending = await runApp(text, { flags, env });
+      assert.equal(ending.stdout, 'theirs count 1\n');
+      assert.equal(ending.stderr, '');
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
 });
 
 describe('variables', () => {
@@ -229,6 +250,102 @@ describe('variables', () => {
     assert.equal(stderr, '');
   });
 
+  /** Writes the headers that a request between two services carries. */
+  const asking = `
+    import http from 'node:http';
+    import { once } from 'node:events';
+    import { context, propagation } from '@opentelemetry/api';
+    const server = http.createServer((request, response) => response.end(JSON.stringify(request.headers)));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const bagged = propagation.setBaggage(context.active(), propagation.createBaggage({ user: { value: 'ann' } }));
+    const request = context.with(bagged, () => http.get({ host: '127.0.0.1', port: server.address().port, agent: false }));
+    const [response] = await once(request, 'response');
+    for await (const chunk of response) {
+      const { traceparent, baggage } = JSON.parse(chunk);
+      console.log(typeof traceparent, baggage);
+    }
+    server.close();`;
+  const propagators: [value: string, stdout: string][] = [
+    ['', 'string user=ann\n'],
+    ['tracecontext,baggage', 'string user=ann\n'],
+    ['tracecontext', 'string undefined\n'],
+    ['baggage', 'undefined user=ann\n'],
+    ['none', 'undefined undefined\n'],
+  ];
+  for (const [value, stdout] of propagators) {
+    it(`are obeyed: OTEL_PROPAGATORS=${value}`, async () => {
+      const env = { OTEL_TRACES_EXPORTER: 'none', OTEL_PROPAGATORS: value };
+      const ending = await runApp(asking, { env });
+      assert.equal(ending.stderr, '');
+      assert.equal(ending.stdout, stdout);
+    });
+  }
+
+  it('are obeyed: OTEL_PROPAGATORS=b3 is said, and the default holds', async () => {
+    const env = { OTEL_TRACES_EXPORTER: 'none', OTEL_PROPAGATORS: 'b3' };
+    const { stdout, stderr } = await runApp(asking, { env });
+    assert.equal(stdout, 'string user=ann\n');
+    assert.match(
+      stderr,
+      /^[^\n]*: OTEL_PROPAGATORS must be none, or some of tracecontext, baggage, .*"b3".*\n$/,
+    );
+  });
+
+  /** One request that is answered, and one that is cancelled by the client. */
+  const cancelling = `
+    import http from 'node:http';
+    import { once } from 'node:events';
+    let left;
+    const leaving = new Promise((resolve) => { left = resolve; });
+    const server = http.createServer((request, response) => {
+      if (request.url === '/wait') response.on('close', () => setImmediate(left)).write('first part');
+      else response.end();
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const at = { host: '127.0.0.1', port: server.address().port, agent: false };
+    const [answer] = await once(http.get(at), 'response');
+    await once(answer.resume(), 'end');
+    const waiting = http.get({ ...at, path: '/wait' });
+    waiting.on('error', () => {});
+    const [partial] = await once(waiting, 'response');
+    partial.on('error', () => {});
+    waiting.destroy();
+    await leaving;
+    server.close();
+    console.log('ran');`;
+  const keeping: [env: Record<string, string>, names: readonly (string | undefined)[]][] = [
+    [{ OTEL_TRACES_SAMPLER: 'always_off' }, []],
+    [
+      {
+        OTEL_TRACES_SAMPLER: 'always_off',
+        OTEL_INSTRUMENTATION_CANCELLATION_KEEP_CANCELLED: 'true',
+      },
+      ['/wait', '/wait'],
+    ],
+    [
+      {
+        OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+        OTEL_TRACES_SAMPLER_ARG: '0',
+        OTEL_INSTRUMENTATION_CANCELLATION_KEEP_CANCELLED: 'true',
+      },
+      ['/wait', '/wait'],
+    ],
+    [{ OTEL_INSTRUMENTATION_CANCELLATION_KEEP_CANCELLED: 'true' }, ['/', '/', '/wait', '/wait']],
+  ];
+  for (const [env, paths] of keeping) {
+    it(`are obeyed: ${JSON.stringify(env)}`, async () => {
+      const ending = await runApp(cancelling, {
+        env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, ...env },
+      });
+      assert.equal(ending.stderr, '');
+      assert.equal(ending.stdout, 'ran\n');
+      const urls = arrived().spans.map(({ attributes }) =>
+        String(attributes['url.path'] ?? new URL(String(attributes['url.full'])).pathname),
+      );
+      assert.deepEqual(urls.sort(), paths);
+    });
+  }
+
   const bad: [variable: string, value: string, accepted: RegExp][] = [
     ['OTEL_SDK_DISABLED', 'yes', /true or false/],
     ['OTEL_LOG_LEVEL', 'loud', /NONE, ERROR/],
@@ -286,6 +403,34 @@ describe('a package that is missing', () => {
         }
       });
     }
+  }
+});
+
+describe('a package that only metrics need', () => {
+  for (const missing of ['@opentelemetry/sdk-metrics', '@opentelemetry/exporter-metrics-otlp-http']) {
+    it(`is not missed without metrics, and said in one line with them: ${missing}`, async () => {
+      const folder = temporaryFolder();
+      try {
+        const modules = join(folder, 'node_modules');
+        linkModules(modules, [missing]);
+        cpSync(join(root, 'dist'), join(modules, PACKAGE_NAME, 'dist'), { recursive: true });
+        cpSync(join(root, 'package.json'), join(modules, PACKAGE_NAME, 'package.json'));
+        const options = { flags: ['--import', `${PACKAGE_NAME}/register`], cwd: folder };
+        const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
+        const without = await runApp(program, { ...options, env });
+        assert.deepEqual([without.stdout, without.stderr], ['ran\n', '']);
+        assert.equal(arrived().spans.length, 1);
+        const ending = await runApp(program, { ...options, env: { ...env, OTEL_METRICS_EXPORTER: 'otlp' } });
+        assert.equal(ending.stdout, 'ran\n');
+        assert.equal(
+          ending.stderr,
+          `${PACKAGE_NAME}: OTEL_METRICS_EXPORTER: no metrics, a package is missing; install it with: npm install ${missing}\n`,
+        );
+        assert.equal(arrived().spans.length, 1);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    });
   }
 });
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Histogram } from '@opentelemetry/api';
-import { recordSigned } from '../../src/telemetry/signed-histogram.ts';
-import { PACKAGE_NAME } from '../../src/version.ts';
-import { CollectedMetrics, histogramsOf } from '../support/collected-metrics.ts';
+import { recordSigned } from '../src/signed-histogram.ts';
+import { PACKAGE_NAME } from '../src/version.ts';
+import { CollectedMetrics, histogramsOf } from './support/collected-metrics.ts';
 
 it('a histogram of the SDK takes negative values, in buckets of their own', async () => {
   const metrics = new CollectedMetrics();

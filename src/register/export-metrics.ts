@@ -1,0 +1,141 @@
+/** In the thread that exports: makes metrics of measurements, by the SDK, and exports them. */
+import { createRequire } from 'node:module';
+import type { Attributes, Counter, Histogram, Observable } from '@opentelemetry/api';
+import type { MeterProvider, MetricReader, PushMetricExporter } from '@opentelemetry/sdk-metrics';
+import { recordSigned } from '../signed-histogram.ts';
+import type { ExporterName } from './environment.ts';
+import type { InstrumentDefinition, Measured, Measurement } from './measurements.ts';
+
+export interface MetricsSetUp {
+  readonly exporters: readonly ExporterName[];
+  /** Of one export, in ms. */
+  readonly timeoutMs: number;
+  /** Attributes of the resource. */
+  readonly resource: Attributes;
+}
+
+type Add = (measurement: Measurement) => void;
+
+interface Target {
+  readonly name: ExporterName;
+  readonly reader: MetricReader;
+  readonly exporter: PushMetricExporter;
+}
+
+const require = createRequire(import.meta.url);
+
+export class MetricsExport {
+  readonly #provider: MeterProvider;
+  readonly #targets: readonly Target[];
+  readonly #timeoutMs: number;
+  readonly #adds = new Map<number, Add>();
+  #observed: Measured['observed'] = new Map();
+  #isExporting = false;
+
+  constructor({ exporters, timeoutMs, resource }: MetricsSetUp) {
+    const sdk = require('@opentelemetry/sdk-metrics') as typeof import('@opentelemetry/sdk-metrics');
+    const resources = require('@opentelemetry/resources') as typeof import('@opentelemetry/resources');
+    class Reader extends sdk.MetricReader {
+      protected override async onForceFlush(): Promise<void> {}
+      protected override async onShutdown(): Promise<void> {}
+    }
+    this.#timeoutMs = timeoutMs;
+    this.#targets = exporters.map((name) => {
+      const exporter = name === 'otlp' ? createOtlpExporter() : new sdk.ConsoleMetricExporter();
+      const reader = new Reader({
+        aggregationTemporalitySelector: (type) => exporter.selectAggregationTemporality(type),
+      });
+      return { name, exporter, reader };
+    });
+    this.#provider = new sdk.MeterProvider({
+      resource: resources.defaultResource().merge(resources.resourceFromAttributes(resource)),
+      readers: this.#targets.map(({ reader }) => reader),
+    });
+  }
+
+  receive({ instruments, values, observed }: Measured): void {
+    for (const instrument of instruments) this.#create(instrument);
+    for (const value of values) this.#adds.get(value.id)?.(value);
+    this.#observed = observed;
+  }
+
+  /**
+   * @param lastMs the process waits for so long
+   * @returns what went wrong, if anything did
+   */
+  async exportAll(lastMs?: number): Promise<string | undefined> {
+    // A slow collector gets what it misses by the next export.
+    if (this.#isExporting && lastMs === undefined) return undefined;
+    this.#isExporting = true;
+    const errors = await Promise.all(
+      this.#targets.map(async ({ name, reader, exporter }) => {
+        // As of spans: too short for retries.
+        const to =
+          name === 'otlp' && lastMs !== undefined ? createOtlpExporter({ timeoutMillis: lastMs }) : exporter;
+        return await within(exportFrom(reader, to), lastMs ?? this.#timeoutMs);
+      }),
+    );
+    this.#isExporting = false;
+    return errors.find((error) => error !== undefined);
+  }
+
+  #create({ id, kind, scope, name, options }: InstrumentDefinition): void {
+    const { schemaUrl } = scope;
+    const meter = this.#provider.getMeter(
+      scope.name,
+      scope.version,
+      schemaUrl === undefined ? {} : { schemaUrl },
+    );
+    const instrument: unknown = meter[`create${kind}`](name, options);
+    if (kind.startsWith('Observable')) this.#tellObserved(id, instrument as Observable);
+    else this.#adds.set(id, addTo(instrument as Counter | Histogram));
+  }
+
+  #tellObserved(id: number, observable: Observable): void {
+    observable.addCallback((result) => {
+      for (const measurements of this.#observed.values()) {
+        for (const measurement of measurements) {
+          if (measurement.id === id) result.observe(measurement.value, measurement.attributes);
+        }
+      }
+    });
+  }
+}
+
+/** Of gauges and histograms alike: the main thread has refused what is to be refused. */
+function addTo(instrument: Counter | Histogram): Add {
+  return 'add' in instrument
+    ? ({ value, attributes }) => instrument.add(value, attributes)
+    : ({ value, attributes }) => recordSigned(instrument, value, attributes);
+}
+
+function createOtlpExporter(options?: { timeoutMillis: number }): PushMetricExporter & {
+  selectAggregationTemporality: NonNullable<PushMetricExporter['selectAggregationTemporality']>;
+} {
+  const { OTLPMetricExporter } =
+    require('@opentelemetry/exporter-metrics-otlp-http') as typeof import('@opentelemetry/exporter-metrics-otlp-http');
+  return new OTLPMetricExporter(options);
+}
+
+async function exportFrom(reader: MetricReader, exporter: PushMetricExporter): Promise<string | undefined> {
+  const { resourceMetrics } = await reader.collect();
+  return await new Promise((resolve) => {
+    exporter.export(resourceMetrics, ({ code, error }) =>
+      resolve(code === 0 ? undefined : String(error ?? 'for an unknown reason')),
+    );
+  });
+}
+
+async function within(exported: Promise<string | undefined>, limitMs: number): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(resolve, limitMs, `not within ${limitMs} ms`);
+  });
+  try {
+    return await Promise.race([exported, late]);
+  } catch (error) {
+    return String(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
