@@ -1,9 +1,10 @@
 /** What is compared. `bare` comes first: every other set-up is reported as what it adds to it. */
-export const setUps = ['bare', 'floor', 'official', 'ours', 'beside', 'tracked'] as const;
+export const setUps = ['bare', 'floor', 'official', 'ours', 'beside', 'tracked', 'measured'] as const;
 export type SetUp = (typeof setUps)[number];
 
-/** `tracked` is for those who think of switching it on: it would only make every other run longer. */
-export const usualSetUps: readonly SetUp[] = setUps.filter((setUp) => setUp !== 'tracked');
+/** Those for who thinks of switching something on: they would only make every other run longer. */
+const optional: readonly SetUp[] = ['tracked', 'measured'];
+export const usualSetUps: readonly SetUp[] = setUps.filter((setUp) => !optional.includes(setUp));
 
 export const workloads = [
   'grpc',

@@ -16,6 +16,8 @@ const comparisons: { title: string; aim?: string; over: SetUp; under: SetUp; add
   { title: 'ours added / floor added', aim: 'aim ≤ 1.25', over: 'ours', under: 'floor', added: true },
   { title: 'ours / floor', over: 'ours', under: 'floor', added: false },
   { title: 'tracked / ours', over: 'tracked', under: 'ours', added: false },
+  { title: 'measured / ours', over: 'measured', under: 'ours', added: false },
+  { title: 'measured added / ours added', over: 'measured', under: 'ours', added: true },
   { title: 'official added / floor added', over: 'official', under: 'floor', added: true },
   {
     title: 'beside added / official added',

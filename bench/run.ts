@@ -7,7 +7,7 @@ import { aims, reportOf } from './report.ts';
 import { measure, type Round } from './rounds.ts';
 
 const packageUrl = new URL('../dist/index.js', import.meta.url).href;
-const needPackage: SetUp[] = ['ours', 'beside', 'tracked'];
+const needPackage: SetUp[] = ['ours', 'beside', 'tracked', 'measured'];
 
 async function run(options: Options): Promise<void> {
   const started = Date.now();
