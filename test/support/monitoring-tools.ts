@@ -1,6 +1,6 @@
 /**
  * Where the tests find Prometheus, Alertmanager and their tools: a binary that a variable names, else the PATH.
- * `eval "$(bash .ci/monitoring-tools)"` sets the variables, on Debian and its kin without installing anything.
+ * `sudo bash .ci/monitoring-tools` installs Debian's packages without starting their services.
  *
  *   PROMETHEUS_BINARY, PROMTOOL_BINARY, ALERTMANAGER_BINARY, AMTOOL_BINARY   use this one
  *   CI                                                set: a missing one is an error, no reason to leave tests out
