@@ -22,19 +22,14 @@ export function traffic(
   stretches: readonly Stretch[],
   side: Side = 'server',
 ): Series[] {
-  const tell = source === 'spans' ? spans : metrics;
-  return [
-    tell(
-      outcome,
-      side,
-      stretches.map(({ cancelled, minutes }) => ({ perMinute: cancelled, minutes })),
-    ),
-    tell(
-      undefined,
-      side,
-      stretches.map(({ other, minutes }) => ({ perMinute: other, minutes })),
-    ),
-  ];
+  const counts = (of: (stretch: Stretch) => number | undefined): Counts =>
+    stretches.map((stretch) => ({ perMinute: of(stretch), minutes: stretch.minutes }));
+  const cancelled = counts((stretch) => stretch.cancelled);
+  const other = counts((stretch) => stretch.other);
+  if (source === 'spans') return [spans(outcome, side, cancelled), spans(undefined, side, other)];
+  // Half of the others fail: no cancel, and no second operation either.
+  const half = counts((stretch) => stretch.other && stretch.other / 2);
+  return [metrics(outcome, side, cancelled), metrics('completed', side, half), metrics('failed', side, half)];
 }
 
 type Counts = Parameters<typeof counter>[2];
@@ -52,7 +47,7 @@ function spans(outcome: Outcome | undefined, side: Side, counts: Counts): Series
   return counter('traces_span_metrics_calls_total', labels, counts);
 }
 
-function metrics(outcome: Outcome | undefined, side: Side, counts: Counts): Series {
+function metrics(outcome: Outcome | 'completed' | 'failed', side: Side, counts: Counts): Series {
   const [method = '', route = ''] = operation.split(' ');
   const labels: Labels = {
     service_name: service,
@@ -61,8 +56,8 @@ function metrics(outcome: Outcome | undefined, side: Side, counts: Counts): Seri
     side,
     http_request_method: method,
     http_route: route,
-    outcome: outcome ?? 'completed',
-    ...(outcome === undefined ? {} : cause[outcome]),
+    outcome,
+    ...(outcome === 'completed' || outcome === 'failed' ? {} : cause[outcome]),
   };
   return counter('cancellation_operations_total', labels, counts);
 }

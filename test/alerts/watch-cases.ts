@@ -1,5 +1,5 @@
 import { type AlertCase, jaegerUrl } from './alert-case.ts';
-import { gauge, type Series } from './promtool.ts';
+import { counter, gauge, type Series } from './promtool.ts';
 import { traffic } from './traffic.ts';
 
 const up = (...stretches: { value: number | undefined; minutes: number }[]): Series =>
@@ -67,6 +67,31 @@ const absent: AlertCase = {
   },
 };
 
+const failures = (group: string, perMinute: number): Series =>
+  counter('prometheus_rule_evaluation_failures_total', { rule_group: `/rules/${group}` }, [
+    { perMinute: 0, minutes: 30 },
+    { perMinute, minutes: 30 },
+    { perMinute: 0, minutes: 30 },
+  ]);
+
+const rulesFailing: AlertCase = {
+  alert: 'CancellationRulesFailing',
+  story: [failures('operations.yml;cancellation-operations', 2)],
+  quietAt: 33,
+  firesAt: 50,
+  recoveredAt: 67,
+  firing: {
+    labels: { severity: 'page', rule_group: '/rules/operations.yml;cancellation-operations' },
+    annotations: {
+      summary: 'Prometheus cannot evaluate /rules/operations.yml;cancellation-operations',
+      description: 'Whatever these rules record or alert about is missing. Prometheus logs the reason.',
+      jaeger: `${jaegerUrl}/search`,
+      runbook: 'docs/alerts.md#cancellationrulesfailing',
+    },
+  },
+  quiet: { "somebody else's rules": [failures('node.yml;disks', 2)] },
+};
+
 const overflow: AlertCase = {
   alert: 'CancellationSeriesOverflow',
   story: [
@@ -116,6 +141,7 @@ export const watchCases: readonly AlertCase[] = [
   telemetryDown,
   telemetryMissing,
   absent,
+  rulesFailing,
   overflow,
   ownOverflow,
 ];
