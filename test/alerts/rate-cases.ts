@@ -61,6 +61,7 @@ function slowBurn(kind: Kind, source: Source): AlertCase {
       { cancelled: 8, other: 92, minutes: 8 * hour },
       { cancelled: 0, other: 100, minutes: 2 * hour },
     ),
+    evaluationMinutes: 5,
     quietAt: 30,
     firesAt: 8 * hour,
     recoveredAt: 9 * hour + 30,

@@ -117,7 +117,7 @@ function finding(source: 'spans' | 'metrics'): AlertCase {
         rule: 'deadline_dropped',
       },
       annotations: {
-        summary: 'orders: deadline_dropped, 3 times in a quarter of an hour',
+        summary: 'orders: deadline_dropped, 3 in a quarter of an hour',
         description: `A cancel or a deadline did not get through on the client side. Told by its ${source}.`,
         jaeger: `${jaegerUrl}/search?service=orders&lookback=1h&limit=50&tags=%7B%22cancel.finding%22%3A%22deadline_dropped%22%7D`,
         runbook: 'docs/alerts.md#cancellationfinding',
