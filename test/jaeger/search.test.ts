@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { SpanKind } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
@@ -48,6 +51,27 @@ test('a real Jaeger finds a cancelled span by its tag and shows the stack with i
     assert.deepEqual(await getTrace(jaeger.queryUrl, 'f'.repeat(32)), []);
   } finally {
     await jaeger.stop();
+  }
+});
+
+test('traces survive a restart of Jaeger', async (t) => {
+  const found = await findOrBuildJaeger();
+  if ('unavailable' in found) return t.skip(found.unavailable);
+  const dataFolder = mkdtempSync(join(tmpdir(), 'jaeger-restarted-'));
+  try {
+    const first = await startJaeger(found.binary, { dataFolder });
+    const traceId = await exportSpans(first.otlpHttpUrl).finally(() => first.stop());
+
+    const second = await startJaeger(found.binary, { dataFolder });
+    try {
+      const search = { service, attributes: { 'context.canceled': 'true' } };
+      const [trace] = await findTraces(second.queryUrl, search);
+      assert.equal(trace?.[0]?.traceId, traceId);
+    } finally {
+      await second.stop();
+    }
+  } finally {
+    rmSync(dataFolder, { recursive: true, force: true });
   }
 });
 

@@ -28,6 +28,7 @@ export type JaegerLink = { traceId: string; spanId: string; attributes: Record<s
 
 export type TraceSearch = {
   service: string;
+  operation?: string | undefined;
   /** Compared as strings; all of them on one span of the service. */
   attributes?: Record<string, string>;
   since?: Date;
@@ -39,6 +40,7 @@ export async function findTraces(queryUrl: string, search: TraceSearch): Promise
   const url = new URL('/api/traces', queryUrl);
   url.searchParams.set('service', search.service);
   url.searchParams.set('limit', String(search.limit ?? 20));
+  if (search.operation) url.searchParams.set('operation', search.operation);
   if (search.attributes) url.searchParams.set('tags', JSON.stringify(search.attributes));
   if (search.since) url.searchParams.set('start', String(search.since.getTime() * 1_000));
   const found = (await askJson(url)) as { data: { traceID: string }[] };
@@ -51,7 +53,7 @@ export async function getTrace(queryUrl: string, traceId: string): Promise<Jaege
   return answer === undefined ? [] : spansOf(answer);
 }
 
-/** Asks again until there is an answer: Jaeger tells nobody when a span has become searchable. */
+/** Asks again until there is an answer: neither Jaeger nor Prometheus tells when something has become searchable. */
 export async function eventually<T>(
   ask: () => Promise<T | undefined>,
   what: string,
@@ -61,7 +63,7 @@ export async function eventually<T>(
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
-    if (Date.now() > giveUpAt) throw new Error(`not in Jaeger within ${limitMs} ms: ${what}`);
+    if (Date.now() > giveUpAt) throw new Error(`not found within ${limitMs} ms: ${what}`);
     await delay(50);
   }
 }
