@@ -4,7 +4,7 @@ import http from 'node:http';
 import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const { GATEWAY_URL = 'http://127.0.0.1:3000' } = process.env;
+const { GATEWAY_URL = 'http://127.0.0.1:3000', ROUNDS = '1' } = process.env;
 
 /** The healthy majority. */
 async function shop() {
@@ -65,11 +65,13 @@ function report(method, path, outcome) {
 }
 
 await visit('POST', '/checkout/candle', 200); // Opens the connections between the services: the first visit is slow.
-await Promise.all([
-  shop(),
-  leaveCheckout(),
-  leaveGiftWrap(),
-  compareWarehouses(),
-  waitForEstimate(),
-  orderPoster(),
-]);
+for (let round = 0; round < Number(ROUNDS); round++) {
+  await Promise.all([
+    shop(),
+    leaveCheckout(),
+    leaveGiftWrap(),
+    compareWarehouses(),
+    waitForEstimate(),
+    orderPoster(),
+  ]);
+}
