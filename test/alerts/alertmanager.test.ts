@@ -3,14 +3,10 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { alertmanagerConfiguration } from '../support/monitoring.ts';
 import { findTool } from '../support/monitoring-tools.ts';
 import type { Labels } from './promtool.ts';
-import {
-  configuration,
-  type KnownAlert,
-  type RunningAlertmanager,
-  startAlertmanager,
-} from './running-alertmanager.ts';
+import { type KnownAlert, type RunningAlertmanager, runAlertmanager } from './running-alertmanager.ts';
 
 const amtool = findTool('amtool');
 const found = findTool('alertmanager');
@@ -25,7 +21,7 @@ async function askAmtool(t: TestContext, args: readonly string[]): Promise<strin
 
 describe('the routes', () => {
   it('are valid', async (t) => {
-    const said = await askAmtool(t, ['check-config', configuration]);
+    const said = await askAmtool(t, ['check-config', alertmanagerConfiguration]);
     if (said !== undefined) assert.match(said, /SUCCESS/);
   });
 
@@ -42,7 +38,7 @@ describe('the routes', () => {
         'config',
         'routes',
         'test',
-        `--config.file=${configuration}`,
+        `--config.file=${alertmanagerConfiguration}`,
         ...pairs,
       ]);
       if (said !== undefined) assert.equal(said.trim(), receiver);
@@ -54,7 +50,7 @@ describe('a real Alertmanager', () => {
   let running: RunningAlertmanager | undefined;
 
   before(async () => {
-    if ('binary' in found) running = await startAlertmanager(found.binary);
+    if ('binary' in found) running = await runAlertmanager(found.binary);
   });
   after(() => running?.stop());
 

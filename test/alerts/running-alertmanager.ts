@@ -1,14 +1,14 @@
 /** A real Alertmanager with the deployed configuration, and the receiver that it tells. */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { alertmanagerConfiguration, startAlertmanager } from '../support/monitoring.ts';
+import { loopback } from '../support/server-process.ts';
 import type { Labels } from './promtool.ts';
 
 export type Notification = { path: string; alertnames: string[] };
@@ -21,12 +21,7 @@ export type RunningAlertmanager = {
   stop(): Promise<void>;
 };
 
-export const configuration = fileURLToPath(
-  new URL('../../deploy/alertmanager/alertmanager.yml', import.meta.url),
-);
-const loopback = '127.0.0.1';
-
-export async function startAlertmanager(binary: string): Promise<RunningAlertmanager> {
+export async function runAlertmanager(binary: string): Promise<RunningAlertmanager> {
   const notifications: Notification[] = [];
   const receiver = createServer((request, response) => {
     void json(request).then((body) => {
@@ -36,41 +31,19 @@ export async function startAlertmanager(binary: string): Promise<RunningAlertman
       response.end();
     });
   });
-  await once(receiver.listen(0, loopback), 'listening');
+  // It must not keep a test alive whose Alertmanager does not start.
+  await once(receiver.listen(0, loopback).unref(), 'listening');
   const folder = await mkdtemp(join(tmpdir(), 'alertmanager-'));
   const file = join(folder, 'alertmanager.yml');
   await writeFile(file, await impatient(portOf(receiver.address())));
-  const address = `${loopback}:${await freePort()}`;
-  const url = `http://${address}`;
-  const server = spawn(
-    binary,
-    [
-      `--config.file=${file}`,
-      `--storage.path=${folder}`,
-      `--web.listen-address=${address}`,
-      '--cluster.listen-address=', // alone
-    ],
-    { stdio: 'ignore' },
-  );
-  // A test that dies must not leave it behind.
-  const kill = () => server.kill('SIGKILL');
-  process.once('exit', kill);
+  const alertmanager = await startAlertmanager(binary, file);
+  const { url } = alertmanager;
 
   async function stop(): Promise<void> {
-    process.off('exit', kill);
-    if (server.exitCode === null && kill()) await once(server, 'exit');
+    await alertmanager.stop();
     receiver.close();
     await rm(folder, { recursive: true });
   }
-
-  await until('Alertmanager is ready', async () => {
-    const answer = await fetch(`${url}/-/ready`).catch(() => undefined);
-    await answer?.body?.cancel();
-    return answer?.ok === true;
-  }).catch(async (error) => {
-    await stop();
-    throw error;
-  });
 
   return {
     stop,
@@ -95,18 +68,10 @@ export async function startAlertmanager(binary: string): Promise<RunningAlertman
 
 /** As deployed, except that it hardly waits for more alerts of a group, and that the receiver is ours. */
 async function impatient(receiverPort: number): Promise<string> {
-  const text = await readFile(configuration, 'utf8');
+  const text = await readFile(alertmanagerConfiguration, 'utf8');
   return text
     .replaceAll('127.0.0.1:9099', `${loopback}:${receiverPort}`)
     .replaceAll(/group_wait: \d+s/g, 'group_wait: 1s');
-}
-
-async function freePort(): Promise<number> {
-  const holder = createTcpServer();
-  await once(holder.listen(0, loopback), 'listening');
-  const port = portOf(holder.address());
-  await once(holder.close(), 'close');
-  return port;
 }
 
 function portOf(address: string | AddressInfo | null): number {

@@ -11,6 +11,7 @@ import { loopback, onFreePorts, startServer } from './server-process.ts';
 export type MonitoringServer = { url: string; stop(): Promise<void> };
 
 const deployed = fileURLToPath(new URL('../../deploy/', import.meta.url));
+export const alertmanagerConfiguration: string = join(deployed, 'alertmanager', 'alertmanager.yml');
 
 export type PrometheusSettings = {
   binary: string;
@@ -50,7 +51,10 @@ export async function startPrometheus(settings: PrometheusSettings): Promise<Mon
   return serverIn(folder, address, stop);
 }
 
-export async function startAlertmanager(binary: string): Promise<MonitoringServer> {
+export async function startAlertmanager(
+  binary: string,
+  configFile: string = alertmanagerConfiguration,
+): Promise<MonitoringServer> {
   return await onFreePorts(1, async ([port]) => {
     const folder = mkdtempSync(join(tmpdir(), 'alertmanager-'));
     const address = `${loopback}:${port}`;
@@ -58,7 +62,7 @@ export async function startAlertmanager(binary: string): Promise<MonitoringServe
       name: 'Alertmanager',
       binary,
       args: [
-        `--config.file=${join(deployed, 'alertmanager', 'alertmanager.yml')}`,
+        `--config.file=${configFile}`,
         `--storage.path=${folder}`,
         '--cluster.listen-address=',
         `--web.listen-address=${address}`,
