@@ -7,7 +7,6 @@ import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export const loopback = '127.0.0.1';
-const startLimitMs = 30_000;
 
 export type ServerProgram = {
   /** As it is called in errors. */
@@ -18,6 +17,8 @@ export type ServerProgram = {
   env?: Record<string, string>;
   /** Answers with a status below 300 once it is ready. */
   readyUrl: string;
+  /** @default 30000 */
+  startLimitMs?: number;
 };
 
 /** Resolves when it is ready, to what stops it. */
@@ -32,7 +33,7 @@ export async function startServer(program: ServerProgram): Promise<() => Promise
     log = (log + text).slice(-4_000);
   });
   try {
-    await ready(server, program.readyUrl);
+    await ready(server, program.readyUrl, program.startLimitMs ?? 30_000);
   } catch (error) {
     await stop();
     throw new Error(
@@ -66,7 +67,7 @@ async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-async function ready(server: ChildProcess, readyUrl: string): Promise<void> {
+async function ready(server: ChildProcess, readyUrl: string, startLimitMs: number): Promise<void> {
   let failure: string | undefined;
   server.once('error', (error) => {
     failure = error.message;
