@@ -77,7 +77,7 @@ export function scopeIn(active: Context): Scope | undefined {
 }
 
 /** Made when somebody asks for it; told of the end by the recorder. */
-function scopeOf(operation: Operation): Scope {
+export function scopeOf(operation: Operation): Scope {
   if (operation.scope instanceof Scope) return operation.scope;
   const scope = new Scope(operation.deadline?.atMs ?? Number.POSITIVE_INFINITY);
   operation.scope = scope;

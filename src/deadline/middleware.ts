@@ -3,7 +3,7 @@
  * currentSignal() know of the limit that the request brought, and whether its client is still there.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { continueIn, createJudge, type RequestDeadlineOptions, refuse } from './request-limit.ts';
+import { continueWithin, createJudge, type RequestDeadlineOptions, refuse } from './request-limit.ts';
 
 /** For Express, and for anything else that takes `(request, response, next)`. @throws for bad options */
 export function expressDeadline(
@@ -13,7 +13,7 @@ export function expressDeadline(
   return (request, response, next) => {
     const judgement = judge(request);
     if ('refusal' in judgement) refuse(response, judgement.refusal);
-    else continueIn(judgement.scope, response, () => next());
+    else continueWithin(judgement.timeoutMs, response, () => next());
   };
 }
 
@@ -23,7 +23,8 @@ export function httpDeadline(handler: RequestListener, options?: RequestDeadline
   return function (this: unknown, request, response) {
     const judgement = judge(request);
     if ('refusal' in judgement) refuse(response, judgement.refusal);
-    else continueIn(judgement.scope, response, () => Reflect.apply(handler, this, [request, response]));
+    else
+      continueWithin(judgement.timeoutMs, response, () => Reflect.apply(handler, this, [request, response]));
   };
 }
 
@@ -41,7 +42,7 @@ export function koaDeadline(
   const judge = createJudge(options);
   return async (context, next) => {
     const judgement = judge(context.req);
-    if ('scope' in judgement) return await continueIn(judgement.scope, context.res, next);
+    if ('timeoutMs' in judgement) return await continueWithin(judgement.timeoutMs, context.res, next);
     context.status = 400;
     context.body = judgement.refusal;
     return undefined;
@@ -71,7 +72,7 @@ export function fastifyDeadline(
   instance.addHook('onRequest', (request, reply, next) => {
     const judgement = judge(request.raw);
     if ('refusal' in judgement) reply.code(400).send(judgement.refusal);
-    else continueIn(judgement.scope, reply.raw, next);
+    else continueWithin(judgement.timeoutMs, reply.raw, next);
   });
   done();
 }

@@ -2,12 +2,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { context } from '@opentelemetry/api';
 import { DEADLINE_HEADERS, readDeadlineHeaders } from '../cancellation/deadline-headers.ts';
-import { enterScope, scopeIn } from './current.ts';
+import { ownerIn } from '../telemetry/owner.ts';
+import { enterScope, scopeIn, scopeOf } from './current.ts';
 import { Scope } from './scope.ts';
 
 export interface RequestDeadlineOptions {
   /**
-   * `observe`: a limit that is not accepted is ignored, one that is too long is cut to `maxMs`.
+   * `observe`: a limit that breaks its grammar is ignored, one that is too long is cut to `maxMs`, one that is
+   * too short stays as it is: nobody waits for longer.
    * `enforce`: such a request is answered with 400 and a JSON body that names header, value and what is accepted.
    * @default 'observe'
    */
@@ -29,7 +31,7 @@ export interface Refusal {
   readonly accepted: string;
 }
 
-export type Judgement = { readonly refusal: Refusal } | { readonly scope: Scope };
+export type Judgement = { readonly refusal: Refusal } | { readonly timeoutMs: number };
 
 /** Decides on requests; the same for every framework. */
 export type Judge = (request: IncomingMessage) => Judgement;
@@ -47,18 +49,13 @@ export function createJudge(options: RequestDeadlineOptions = {}): Judge {
   }
   const accepted = `${minMs} to ${maxMs} ms`;
   return (request) => {
-    const outer = scopeIn(context.active());
     const limit = readDeadlineHeaders(request.headers, Date.now());
     if (mode === 'enforce') {
       const refusal = limit === undefined ? missing() : refusalOf(limit);
       if (refusal !== undefined) return { refusal };
     }
-    const timeoutMs = Math.min(
-      limit?.header === undefined ? Number.POSITIVE_INFINITY : limit.timeoutMs,
-      maxMs,
-    );
-    const hasLimit = limit?.header !== undefined && timeoutMs >= minMs;
-    return { scope: new Scope(hasLimit ? performance.now() + timeoutMs : Number.POSITIVE_INFINITY, outer) };
+    if (limit?.header === undefined) return { timeoutMs: Number.POSITIVE_INFINITY };
+    return { timeoutMs: Math.min(limit.timeoutMs, maxMs) };
 
     function refusalOf(read: NonNullable<typeof limit>): Refusal | undefined {
       const [malformed] = read.malformed;
@@ -85,13 +82,24 @@ export function createJudge(options: RequestDeadlineOptions = {}): Judge {
   }
 }
 
-/** Calls `next` within the scope, which ends with the response: cancelled when that was cut off. */
-export function continueIn<T>(scope: Scope, response: ServerResponse, next: () => T): T {
+/**
+ * Calls `next` where the limit is known. It is the limit of all that is done for the request, also by listeners,
+ * which run in the context of its operation; where nobody records the request, of what `next` starts.
+ */
+export function continueWithin<T>(timeoutMs: number, response: ServerResponse, next: () => T): T {
+  const active = context.active();
+  const atMs = performance.now() + timeoutMs;
+  const operation = ownerIn(active);
+  if (operation?.answer === response) {
+    scopeOf(operation).narrow(atMs);
+    return next();
+  }
+  const scope = new Scope(atMs, scopeIn(active));
   response.once('close', () => {
     if (!response.writableFinished) scope.cancel('canceled');
     scope.close();
   });
-  return context.with(enterScope(context.active(), scope), next);
+  return context.with(enterScope(active, scope), next);
 }
 
 export function refuse(response: ServerResponse, refusal: Refusal): void {

@@ -7,8 +7,7 @@ import type { Outcome } from '../operation/evidence.ts';
 import type { WorkScope } from '../operation/operation.ts';
 
 export class Scope implements WorkScope {
-  /** On the clock of performance.now(), in ms; Infinity: no limit. */
-  readonly deadlineAtMs: number;
+  private limitAtMs: number;
   private readonly parent: Scope | undefined;
   /** Scopes within this one, which are told of its cancel. */
   private readonly children = new Set<Scope>();
@@ -19,15 +18,29 @@ export class Scope implements WorkScope {
 
   /** The limit of a scope is never later than its parent's. */
   constructor(deadlineAtMs: number, parent?: Scope) {
-    this.deadlineAtMs = Math.min(deadlineAtMs, parent?.deadlineAtMs ?? Number.POSITIVE_INFINITY);
+    this.limitAtMs = Math.min(deadlineAtMs, parent?.deadlineAtMs ?? Number.POSITIVE_INFINITY);
     this.parent = parent;
     this.outcome = parent?.outcome;
+  }
+
+  /** On the clock of performance.now(), in ms; Infinity: no limit. */
+  get deadlineAtMs(): number {
+    return this.limitAtMs;
   }
 
   /** Aborts when whoever waits is gone (AbortError) or the limit has passed (TimeoutError). */
   get signal(): AbortSignal {
     this.controller ??= this.createController();
     return this.controller.signal;
+  }
+
+  /** Leaves less time, never more. */
+  narrow(deadlineAtMs: number): void {
+    if (deadlineAtMs >= this.limitAtMs) return;
+    this.limitAtMs = deadlineAtMs;
+    if (this.controller !== undefined && !this.isClosed && this.outcome === undefined) {
+      this.startTimer(this.controller);
+    }
   }
 
   cancel(outcome: Outcome): void {
@@ -48,23 +61,27 @@ export class Scope implements WorkScope {
 
   private createController(): AbortController {
     const controller = new AbortController();
-    const { deadlineAtMs } = this;
     if (this.outcome !== undefined) {
       controller.abort(reasonFor(this.outcome));
-      return controller;
+    } else if (!this.isClosed) {
+      this.parent?.children.add(this);
+      this.startTimer(controller);
     }
-    if (this.isClosed) return controller;
-    this.parent?.children.add(this);
-    if (deadlineAtMs === Number.POSITIVE_INFINITY) return controller;
-    rememberSignalLimit(controller.signal, { atMs: deadlineAtMs, stack: undefined });
-    const leftMs = deadlineAtMs - performance.now();
+    return controller;
+  }
+
+  private startTimer(controller: AbortController): void {
+    clearTimeout(this.timer);
+    const { limitAtMs } = this;
+    if (limitAtMs === Number.POSITIVE_INFINITY) return;
+    rememberSignalLimit(controller.signal, { atMs: limitAtMs, stack: undefined });
+    const leftMs = limitAtMs - performance.now();
     if (leftMs <= 0) {
       this.outcome = 'deadline_exceeded';
       controller.abort(reasonFor(this.outcome));
     } else if (leftMs <= MAX_TIMER_MS) {
       this.timer = setTimeout(() => this.cancel('deadline_exceeded'), leftMs).unref();
     }
-    return controller;
   }
 }
 

@@ -30,6 +30,7 @@ export function inheritedDeadlineAtMs(context: Context, owner: Operation): numbe
   const scope = context.getValue(SCOPE_KEY) as WorkScope | undefined;
   return Math.min(
     scope?.deadlineAtMs ?? Number.POSITIVE_INFINITY,
+    owner.scope?.deadlineAtMs ?? Number.POSITIVE_INFINITY,
     owner.deadline?.atMs ?? Number.POSITIVE_INFINITY,
   );
 }

@@ -2,21 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  currentDeadline,
-  currentSignal,
-  expressDeadline,
-  httpDeadline,
-  type RequestDeadlineOptions,
-  remainingMs,
-  withDeadline,
-} from '../../src/index.ts';
+import { currentDeadline, currentSignal, remainingMs, withDeadline } from '../../src/index.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
 const telemetry = new Telemetry('alone');
 const { ask, closeServers, serve } = await import('../support/http-chain.ts');
 const { default: http } = await import('node:http');
-const { default: express } = await import('express');
 
 after(closeServers);
 beforeEach(() => telemetry.reset());
@@ -150,55 +141,3 @@ describe('outside of any request', () => {
     );
   });
 });
-
-const frameworks = {
-  'node:http': (options?: RequestDeadlineOptions) =>
-    serve(httpDeadline((_request, response) => response.end(String(remainingMs() ?? 'none')), options)),
-  Express: (options?: RequestDeadlineOptions) => {
-    const app = express();
-    app.use(expressDeadline(options));
-    app.get('/', (_request, response) => void response.send(String(remainingMs() ?? 'none')));
-    return serve(app);
-  },
-};
-
-for (const [name, start] of Object.entries(frameworks)) {
-  describe(`the middleware for ${name}`, () => {
-    it('refuses with 400 what is malformed, too short or too long, and says what is accepted', async () => {
-      const port = await start({ mode: 'enforce', minMs: 10, maxMs: 1_000 });
-      for (const value of ['soon', '9', '1001', '99999999999']) {
-        const { response, body } = await ask(port, { 'timeout-ms': value });
-        assert.equal(response.statusCode, 400, value);
-        assert.equal(response.headers['content-type'], 'application/json');
-        const refusal = JSON.parse(body);
-        assert.equal(refusal.header, 'timeout-ms');
-        assert.equal(refusal.value, value);
-        assert.ok(refusal.error.length > 0 && refusal.accepted.length > 0, body);
-      }
-      for (const value of ['10', '1000']) {
-        const { response, body } = await ask(port, { 'timeout-ms': value });
-        assert.equal(response.statusCode, 200, value);
-        assert.ok(Number(body) <= Number(value));
-      }
-    });
-
-    it('refuses a request without a deadline only when one is required', async () => {
-      assert.equal((await ask(await start({ mode: 'enforce' }))).response.statusCode, 200);
-      const { response, body } = await ask(await start({ mode: 'enforce', required: true }));
-      assert.equal(response.statusCode, 400);
-      assert.match(JSON.parse(body).accepted, /grpc-timeout.*1 to 30000 ms/);
-    });
-
-    it('observes without refusing, and cuts what is too long', async () => {
-      const port = await start({ maxMs: 1_000 });
-      assert.equal((await ask(port, { 'timeout-ms': 'soon' })).body, 'none');
-      assert.ok(Number((await ask(port, { 'timeout-ms': '60000' })).body) <= 1_000);
-      assert.equal((await ask(port)).body, 'none');
-    });
-
-    it('refuses options that make no sense', () => {
-      assert.throws(() => httpDeadline(() => {}, { minMs: 10, maxMs: 5 }), RangeError);
-      assert.throws(() => expressDeadline({ mode: 'enforced' as 'enforce' }), TypeError);
-    });
-  });
-}

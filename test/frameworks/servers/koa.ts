@@ -9,6 +9,7 @@ export interface KoaContext {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   respond?: boolean;
+  status: number;
   body: unknown;
   readonly matched: { readonly path: string; readonly methods: readonly string[] }[];
 }
