@@ -34,15 +34,17 @@ const milliseconds = (header: string): Convention => ({
   isAbsolute: false,
 });
 
+const GRPC_TIMEOUT: Convention = {
+  header: 'grpc-timeout',
+  grammar: /^\d{1,8}[HMSmun]$/,
+  accepted: '1 to 8 digits and one of H, M, S, m, u, n',
+  toTimeoutMs: (value) => Number(value.slice(0, -1)) * (GRPC_UNIT_MS[value.slice(-1)] ?? Number.NaN),
+  isAbsolute: false,
+};
+
 /** In the order in which they are asked; names as Node gives them, in lower case. */
 const CONVENTIONS: readonly Convention[] = [
-  {
-    header: 'grpc-timeout',
-    grammar: /^\d{1,8}[HMSmun]$/,
-    accepted: '1 to 8 digits and one of H, M, S, m, u, n',
-    toTimeoutMs: (value) => Number(value.slice(0, -1)) * (GRPC_UNIT_MS[value.slice(-1)] ?? Number.NaN),
-    isAbsolute: false,
-  },
+  GRPC_TIMEOUT,
   milliseconds('connect-timeout-ms'),
   milliseconds('timeout-ms'),
   milliseconds('x-request-timeout'),
@@ -104,9 +106,8 @@ export function readDeadlineHeaders(headers: Headers, nowEpochMs: number): ReadL
     const timeoutMs = convention.toTimeoutMs(text, nowEpochMs);
     const problem = problemOf(convention, text, timeoutMs);
     if (problem !== undefined) {
-      const { header, accepted } = convention;
       malformed ??= [];
-      malformed.push({ header, value: shown(text), problem, accepted });
+      malformed.push(malformedBy(convention, text, problem));
     } else if (convention.isAbsolute) {
       absolute = { header: convention.header, timeoutMs };
     } else if (relative === undefined || timeoutMs < relative.timeoutMs) {
@@ -121,6 +122,16 @@ export function readDeadlineHeaders(headers: Headers, nowEpochMs: number): ReadL
     clockSkewMs: relative && absolute ? absolute.timeoutMs - relative.timeoutMs : undefined,
     malformed: malformed ?? [],
   };
+}
+
+/** @returns undefined when the value of grpc-timeout can be believed */
+export function malformedGrpcTimeout(value: string): MalformedLimit | undefined {
+  const problem = problemOf(GRPC_TIMEOUT, value, GRPC_TIMEOUT.toTimeoutMs(value, 0));
+  return problem === undefined ? undefined : malformedBy(GRPC_TIMEOUT, value, problem);
+}
+
+function malformedBy({ header, accepted }: Convention, text: string, problem: string): MalformedLimit {
+  return { header, value: shown(text), problem, accepted };
 }
 
 function problemOf(convention: Convention, text: string, timeoutMs: number): string | undefined {

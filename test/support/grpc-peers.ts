@@ -74,7 +74,7 @@ export interface RawCall {
 export async function rawCall(
   port: number,
   path: string,
-  headers: Record<string, string> = {},
+  headers: Record<string, string | string[]> = {},
 ): Promise<RawCall> {
   const socket = net.connect(port, '127.0.0.1');
   const session = http2.connect(`http://127.0.0.1:${port}`, { createConnection: () => socket });

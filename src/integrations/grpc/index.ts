@@ -9,7 +9,8 @@
  * means failure (UNAVAILABLE, INTERNAL, …) cancels nothing; a call that no interceptor ever starts has no span
  * of ours. A library that cancels a call because of a signal is seen to call cancel(), though it be a signal of
  * AbortSignal.timeout(). Up to 1.11 a reset together with the end of its connection (forceShutdown() of the
- * server) looks like a lost connection to the client. Clients of other makers, and grpc-web, are not seen.
+ * server) looks like a lost connection to the client. Up to 1.9 only a grpc-timeout that overflows is seen to be
+ * malformed. Clients of other makers, and grpc-web, are not seen.
  */
 import type { Integration, PackageFile } from '../../integration.ts';
 import { watchEnd } from './client-end.ts';
@@ -20,6 +21,7 @@ import { OFFICIAL_SCOPE } from './official.ts';
 import { watchServerStreams } from './server-answer.ts';
 import { watchServerCalls, watchServerCalls19 } from './server-end.ts';
 import { watchServer } from './server-start.ts';
+import { watchTimeouts } from './server-timeout.ts';
 
 export const grpcIntegration: Integration = {
   name: 'grpc',
@@ -34,6 +36,7 @@ export const grpcIntegration: Integration = {
     },
     file('server-call.js', watchServerStreams),
     file('server-interceptors.js', watchServerCalls, ['>=1.10.0 <2']),
+    file('server-interceptors.js', watchTimeouts, ['>=1.10.0 <2']),
     file('server-call.js', watchServerCalls19, ['>=1.9.0 <1.10.0']),
   ],
 };

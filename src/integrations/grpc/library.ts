@@ -106,6 +106,10 @@ export interface BaseServerCall {
   readonly cancelled: boolean;
   readonly metadataSent: boolean;
   readonly deadline: number | Date;
+  /** From 1.10 on. */
+  readonly metadata: Metadata;
+  /** From 1.10 on. */
+  readonly handler?: { readonly path: string };
   [kOperation]?: Operation;
   [kSession]?: ServerSession;
 }
@@ -127,6 +131,9 @@ export interface ServerSession {
   };
   [kShutdown]?: Stack;
 }
+
+/** The connection is gone already, and nothing is known of it. */
+export const GONE: ServerSession = { destroyed: true };
 
 /** The attempt that decides, or else the last one. */
 export function attemptOf(call: ResolvingCall): Attempt | undefined {

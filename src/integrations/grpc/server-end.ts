@@ -7,6 +7,7 @@ import type { Evidence, ServerPhase } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { hasPassed } from './deadline.ts';
 import { type BaseServerCall, kOperation, kSession, kShutdown, type StatusObject } from './library.ts';
+import { noteRefusal } from './server-timeout.ts';
 import { CANCELLED, DEADLINE_EXCEEDED, outcomeOf, serverSettlement } from './status.ts';
 
 /** grpc-js 1.10 and later. */
@@ -38,9 +39,10 @@ function watchSendStatus(prototype: object, host: Host, installation: Installati
     const { sendStatus } = {
       sendStatus(this: BaseServerCall, ...args: [StatusObject]): unknown {
         const operation = this[kOperation];
-        if (operation !== undefined && installation.isActive) {
+        if (installation.isActive) {
           try {
-            if (operation.lateWork !== undefined) host.lateEnd(operation);
+            if (operation === undefined) noteRefusal(host, this, args[0]);
+            else if (operation.lateWork !== undefined) host.lateEnd(operation);
             else if (!operation.isSettled) noteStatus(host, this, operation, args[0], sendStatus);
           } catch (error) {
             installation.fault(error);

@@ -4,12 +4,20 @@ import type { Installation } from '../../hook/installation.ts';
 import { type AnyFunction, disguise, replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { deadlineFrom } from './deadline.ts';
-import { baseOf, kOperation, kSession, kShutdown, type ServerSession, type SurfaceCall } from './library.ts';
+import {
+  baseOf,
+  GONE,
+  kOperation,
+  kSession,
+  kShutdown,
+  type ServerSession,
+  type SurfaceCall,
+} from './library.ts';
 import { isOfficialOn, isWrapped, OFFICIAL_SCOPE, rememberRegister, unsampledSpan } from './official.ts';
 import { metadataGetter } from './propagation.ts';
 import { noteAnswer } from './server-answer.ts';
 import { noteEndBeforeHandler } from './server-end.ts';
+import { noteTimeout } from './server-timeout.ts';
 import { describeServerCall, methodOf } from './span.ts';
 
 type Register = [path: string, handler: unknown, serialize: unknown, deserialize: unknown, type: string];
@@ -40,9 +48,6 @@ interface Server {
 }
 
 const watches = new WeakMap<object, Watch>();
-
-/** A header that overflows grpc-js's arithmetic becomes a limit days ago; a real one was never that late. */
-const MAX_LATENESS_MS = 60_000;
 
 export function watchServer(moduleExports: unknown, host: Host, installation: Installation): Undo {
   const { prototype } = (moduleExports as { Server: { prototype: ServerPrototype } }).Server;
@@ -135,26 +140,11 @@ function begin(host: Host, surface: SurfaceCall, path: string): Operation | unde
   base[kOperation] = operation;
   operation.answer = surface;
   if (session !== undefined) base[kSession] = session;
-  const { deadline: at } = base;
-  if (at !== Number.POSITIVE_INFINITY) {
-    const deadline = deadlineFrom(at, 'grpc-timeout', undefined);
-    if (deadline !== undefined && deadline.timeoutMs < -MAX_LATENESS_MS) {
-      host.addFinding(
-        operation,
-        'timeout_malformed',
-        'grpc-timeout is too large: grpc-js takes it for a time long past',
-      );
-    } else if (deadline !== undefined) {
-      host.setDeadline(operation, deadline);
-    }
-  }
+  noteTimeout(host, base, operation);
   // The handler of a unary call runs even when its call has ended while the request was read.
   if (base.cancelled) noteEndBeforeHandler(host, base, operation);
   return operation;
 }
-
-/** The connection is gone already, and nothing is known of it. */
-const GONE: ServerSession = { destroyed: true };
 
 function watchForceShutdown(prototype: object, host: Host, installation: Installation): Undo {
   return replaceFunction(prototype, 'forceShutdown', (original) => {

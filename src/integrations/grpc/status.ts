@@ -13,6 +13,7 @@ import type { StatusObject, Transport } from './library.ts';
 const OK = 0;
 export const CANCELLED = 1;
 export const DEADLINE_EXCEEDED = 4;
+export const INTERNAL = 13;
 
 const NAMES = [
   'OK',
