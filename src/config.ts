@@ -23,16 +23,20 @@ export interface PropagateConfig {
   /**
    * Header by which outgoing HTTP requests tell what is left of the time: `X-Request-Deadline` (ms since 1970),
    * or one of the relative `Timeout-Ms`, `X-Request-Timeout`, `Connect-Timeout-Ms`, `grpc-timeout`. A request that
-   * has the header already keeps it. @default undefined: none
+   * has the header already keeps it. Of node:http, node:http2, fetch() and undici. @default undefined: none
    */
   httpDeadline?: OutgoingDeadlineHeader;
-  /** Whether outgoing gRPC calls get the time that is left as their deadline, unless theirs is earlier. @default false */
+  /**
+   * Whether outgoing gRPC calls get the time that is left as their deadline, unless theirs is earlier: those of
+   * grpc-js, and as `grpc-timeout` those of other clients (Connect), where they have none. @default false
+   */
   grpcDeadline?: boolean;
   /** Kept back for the way and for the answer, in ms: 0 to 60 000. @default 0 */
   marginMs?: number;
   /**
    * Whether outgoing operations are cancelled when the incoming one is. They then fail as if the application had
-   * cancelled them: a request emits 'error', which it must listen to. @default false
+   * cancelled them: a request emits 'error', which it must listen to, and fetch() rejects.
+   * @default false
    */
   cancel?: boolean;
 }

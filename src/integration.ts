@@ -74,6 +74,16 @@ export interface ContextEntry {
   readonly value: unknown;
 }
 
+/** Reads a header of a request by its name in lower case; undefined when it has none of that name. */
+export type ReadHeader<Request> = (request: Request, name: string) => unknown;
+
+/** A header to add to a request. */
+export interface DeadlineHeader {
+  /** In the usual spelling; HTTP/2 wants lower case. */
+  readonly name: string;
+  readonly value: string;
+}
+
 export interface Host {
   readonly config: ResolvedConfig;
   readonly abortOrigins: AbortOrigins;
@@ -138,6 +148,17 @@ export interface Host {
    * operation it works for, less the margin. Undefined when there is none.
    */
   limitToPassOn(): number | undefined;
+
+  /**
+   * The header by which an outgoing request tells what is left of the time of the incoming operation it works for,
+   * where the options say so: the operation then has that limit, unless its own is earlier. After setDeadline().
+   * Undefined when there is nothing to tell, or the request tells it by itself.
+   */
+  tellDeadline<Request>(
+    operation: Operation,
+    request: Request,
+    read: ReadHeader<Request>,
+  ): DeadlineHeader | undefined;
 
   /** A stack of the callers of `above` for a deadline, or undefined when the options say so. */
   captureDeadlineStack(above: StackTop): CapturedStack | undefined;

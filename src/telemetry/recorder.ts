@@ -23,7 +23,14 @@ import type { AbortOrigins } from '../cancellation/abort-origins.ts';
 import { classify } from '../cancellation/classify.ts';
 import { type Headers, readDeadlineHeaders } from '../cancellation/deadline-headers.ts';
 import type { ResolvedConfig } from '../config.ts';
-import type { ContextEntry, Host, Settlement, SpanDescription } from '../integration.ts';
+import type {
+  ContextEntry,
+  DeadlineHeader,
+  Host,
+  ReadHeader,
+  Settlement,
+  SpanDescription,
+} from '../integration.ts';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { Evidence } from '../operation/evidence.ts';
 import type { FindingRule } from '../operation/finding.ts';
@@ -59,6 +66,7 @@ import {
 } from './official-span.ts';
 import { OwnedOperations } from './owned-operations.ts';
 import { inheritedDeadlineAtMs, isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
+import { deadlineToTell } from './pass-on.ts';
 import { writePending } from './pending-events.ts';
 import { markNeeded } from './sampling.ts';
 import { WorkAfterCancel } from './work-after-cancel.ts';
@@ -233,6 +241,18 @@ export class Recorder implements Host {
     if (owner === undefined) return undefined;
     const atMs = inheritedDeadlineAtMs(active, owner);
     return atMs === Number.POSITIVE_INFINITY ? undefined : atMs - this.config.propagate.marginMs;
+  }
+
+  tellDeadline<Request>(
+    operation: Operation,
+    request: Request,
+    read: ReadHeader<Request>,
+  ): DeadlineHeader | undefined {
+    const told = deadlineToTell(this.config.propagate, operation, request, read);
+    if (told === undefined || told.atMs === operation.deadline?.atMs) return told;
+    const { atMs, timeoutMs } = told;
+    this.setDeadline(operation, { atMs, timeoutMs, source: 'inherited', stack: undefined });
+    return told;
   }
 
   captureDeadlineStack(above: StackTop): CapturedStack | undefined {

@@ -1,10 +1,9 @@
 /** The time limit of an outgoing request: of its `timeout`, or of a timeout signal. */
-import { formatDeadlineHeader } from '../../cancellation/deadline-headers.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { OutgoingRequest } from './internals.ts';
-import { requestHeaders } from './propagation.ts';
+import { readHeader, requestHeaders } from './propagation.ts';
 
 /** Where there are both, the one that comes first. */
 export function setDeadlineOf(
@@ -28,18 +27,9 @@ export function setDeadlineOf(
 
 /** Tells the server how much time is left, and ends the request with its owner, where the options say so. */
 export function passOn(host: Host, request: OutgoingRequest, { operation }: ClientExchange): void {
-  const { httpDeadline, cancel } = host.config.propagate;
-  if (httpDeadline !== undefined && !request.hasHeader(httpDeadline)) {
-    const atMs = host.limitToPassOn();
-    if (atMs !== undefined) {
-      const timeoutMs = Math.min(atMs, operation.deadline?.atMs ?? atMs) - performance.now();
-      requestHeaders.set(request, httpDeadline, formatDeadlineHeader(httpDeadline, timeoutMs, Date.now()));
-      if (operation.deadline === undefined || operation.deadline.atMs > atMs) {
-        host.setDeadline(operation, { atMs, timeoutMs, source: 'inherited', stack: undefined });
-      }
-    }
-  }
-  if (cancel && operation.owner !== undefined) {
+  const told = host.tellDeadline(operation, request, readHeader);
+  if (told !== undefined) requestHeaders.set(request, told.name, told.value);
+  if (host.config.propagate.cancel && operation.owner !== undefined) {
     operation.stop = () =>
       request.destroy(new DOMException('the incoming operation was cancelled', 'AbortError'));
   }

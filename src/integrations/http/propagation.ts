@@ -11,6 +11,17 @@ export const requestHeaders: TextMapSetter<OutgoingRequest> = {
   },
 };
 
+/** @param name in lower case */
+export function readHeader(request: OutgoingRequest, name: string): unknown {
+  const head = request._header;
+  // Headers given as an array are in the head only.
+  if (head === null) return request.getHeader(name);
+  return head
+    .split('\r\n')
+    .find((line) => line.toLowerCase().startsWith(`${name}: `))
+    ?.slice(name.length + 2);
+}
+
 export const incomingHeaders: TextMapGetter<IncomingHttpHeaders> = {
   keys: (headers) => Object.keys(headers),
   get: (headers, name) => headers[name.toLowerCase()],

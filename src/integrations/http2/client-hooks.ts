@@ -10,6 +10,7 @@ import { failureThrown } from './failure.ts';
 import type { Session, Stream } from './internals.ts';
 import { withContext } from './request-headers.ts';
 import { settleStream } from './settlement.ts';
+import { stopStream } from './stop.ts';
 import type { StreamHooks } from './stream-hooks.ts';
 
 export function watchRequests(
@@ -59,7 +60,13 @@ export function watchRequests(
 
     function begun(stream: Stream, exchange: Exchange): void {
       streamHooks.follow(stream, exchange);
-      if (!stream.destroyed) return;
+      if (!stream.destroyed) {
+        const { operation } = exchange;
+        if (host.config.propagate.cancel && operation.owner !== undefined) {
+          operation.stop = () => stopStream(stream, exchange);
+        }
+        return;
+      }
       // The signal was aborted already, or the session has just failed.
       decide(host, stream, exchange, endedByDestroy(host, stream, exchange, undefined, request));
       settleStream(host, stream, exchange);

@@ -7,8 +7,8 @@ export class Exchange {
   readonly operation: Operation;
   /** A stream loses its session when it is destroyed. */
   readonly connection: Connection;
-  /** The signal that a request was given. */
-  readonly signal: AbortSignal | undefined;
+  /** The signal that a request was given, or that of whoever ends it in the name of the application. */
+  signal: AbortSignal | undefined;
   /** Status of the response that a client received. */
   status: number | undefined = undefined;
   /** Of stream.setTimeout(). */

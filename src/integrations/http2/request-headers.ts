@@ -22,17 +22,24 @@ export function readHeaders(given: unknown): Headers | undefined {
   return headers;
 }
 
-/** A copy of what is given to request(), with the operation's trace context. */
+function readHeader(given: unknown, name: string): unknown {
+  return readHeaders(given)?.[name];
+}
+
+/** A copy of what is given to request(), with the operation's trace context, and its deadline where the options say so. */
 export function withContext(host: Host, operation: Operation, given: unknown): unknown {
+  const told = host.tellDeadline(operation, given, readHeader);
   if (!Array.isArray(given)) {
     const copy: Record<string, unknown> = { ...(given as Headers | undefined) };
     host.inject(operation, copy, { set: setInObject });
+    if (told !== undefined) setInObject(copy, told.name.toLowerCase(), told.value);
     return copy;
   }
   const copy: unknown[] = [...given];
   const sensitive: unknown = Reflect.get(given, http2.sensitiveHeaders);
   if (sensitive !== undefined) Reflect.set(copy, http2.sensitiveHeaders, sensitive);
   host.inject(operation, copy, { set: setInArray });
+  if (told !== undefined) setInArray(copy, told.name.toLowerCase(), told.value);
   return copy;
 }
 

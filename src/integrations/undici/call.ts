@@ -18,6 +18,8 @@ export class Call {
   target: (() => Target | undefined) | undefined;
   /** Of the call, when it sets a time limit. */
   limitStack: Stack | undefined = undefined;
+  /** Of a fetch() that is to end with the incoming operation it works for. */
+  stopper: AbortController | undefined = undefined;
   /** The request that it last became. */
   exchange: Exchange | undefined = undefined;
   /** False while a request is in flight and when no other can follow. */
@@ -44,6 +46,7 @@ export function leaveQueue(call: Call): void {
 export function letGo(call: Call): void {
   if (call.expectsRequest) return;
   call.signal = undefined;
+  call.stopper = undefined;
   call.target = undefined;
 }
 

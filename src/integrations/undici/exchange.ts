@@ -15,6 +15,10 @@ export interface UndiciRequest {
   readonly abort: unknown;
   /** Was missing in 6.11.0. */
   addHeader?(name: string, value: string): unknown;
+  /** Ends a request that is on no connection yet; up to 7. */
+  onError?(error: unknown): unknown;
+  /** The same in 8. */
+  onResponseError?(error: unknown): unknown;
   [kExchange]?: Exchange;
 }
 

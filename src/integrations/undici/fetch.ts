@@ -16,8 +16,12 @@ export function watchFetch(owner: unknown, host: Host, installation: Installatio
     return function fetch(this: unknown, ...args: unknown[]): unknown {
       if (!installation.isActive) return Reflect.apply(original, this, args);
       let call: Call | undefined;
+      let given = args;
       try {
-        call = callOf(host, args[0], args[1]);
+        const stopper = host.config.propagate.cancel ? new AbortController() : undefined;
+        if (stopper !== undefined) given = stoppable(args, stopper.signal);
+        call = callOf(host, given[0], given[1]);
+        if (call !== undefined && given !== args) call.stopper = stopper;
       } catch (error) {
         installation.fault(error);
       }
@@ -26,7 +30,7 @@ export function watchFetch(owner: unknown, host: Host, installation: Installatio
         context.active().setValue(CALL_KEY, call),
         original as (...args: unknown[]) => unknown,
         this as never,
-        ...args,
+        ...given,
       );
       try {
         called(host, call);
@@ -46,6 +50,18 @@ function callOf(host: Host, input: unknown, init: unknown): Call | undefined {
   if (signal === undefined && parent.getValue(CALL_KEY) === undefined) return undefined;
   if (host.isSuppressed()) return undefined;
   return new Call(signal, parent, () => targetOf(input, init));
+}
+
+/**
+ * What fetch() is given, with a signal that ends it as the application's own would. The application's object stays
+ * as it is. Not where it has a signal: AbortSignal.any() leaves something behind on one that lives long.
+ */
+function stoppable(args: unknown[], stop: AbortSignal): unknown[] {
+  const [input, init = {}, ...others] = args;
+  // What fetch() refuses is to be refused.
+  const isRefused = args.length === 0 || !isObject(init) || (get(init, 'signal') ?? undefined) !== undefined;
+  if (isRefused || signalOf(input, init) !== undefined) return args;
+  return [input, Object.create(init, { signal: { value: stop, enumerable: true } }), ...others];
 }
 
 function signalOf(input: unknown, init: unknown): AbortSignal | undefined {
@@ -84,7 +100,9 @@ function isRequest(input: unknown): input is { url: string; method: string; sign
 }
 
 function get(object: unknown, key: string): unknown {
-  return (typeof object === 'object' && object !== null) || typeof object === 'function'
-    ? Reflect.get(object, key)
-    : undefined;
+  return isObject(object) ? Reflect.get(object, key) : undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }

@@ -1,5 +1,5 @@
 /** A request comes to be: on the official instrumentation's span, or on one of ours. */
-import { type Context, context, createContextKey, type TextMapSetter } from '@opentelemetry/api';
+import { type Context, context, createContextKey } from '@opentelemetry/api';
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { CALL_KEY, type Call, leaveQueue, toUnixMs } from './call.ts';
@@ -8,6 +8,8 @@ import { dispatchedCall } from './dispatcher.ts';
 import { Exchange, kExchange, type UndiciRequest } from './exchange.ts';
 import { findGlobalDispatchers } from './global-dispatchers.ts';
 import { adopt, isListening, spanMadeBy } from './official.ts';
+import { passOn } from './pass-on.ts';
+import { requestHeaders } from './propagation.ts';
 import { watchSignal } from './signals.ts';
 import { describeTarget } from './span.ts';
 
@@ -26,7 +28,8 @@ export function requestCreated(
   const active = context.active();
   const call = takeCall(active.getValue(CALL_KEY) as Call | undefined);
   if (call === undefined) {
-    if (isWanted(host, request)) begin(host, request, channel, publish, active, undefined);
+    const exchange = isWanted(host, request) && begin(host, request, channel, publish, active, undefined);
+    if (exchange) passOn(host, exchange);
     return;
   }
   const waitedSinceMs = call.queue === undefined ? undefined : call.startedAtMs;
@@ -80,8 +83,9 @@ function takeCall(fetched: Call | undefined): Call | undefined {
 function follow(host: Host, call: Call, exchange: Exchange, startedAtMs: number): void {
   call.exchange = exchange;
   const { signal } = call;
+  if (signal !== undefined) setDeadline(host, exchange.operation, signal, startedAtMs);
+  passOn(host, exchange);
   if (signal === undefined) return;
-  setDeadline(host, exchange.operation, signal, startedAtMs);
   // Not sent, and never to be.
   if (signal.aborted) abortCall(host, call, signal, 'queued');
   else watchSignal(signal, call, (aborted, by) => abortCall(host, aborted, by));
@@ -121,10 +125,3 @@ function startOwn(
   host.inject(operation, request, requestHeaders);
   return operation;
 }
-
-const requestHeaders: TextMapSetter<UndiciRequest> = {
-  set(request, name, value) {
-    if (typeof request.addHeader === 'function') request.addHeader(name, value);
-    else if (Array.isArray(request.headers)) request.headers.push(name, value);
-  },
-};

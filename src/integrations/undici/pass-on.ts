@@ -1,0 +1,29 @@
+/** What an outgoing request has of the incoming operation it works for, where the options say so: its time, and its end. */
+import type { Host } from '../../integration.ts';
+import type { Exchange, UndiciRequest } from './exchange.ts';
+import { requestHeaders } from './propagation.ts';
+
+/** After the deadline of its own is known. */
+export function passOn(host: Host, exchange: Exchange): void {
+  const { request, operation } = exchange;
+  const told = host.tellDeadline(operation, request, readHeader);
+  if (told !== undefined) requestHeaders.set(request, told.name, told.value);
+  if (host.config.propagate.cancel && operation.owner !== undefined) operation.stop = () => stop(exchange);
+}
+
+/** undici keeps names and values in turn, in the application's spelling. */
+function readHeader({ headers }: UndiciRequest, name: string): unknown {
+  if (!Array.isArray(headers)) return undefined;
+  const index = headers.findIndex((text, at) => at % 2 === 0 && String(text).toLowerCase() === name);
+  return index === -1 ? undefined : headers[index + 1];
+}
+
+/** As a signal of the application would. A fetch() with a signal of its own fails as if its connection broke. */
+function stop({ request, call, operation }: Exchange): void {
+  if (operation.isSettled) return;
+  const reason = new DOMException('the incoming operation was cancelled', 'AbortError');
+  if (call?.stopper !== undefined) call.stopper.abort(reason);
+  else if (typeof request.abort === 'function') request.abort(reason);
+  else if (request.onResponseError !== undefined) request.onResponseError(reason);
+  else request.onError?.(reason);
+}

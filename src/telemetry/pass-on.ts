@@ -1,0 +1,41 @@
+/** What an outgoing request of HTTP tells of the time that is left for the incoming operation it works for. */
+import { formatDeadlineHeader, type OutgoingDeadlineHeader } from '../cancellation/deadline-headers.ts';
+import type { ResolvedPropagateConfig } from '../config.ts';
+import type { DeadlineHeader, ReadHeader } from '../integration.ts';
+import type { Operation } from '../operation/operation.ts';
+import { inheritedDeadlineAtMs } from './owner.ts';
+
+export interface PassedOn extends DeadlineHeader {
+  /** On the clock of performance.now(), in ms. */
+  readonly atMs: number;
+  /** Time left, in ms; may be negative. */
+  readonly timeoutMs: number;
+}
+
+/** @returns undefined when there is nothing to tell, or the request tells it by itself */
+export function deadlineToTell<Request>(
+  propagate: ResolvedPropagateConfig,
+  { owner, context, deadline }: Operation,
+  request: Request,
+  read: ReadHeader<Request>,
+): PassedOn | undefined {
+  if (owner === undefined || (!propagate.grpcDeadline && propagate.httpDeadline === undefined))
+    return undefined;
+  const name = headerFor(propagate, read(request, 'content-type'));
+  if (name === undefined || read(request, name.toLowerCase()) !== undefined) return undefined;
+  const limitAtMs = inheritedDeadlineAtMs(context, owner);
+  if (limitAtMs === Number.POSITIVE_INFINITY) return undefined;
+  const atMs = Math.min(limitAtMs - propagate.marginMs, deadline?.atMs ?? Number.POSITIVE_INFINITY);
+  const timeoutMs = atMs - performance.now();
+  return { name, value: formatDeadlineHeader(name, timeoutMs, Date.now()), atMs, timeoutMs };
+}
+
+/** gRPC has a header of its own, whoever speaks it: clients that are not grpc-js ride on HTTP. */
+function headerFor(
+  { httpDeadline, grpcDeadline }: ResolvedPropagateConfig,
+  contentType: unknown,
+): OutgoingDeadlineHeader | undefined {
+  const isGrpc = typeof contentType === 'string' && contentType.startsWith('application/grpc');
+  if (!isGrpc) return httpDeadline;
+  return grpcDeadline ? 'grpc-timeout' : undefined;
+}
