@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { after, beforeEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { findingsOf } from '../../src/cli/findings.ts';
+import type { ExportedSpan } from '../../src/cli/span.ts';
+import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../support/grpc-service.ts';
+import { startJaeger } from '../support/jaeger.ts';
+import { findOrBuildJaeger } from '../support/jaeger-binary.ts';
+import { eventually, getTrace } from '../support/jaeger-query.ts';
+import { type Setup, Telemetry } from '../support/telemetry.ts';
+
+const telemetry = new Telemetry((process.env.SETUP ?? 'alone') as Setup);
+const { Http2Lab } = await import('../support/http2-lab.ts');
+const { default: http } = await import('node:http');
+const { default: http2 } = await import('node:http2');
+
+const lab = new Http2Lab();
+const service = await new GrpcService(loadGrpc()).listen();
+service.handler = answerAtOnce;
+const peer = await lab.serve(({ stream }) => {
+  stream.respond({ ':status': 200 });
+  stream.end('done');
+});
+const folder = mkdtempSync(join(tmpdir(), 'report-'));
+const undos: (() => unknown)[] = [
+  () => rmSync(folder, { recursive: true }),
+  () => lab.close(),
+  () => service.close(),
+];
+after(async () => {
+  for (const undo of undos.reverse()) await undo();
+});
+beforeEach(() => telemetry.reset());
+
+/** @param value in the header's place; undefined: none */
+async function proxyTo(port: number, header: string, value?: string): Promise<string> {
+  const script = fileURLToPath(new URL('../support/rewriting-proxy.ts', import.meta.url));
+  const args = ['--import', 'tsx', script, String(port), header, ...(value === undefined ? [] : [value])];
+  const proxy = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  undos.push(() => proxy.kill('SIGKILL'));
+  const [line] = await once(proxy.stdout, 'data');
+  return `127.0.0.1:${Number(line)}`;
+}
+
+async function callWithin(address: string, timeoutMs: number): Promise<void> {
+  const client = await service.client(address);
+  const { ended } = startCall(client, 'unary', { deadline: Date.now() + timeoutMs });
+  assert.equal(await ended, null);
+  await telemetry.allEnded();
+}
+
+async function requestWithin(address: string, timeoutMs: number): Promise<void> {
+  const session = http2.connect(`http://${address}`);
+  const stream = session.request({ ':path': '/orders', 'timeout-ms': String(timeoutMs) });
+  assert.equal(await text(stream), 'done');
+  session.close();
+  await telemetry.allEnded();
+}
+
+/** What an exporter sends of all that has ended, one request a line. */
+async function exportToFile(): Promise<string> {
+  const bodies: string[] = [];
+  const receiver = http.createServer(async (request, response) => {
+    bodies.push(await text(request));
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+  });
+  receiver.listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  await exportTo(`http://127.0.0.1:${(receiver.address() as { port: number }).port}`);
+  receiver.close();
+  const file = join(folder, `${bodies.length}-${Math.random()}.jsonl`);
+  writeFileSync(file, `${bodies.join('\n')}\n`);
+  return file;
+}
+
+async function exportTo(url: string): Promise<void> {
+  const exporter = new OTLPTraceExporter({ url: `${url}/v1/traces` });
+  const half = Math.ceil(telemetry.ended.length / 2);
+  for (const batch of [telemetry.ended.slice(0, half), telemetry.ended.slice(half)]) {
+    await new Promise((resolve, reject) =>
+      exporter.export([...batch], ({ error }) => (error ? reject(error) : resolve(undefined))),
+    );
+  }
+  await exporter.shutdown();
+}
+
+async function report(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
+  const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+  return spawnSync(process.execPath, [main, 'report', ...args], { encoding: 'utf8', timeout: 20_000 });
+}
+
+describe('the report', () => {
+  const changes: [what: string, value: string | undefined, detail: RegExp][] = [
+    ['takes grpc-timeout away', undefined, /sent (4\d{3}|5000) ms, \S+ read none$/m],
+    ['makes it longer', '90S', /sent (4\d{3}|5000) ms, \S+ read (89\d{3}|90000) ms from grpc-timeout$/m],
+    ['makes it shorter', '100m', /sent (4\d{3}|5000) ms, \S+ read (\d\d|100) ms from grpc-timeout$/m],
+  ];
+  for (const [what, value, detail] of changes) {
+    it(`names a deadline that was lost in a proxy that ${what}`, async () => {
+      await callWithin(await proxyTo(service.port, 'grpc-timeout', value), 5_000);
+      const { status, stdout } = await report(await exportToFile());
+      assert.equal(status, 1);
+      assert.match(stdout, /^deadline_lost_on_wire {2}1$/m);
+      assert.match(stdout, detail);
+      assert.match(stdout, /^1 findings in 2 spans$/m);
+    });
+  }
+
+  it('says nothing of a proxy that changes another header', async () => {
+    await callWithin(await proxyTo(service.port, 'x-other', 'yes'), 5_000);
+    const { status, stdout } = await report(await exportToFile());
+    assert.deepEqual({ status, stdout }, { status: 0, stdout: '0 findings in 2 spans\n' });
+  });
+
+  it('does the same for HTTP', async () => {
+    await requestWithin(await proxyTo(peer.port, 'timeout-ms'), 5_000);
+    assert.match((await report(await exportToFile())).stdout, /sent 5000 ms, \S+ read none$/m);
+    telemetry.reset();
+    await requestWithin(`127.0.0.1:${peer.port}`, 5_000);
+    assert.equal((await report(await exportToFile())).status, 0);
+  });
+
+  it('lists what spans say themselves', async () => {
+    await requestWithin(await proxyTo(peer.port, 'timeout-ms', 'soon'), 5_000);
+    const { status, stdout } = await report(await exportToFile());
+    assert.equal(status, 1);
+    assert.match(stdout, /^timeout_malformed {2}1$/m);
+    assert.match(
+      stdout,
+      /^ {2}trace [0-9a-f]{32} {2}\S+: GET \/orders\n {4}timeout-ms: "soon" breaks its grammar/m,
+    );
+    assert.match(stdout, /^2 findings in 2 spans$/m);
+  });
+
+  it('asks a real Jaeger', async (t) => {
+    const found = await findOrBuildJaeger();
+    if ('unavailable' in found) return t.skip(found.unavailable);
+    const jaeger = await startJaeger(found.binary);
+    undos.push(() => jaeger.stop());
+    telemetry.reset(); // of the questions whether it is there
+    await callWithin(await proxyTo(service.port, 'grpc-timeout'), 5_000);
+    await exportTo(jaeger.otlpHttpUrl);
+    const traceId = String(telemetry.ended[0]?.spanContext().traceId);
+    await eventually(async () => {
+      const { length } = await getTrace(jaeger.queryUrl, traceId);
+      return length === 2 ? true : undefined;
+    }, 'both spans');
+    const { status, stdout, stderr } = await report(jaeger.queryUrl, '--since', '5');
+    assert.equal(status, 1, stderr);
+    assert.match(stdout, /^deadline_lost_on_wire {2}1$/m);
+    assert.match(stdout, new RegExp(`^ {2}trace ${traceId} `, 'm'));
+    assert.match(stdout, /^1 findings in 2 spans$/m);
+    assert.equal((await report(jaeger.queryUrl, '--service', 'nobody')).stdout, '0 findings in 0 spans\n');
+  });
+
+  it('says what is wrong with its arguments and its source', async () => {
+    const broken = join(folder, 'broken.json');
+    writeFileSync(broken, '{"spans":[]}');
+    for (const [args, message] of [
+      [[], /bad arguments/],
+      [['one', 'two'], /bad arguments/],
+      [['--since', 'soon', 'x.json'], /--since must be a number of minutes, but is soon/],
+      [['--unknown', 'x.json'], /Unknown option '--unknown'/],
+      [[join(folder, 'missing.json')], /ENOENT/],
+      [[broken], /neither OTLP nor a download of Jaeger's/],
+      [['http://127.0.0.1:2'], /fetch failed/],
+    ] as const) {
+      const { status, stdout, stderr } = await report(...args);
+      assert.deepEqual({ status, stdout }, { status: 2, stdout: '' }, args.join(' '));
+      assert.match(stderr, message);
+      assert.match(stderr, /^usage: /m);
+    }
+  });
+});
+
+describe('a deadline is lost on the wire', () => {
+  /** A call that took 30 ms, seen from both sides. */
+  function call(sent: object, read: object): ExportedSpan[] {
+    const common = { traceId: 't', name: 'call', serviceName: 'shop', durationMs: 30, events: [] };
+    return [
+      { ...common, spanId: 'c', parentSpanId: undefined, kind: 'client', attributes: { ...sent } },
+      { ...common, spanId: 's', parentSpanId: 'c', kind: 'server', attributes: { ...read } },
+    ];
+  }
+  const option = (timeoutMs: number) => ({ 'deadline.timeout_ms': timeoutMs, 'deadline.source': 'option' });
+  const read = (timeoutMs: number) => ({
+    'deadline.timeout_ms': timeoutMs,
+    'deadline.source': 'grpc-timeout',
+  });
+
+  for (const [what, spans, isLost] of [
+    ['longer by the slack', call(option(300), read(320)), false],
+    ['longer by more', call(option(300), read(321)), true],
+    ['shorter by the time that the call took', call(option(300), read(250)), false],
+    ['shorter by more', call(option(300), read(249)), true],
+    ['none of either', call({}, {}), false],
+    ['one that only the server has', call({}, read(300)), false],
+    [
+      'a signal of the client, which is not sent',
+      call({ ...option(300), 'deadline.source': 'signal' }, {}),
+      false,
+    ],
+    ['an idle timeout of the client', call({ ...option(300), 'deadline.source': 'timeout' }, {}), false],
+    ['a deadline in the past', call(option(-5), {}), false],
+  ] as const) {
+    it(`${isLost ? 'when' : 'but not when'} it is ${what}`, () => {
+      assert.deepEqual(
+        findingsOf(spans).map(({ rule }) => rule),
+        isLost ? ['deadline_lost_on_wire'] : [],
+      );
+    });
+  }
+});
