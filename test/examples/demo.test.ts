@@ -20,5 +20,14 @@ it('the demo prints the cancelled traces with origin lines in examples/ and ends
   ]) {
     assert.match(stdout, origin);
   }
+  for (const sign of [
+    / inherited +cancel /,
+    / inherited +destroy /,
+    /! work_after_cancel: the handler went on for \d+ ms/,
+    /! late_operation: started \d+ ms after its incoming operation was cancelled/,
+    /! deadline_dropped: no time limit, though its incoming operation had \d+ ms left/,
+  ]) {
+    assert.match(stdout, sign);
+  }
   assert.match(stdout, /because “a faster warehouse answered”/);
 });
