@@ -91,8 +91,10 @@ function describe({ attributes, events }, cwd) {
   const wastedMs = attributes['cancel.wasted_ms'];
   if (wastedMs !== undefined) {
     const writes = attributes['cancel.late_writes'] ?? 0;
+    const messages = attributes['cancel.late_messages'] ?? 0;
     const operations = attributes['cancel.late_operations'] ?? 0;
-    const detail = `wasted ${formatMs(wastedMs)}, late writes: ${writes}, late operations: ${operations}`;
+    const received = messages > 0 ? `, late messages: ${messages}` : '';
+    const detail = `wasted ${formatMs(wastedMs)}, late writes: ${writes}${received}, late operations: ${operations}`;
     details.push({ detail, style: 'yellow' });
   }
   for (const finding of events.filter(({ name }) => name === 'cancel.finding')) {

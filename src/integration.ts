@@ -181,7 +181,13 @@ export interface Host {
    */
   lateWrite(operation: Operation, isEnd: boolean): void;
 
-  /** A handler answered an operation that was cancelled, with a status and no message. */
+  /** The application was given a message of an operation that was cancelled. */
+  lateMessage(operation: Operation): void;
+
+  /**
+   * A handler answered an operation that was cancelled, with a status and no message; or the end of what a
+   * client received was reached.
+   */
   lateEnd(operation: Operation): void;
 
   /** Whether a settlement has any effect: on an official span it has none, except in metrics. */

@@ -77,7 +77,7 @@ export class Operation {
   answer: object | undefined = undefined;
   /** Of an incoming operation: what its handler returned, which tells later whether it is still at work. */
   handled: unknown = undefined;
-  /** Of an incoming operation that was cancelled, until its handler is known to have settled. */
+  /** Of an operation that was cancelled, while there is work for it: until its handler is known to have settled, or its stream to have ended. */
   lateWork: LateWork | undefined = undefined;
 
   constructor(

@@ -46,12 +46,14 @@ export const EVENT_CANCEL_FINDING: typeof ATTR_CANCEL_FINDING = ATTR_CANCEL_FIND
 export const ATTR_CANCEL_FINDING_RULE = 'cancel.finding.rule';
 export const ATTR_CANCEL_FINDING_DETAIL = 'cancel.finding.detail';
 
-/** INTERNAL span, child of the SERVER span: from the cancel until the handler settled */
+/** INTERNAL span, child of the cancelled one: from the cancel until the handler settled, or the client received no more */
 export const SPAN_WORK_AFTER_CANCEL = 'work after cancel';
 /** double, ms: how long the handler went on */
 export const ATTR_CANCEL_WASTED_MS = 'cancel.wasted_ms';
 /** int: writes, messages or end() after the cancel */
 export const ATTR_CANCEL_LATE_WRITES = 'cancel.late_writes';
+/** int: messages delivered to the application after the cancel */
+export const ATTR_CANCEL_LATE_MESSAGES = 'cancel.late_messages';
 /** int: outgoing operations started after the cancel */
 export const ATTR_CANCEL_LATE_OPERATIONS = 'cancel.late_operations';
 /** boolean: false = still running when the limit was reached */

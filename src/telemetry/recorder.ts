@@ -309,6 +309,10 @@ export class Recorder implements Host {
     this.#workAfterCancel.write(operation, isEnd);
   }
 
+  lateMessage(operation: Operation): void {
+    this.#workAfterCancel.message(operation);
+  }
+
   lateEnd(operation: Operation): void {
     this.#workAfterCancel.end(operation);
   }

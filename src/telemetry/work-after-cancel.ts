@@ -1,7 +1,8 @@
 /**
- * The work that a handler does for nobody: from the cancel of its operation until it settles.
+ * The work that a handler does for nobody: from the cancel of its operation until it settles. On the client's
+ * side, that of whoever goes on receiving what he has cancelled: until his stream has ended.
  *
- * A handler says that it goes on by what it does (writes, ends, starts outgoing operations) and by its
+ * A handler says that it goes on by what it does (writes, ends, receives, starts outgoing operations) and by its
  * promise. The span is made when the work is over, so a handler that stops when told leaves nothing.
  */
 import { inspect, types } from 'node:util';
@@ -9,6 +10,7 @@ import { context, ROOT_CONTEXT, type Tracer, trace } from '@opentelemetry/api';
 import { LateWork } from '../operation/late-work.ts';
 import type { Operation } from '../operation/operation.ts';
 import {
+  ATTR_CANCEL_LATE_MESSAGES,
   ATTR_CANCEL_LATE_OPERATIONS,
   ATTR_CANCEL_LATE_WRITES,
   ATTR_CANCEL_SETTLED,
@@ -64,7 +66,19 @@ export class WorkAfterCancel {
     if (isEnd && work.promise === undefined) this.#settle(work, work.lastSignMs, true);
   }
 
-  /** The handler answers, without a message. */
+  /** The application is given a message. */
+  message(operation: Operation): void {
+    const { cancellation, side } = operation;
+    // What the peer sent before it cancelled is there to be read.
+    if (cancellation === undefined || (side === 'client' && cancellation.initiator === 'peer')) return;
+    // Not once more, after it was given up.
+    const isWatched = performance.now() - cancellation.atMs < this.#limits.maxWorkAfterCancelMs;
+    if (side === 'client' && isWatched) operation.lateWork ??= new LateWork(operation, cancellation.atMs);
+    const work = this.#sign(operation);
+    if (work !== undefined) work.messages++;
+  }
+
+  /** The handler answers, without a message; or the stream that was received from has ended. */
   end(operation: Operation): void {
     const work = this.#sign(operation);
     if (work !== undefined && work.promise === undefined) this.#settle(work, work.lastSignMs, true);
@@ -99,9 +113,14 @@ export class WorkAfterCancel {
   #activate(work: LateWork): void {
     if (!this.#active.has(work)) {
       this.#active.add(work);
-      this.#metrics.activeWork(work.operation, 1);
+      this.#countActive(work, 1);
     }
     this.#timer ??= this.#lookLater();
+  }
+
+  /** The metrics are about handlers. */
+  #countActive({ operation }: LateWork, change: 1 | -1): void {
+    if (operation.side === 'server') this.#metrics.activeWork(operation, change);
   }
 
   #lookLater(): NodeJS.Timeout {
@@ -121,18 +140,19 @@ export class WorkAfterCancel {
       if (work.promise === undefined && work.openOperations <= 0 && isSilent(work, nowMs)) {
         this.#settle(work, work.lastSignMs, true);
       } else if (nowMs - work.cancelledAtMs > this.#limits.maxWorkAfterCancelMs) {
-        this.#settle(work, nowMs, false);
+        // Nobody knows what a client that has not read to the end does between two messages.
+        this.#settle(work, work.operation.side === 'client' ? work.lastSignMs : nowMs, false);
       }
     }
     if (this.#active.size > 0) this.#timer = this.#lookLater();
   }
 
   #settle(work: LateWork, atMs: number, isSettled: boolean): void {
-    if (this.#active.delete(work)) this.#metrics.activeWork(work.operation, -1);
+    if (this.#active.delete(work)) this.#countActive(work, -1);
     work.operation.lateWork = undefined;
     const wastedMs = atMs - work.cancelledAtMs;
-    if (wastedMs < STOPPED_WHEN_TOLD_MS && work.operations === 0) return;
-    this.#metrics.workAfterCancel(work.operation, wastedMs);
+    if (wastedMs < STOPPED_WHEN_TOLD_MS && work.operations === 0 && work.messages === 0) return;
+    if (work.operation.side === 'server') this.#metrics.workAfterCancel(work.operation, wastedMs);
     const isFinding = wastedMs > this.#limits.workAfterCancelMs;
     if (isFinding) this.#metrics.finding(work.operation, 'work_after_cancel');
     if (work.isRecorded) this.#record(work, wastedMs, isSettled, isFinding);
@@ -148,6 +168,7 @@ export class WorkAfterCancel {
         attributes: {
           [ATTR_CANCEL_WASTED_MS]: wastedMs,
           [ATTR_CANCEL_LATE_WRITES]: work.writes,
+          [ATTR_CANCEL_LATE_MESSAGES]: work.messages,
           [ATTR_CANCEL_LATE_OPERATIONS]: work.operations,
           [ATTR_CANCEL_SETTLED]: isSettled,
         },
@@ -155,7 +176,8 @@ export class WorkAfterCancel {
       parent,
     );
     if (isFinding) {
-      const detail = `the handler ${isSettled ? 'went on for' : 'is still running after'} ${Math.round(wastedMs)} ms`;
+      const who = work.operation.side === 'client' ? 'the receiver' : 'the handler';
+      const detail = `${who} ${isSettled ? 'went on for' : 'is still running after'} ${Math.round(wastedMs)} ms`;
       writeFinding(span, undefined, 'work_after_cancel', detail);
     }
     span.end(startTime + wastedMs);
@@ -164,6 +186,8 @@ export class WorkAfterCancel {
 
 /** True when nothing more is to be expected of a handler that has no promise and started nothing that runs. */
 function isSilent(work: LateWork, nowMs: number): boolean {
+  // The end of what a client receives is told, and it may take its time between two messages.
+  if (work.operation.side === 'client') return false;
   return work.isReturned || nowMs - work.lastSignMs > QUIET_MS;
 }
 

@@ -193,13 +193,13 @@ browser → POST /checkout/sofa           200 ms  canceled  at 200 ms  local    
         parentSpanId: '1',
         kind: 'internal',
         name: 'work after cancel',
-        attributes: { 'cancel.wasted_ms': 380.2, 'cancel.late_writes': 1 },
+        attributes: { 'cancel.wasted_ms': 380.2, 'cancel.late_writes': 1, 'cancel.late_messages': 2 },
       }),
     );
     assert.match(text, /^│ {2}because “user left”$/m);
     assert.match(text, /^│ {2}! late_operation: POST$/m);
     assert.match(text, /^│ {2}! work_after_cancel$/m);
-    assert.match(text, /^ {6}wasted 380 ms, late writes: 1, late operations: 0$/m);
+    assert.match(text, /^ {6}wasted 380 ms, late writes: 1, late messages: 2, late operations: 0$/m);
   });
 
   test('only an origin inside the working directory is shortened', () => {

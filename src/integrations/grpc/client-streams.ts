@@ -9,26 +9,15 @@ import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Stack } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { clientPhase } from './client-phase.ts';
-import { kOperation, type ResolvingCall } from './library.ts';
+import { type ClientStream, callOf, kOperation, type StreamClass } from './library.ts';
 
 /** Who leaves a for-await loop over the stream. */
 const kLeaving: unique symbol = Symbol('opentelemetry.cancellation.grpc.leaving');
 
-interface ClientStream {
+interface LeavableStream extends ClientStream {
   readonly destroyed: boolean;
-  /** Interceptors, the innermost of which has the call itself. */
-  readonly call?: Intercepting;
   readonly writableFinished?: boolean;
   [kLeaving]?: Stack;
-}
-
-interface StreamClass {
-  readonly prototype: object;
-}
-
-interface Intercepting {
-  readonly nextCall?: Intercepting;
-  readonly call?: ResolvingCall;
 }
 
 export function watchStreams(moduleExports: unknown, host: Host, installation: Installation): Undo {
@@ -52,7 +41,7 @@ function watchDestroy(
   if (streamClass === undefined) throw missing();
   return replaceFunction(streamClass.prototype, 'destroy', (original) => {
     const { destroy } = {
-      destroy(this: ClientStream, ...args: unknown[]): unknown {
+      destroy(this: LeavableStream, ...args: unknown[]): unknown {
         if (!this.destroyed && installation.isActive) {
           try {
             // A writable destroys itself when all is written, while the answer is still to come.
@@ -71,13 +60,11 @@ function watchDestroy(
 function abandon(
   host: Host,
   installation: Installation,
-  stream: ClientStream,
+  stream: LeavableStream,
   error: unknown,
   above: StackTop,
 ): void {
-  let intercepting = stream.call;
-  while (intercepting?.nextCall !== undefined) intercepting = intercepting.nextCall;
-  const call = intercepting?.call;
+  const call = callOf(stream);
   const operation = call?.[kOperation];
   if (call === undefined || operation === undefined || call.ended || operation.isSettled) return;
   host.cancel(operation, {
@@ -110,7 +97,7 @@ function watchLoop(streamClass: StreamClass | undefined, host: Host, installatio
   if (streamClass === undefined) throw missing();
   return replaceFunction(streamClass.prototype, Symbol.asyncIterator, (original) => {
     const { iterate } = {
-      iterate(this: ClientStream, ...args: unknown[]): unknown {
+      iterate(this: LeavableStream, ...args: unknown[]): unknown {
         const iterator: object = Reflect.apply(original, this, args);
         if (!installation.isActive) return iterator;
         try {
@@ -125,7 +112,7 @@ function watchLoop(streamClass: StreamClass | undefined, host: Host, installatio
   });
 }
 
-function watchReturn(stream: ClientStream, iterator: object, host: Host, installation: Installation): void {
+function watchReturn(stream: LeavableStream, iterator: object, host: Host, installation: Installation): void {
   replaceFunction(iterator, 'return', (original) => {
     const { leave } = {
       leave(this: unknown, ...args: unknown[]): unknown {

@@ -14,6 +14,7 @@
  */
 import type { Integration, PackageFile } from '../../integration.ts';
 import { watchEnd } from './client-end.ts';
+import { watchLateMessages } from './client-late-messages.ts';
 import { watchChannel, watchStart } from './client-start.ts';
 import { watchStreams } from './client-streams.ts';
 import { GRPC_PACKAGE, SUPPORTED_VERSIONS } from './library.ts';
@@ -30,6 +31,7 @@ export const grpcIntegration: Integration = {
     file('resolving-call.js', watchStart),
     file('resolving-call.js', watchEnd),
     file('call.js', watchStreams),
+    file('call.js', watchLateMessages),
     {
       ...file('server.js', watchServer),
       missedWhenLate: `calls under way and handlers that ${OFFICIAL_SCOPE} has wrapped`,

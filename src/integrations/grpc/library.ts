@@ -81,6 +81,21 @@ export interface ResolvingCall {
   [kHeldEnd]?: HeldEnd;
 }
 
+/** What the application has of a call of its own. */
+export interface ClientStream {
+  /** Interceptors, the innermost of which has the call itself. */
+  readonly call?: Intercepting;
+}
+
+interface Intercepting {
+  readonly nextCall?: Intercepting;
+  readonly call?: ResolvingCall;
+}
+
+export interface StreamClass {
+  readonly prototype: object;
+}
+
 export interface HeldEnd {
   /** Undefined when it is no cancel. */
   readonly evidence: Evidence | undefined;
@@ -134,6 +149,12 @@ export interface ServerSession {
 
 /** The connection is gone already, and nothing is known of it. */
 export const GONE: ServerSession = { destroyed: true };
+
+export function callOf(stream: ClientStream): ResolvingCall | undefined {
+  let intercepting = stream.call;
+  while (intercepting?.nextCall !== undefined) intercepting = intercepting.nextCall;
+  return intercepting?.call;
+}
 
 /** The attempt that decides, or else the last one. */
 export function attemptOf(call: ResolvingCall): Attempt | undefined {
