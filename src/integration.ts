@@ -65,8 +65,6 @@ export interface Settlement {
   readonly isError?: boolean;
   /** Text of that status. */
   readonly message?: string;
-  /** Of a cancelled operation, where the protocol lets a connection outlive a cancel: whether it did. */
-  readonly isConnectionAlive?: boolean;
 }
 
 export interface ContextEntry {
@@ -169,8 +167,10 @@ export interface Host {
   /**
    * The operation was cancelled: classifies and records at once, before anybody else ends the span.
    * The first evidence counts; anything after it, or after settle(), is ignored.
+   *
+   * @param isConnectionAlive of an outgoing operation that has a connection: whether that one outlives the cancel
    */
-  cancel(operation: Operation, evidence: Evidence): void;
+  cancel(operation: Operation, evidence: Evidence, isConnectionAlive?: boolean): void;
 
   /** A rule about broken propagation fired. Before settle(). */
   addFinding(operation: Operation, rule: FindingRule, detail: string): void;

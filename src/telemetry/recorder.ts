@@ -263,10 +263,13 @@ export class Recorder implements Host {
     return new CapturedStack(above, this.config.maxStackFrames);
   }
 
-  cancel(operation: Operation, evidence: Evidence): void {
+  cancel(operation: Operation, evidence: Evidence, isConnectionAlive?: boolean): void {
     if (operation.cancellation !== undefined || operation.isSettled) return;
     const cancellation = classify(operation, evidence, performance.now());
     operation.cancellation = cancellation;
+    if (isConnectionAlive !== undefined) {
+      operation.span.setAttribute(ATTR_NETWORK_CONNECTION_REUSED_AFTER, isConnectionAlive);
+    }
     if (operation.span.isRecording()) this.#write(operation, cancellation);
     if (operation.side !== 'server') return;
     // A handler that answered with the status itself is done.
@@ -345,9 +348,6 @@ export class Recorder implements Host {
     // Whatever runs on in the context of the operation holds it, and is not to hold the messages as well.
     operation.answer = undefined;
     const { span, cancellation } = operation;
-    if (cancellation !== undefined && settlement?.isConnectionAlive !== undefined) {
-      span.setAttribute(ATTR_NETWORK_CONNECTION_REUSED_AFTER, settlement.isConnectionAlive);
-    }
     if (!operation.ownsSpan) {
       if (cancellation !== undefined) endUnlessEnded(span);
       return;

@@ -23,6 +23,14 @@ import {
 } from './grpc-service.ts';
 import type { Telemetry } from './telemetry.ts';
 
+/** A stream was ended, its connection was not. */
+const OUTLIVED: Attributes = { 'network.connection.reused_after': true };
+/** There was no connection yet. */
+const UNCONNECTED: Attributes = {
+  'rpc.grpc.rst_code': undefined,
+  'network.connection.reused_after': undefined,
+};
+
 const UNMARKED: Expectation = { outcome: undefined };
 
 const cancelledByClient: Expectation = {
@@ -32,7 +40,7 @@ const cancelledByClient: Expectation = {
   phase: 'handle',
   origin: null,
   status: 'unset',
-  attributes: { 'rpc.grpc.rst_code': 8 },
+  attributes: { 'rpc.grpc.rst_code': 8, 'network.connection.reused_after': undefined },
 };
 
 const left: Expectation = { ...cancelledByClient, trigger: 'disconnect', attributes: {} };
@@ -89,7 +97,7 @@ export async function grpcCases(telemetry: Telemetry): Promise<ContractSubject> 
       phase: 'wait',
       origin,
       status: 'error',
-      attributes: { 'rpc.grpc.rst_code': 8, ...own('CANCELLED') },
+      attributes: { 'rpc.grpc.rst_code': 8, ...OUTLIVED, ...own('CANCELLED') },
       ...more,
     };
   }
@@ -162,7 +170,7 @@ export async function grpcCases(telemetry: Telemetry): Promise<ContractSubject> 
           reason: /^Deadline exceeded/,
           origin: 'startCall',
           status: 'error',
-          attributes: { 'deadline.source': 'option', ...own('DEADLINE_EXCEEDED') },
+          attributes: { 'deadline.source': 'option', ...OUTLIVED, ...own('DEADLINE_EXCEEDED') },
         },
         server: serverDeadline,
       },
@@ -185,7 +193,7 @@ export async function grpcCases(telemetry: Telemetry): Promise<ContractSubject> 
             reason: 'not today',
             origin: null,
             status: 'error',
-            attributes: own(name),
+            attributes: { ...OUTLIVED, ...own(name) },
           },
           server: {
             outcome: name === 'CANCELLED' ? 'context.canceled' : 'deadline_exceeded',
@@ -214,7 +222,7 @@ export async function grpcCases(telemetry: Telemetry): Promise<ContractSubject> 
           phase: 'wait',
           origin: null,
           status: 'error',
-          attributes: { 'rpc.grpc.rst_code': 8, ...own('CANCELLED') },
+          attributes: { 'rpc.grpc.rst_code': 8, ...OUTLIVED, ...own('CANCELLED') },
         },
         server: null,
       },
@@ -368,7 +376,7 @@ export async function grpcCases(telemetry: Telemetry): Promise<ContractSubject> 
           phase: 'connect',
           origin: 'startCall',
           status: 'error',
-          attributes: { 'rpc.grpc.rst_code': undefined },
+          attributes: UNCONNECTED,
         },
         server: null,
       },
@@ -385,7 +393,7 @@ export async function grpcCases(telemetry: Telemetry): Promise<ContractSubject> 
         },
         client: cancelledHere('cancelCall', {
           phase: 'connect',
-          attributes: { 'rpc.grpc.rst_code': undefined },
+          attributes: UNCONNECTED,
         }),
         server: null,
       },
@@ -438,7 +446,7 @@ export async function grpcCases(telemetry: Telemetry): Promise<ContractSubject> 
         client: cancelledHere('cancelCall', {
           phase: 'queued',
           finding: 'cancel_not_sent',
-          attributes: { 'rpc.grpc.rst_code': undefined },
+          attributes: UNCONNECTED,
         }),
         server: UNMARKED,
       },
@@ -495,6 +503,7 @@ export async function grpcCases(telemetry: Telemetry): Promise<ContractSubject> 
       phase: 'receive',
       status: 'error',
       finding: 'cancel_not_sent',
+      attributes: OUTLIVED,
     };
     /** The handler sends one message and, as it hears of nothing, ends in its own time. */
     const streaming = async (leave: (call: ClientCall) => unknown): Promise<void> => {

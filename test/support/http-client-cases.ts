@@ -17,11 +17,21 @@ const leftWhileHandled: Expectation = {
 const leftWhileWritten: Expectation = { ...leftWhileHandled, phase: 'write' };
 
 function canceled(trigger: string, phase: string, more: Partial<Expectation> = {}): Expectation {
-  return { outcome: 'context.canceled', initiator: 'local', trigger, phase, status: 'unset', ...more };
+  return { ...byUs(phase, more), outcome: 'context.canceled', trigger, status: 'unset' };
 }
 
 function exceeded(trigger: string, phase: string, more: Partial<Expectation> = {}): Expectation {
-  return { outcome: 'deadline_exceeded', initiator: 'local', trigger, phase, status: 'error', ...more };
+  return { ...byUs(phase, more), outcome: 'deadline_exceeded', trigger, status: 'error' };
+}
+
+/** The connection, if there is one, goes with the request. */
+function byUs(phase: string, more: Partial<Expectation>): Omit<Expectation, 'outcome'> {
+  const hasConnection = ['send', 'wait', 'receive'].includes(phase);
+  const attributes = {
+    'network.connection.reused_after': hasConnection ? false : undefined,
+    ...more.attributes,
+  };
+  return { initiator: 'local', phase, ...more, attributes };
 }
 
 export function clientCases(lab: HttpLab): ContractCase[] {
@@ -497,20 +507,25 @@ function limits(lab: HttpLab): ContractCase[] {
 
 /** The server answers, and the answer says that the request was cancelled. */
 function answers(lab: HttpLab): ContractCase[] {
-  const answer = (statusCode: number, client: Expectation): ContractCase => ({
-    name: `the server answers ${statusCode}`,
+  const answer = (statusCode: number, client: Expectation, connection = 'keep-alive'): ContractCase => ({
+    name: `the server answers ${statusCode}, connection: ${connection}`,
     stage: async () => {
-      const { at } = await lab.serve((_request, response) => response.writeHead(statusCode).end());
-      const request = lab.http.get(at, (response) => response.resume());
-      await closed(request);
+      const { at } = await lab.serve((_request, response) =>
+        response.writeHead(statusCode, { connection }).end(),
+      );
+      const agent = new lab.http.Agent({ keepAlive: true });
+      await closed(lab.http.get({ ...at, agent }, (response) => response.resume()));
+      agent.destroy();
     },
-    client,
+    client: { ...client, attributes: { 'network.connection.reused_after': connection === 'keep-alive' } },
     server: { outcome: undefined },
   });
   const byStatus = { initiator: 'peer', trigger: 'status', phase: 'wait', origin: null } as const;
+  const tooLate = { ...byStatus, outcome: 'deadline_exceeded', status: 'error' } as const;
   return [
-    answer(408, { ...byStatus, outcome: 'deadline_exceeded', reason: 'Request Timeout', status: 'error' }),
+    answer(408, { ...tooLate, reason: 'Request Timeout' }),
+    answer(408, { ...tooLate, reason: 'Request Timeout' }, 'close'),
     answer(499, { ...byStatus, outcome: 'context.canceled' }),
-    answer(504, { ...byStatus, outcome: 'deadline_exceeded', reason: 'Gateway Timeout', status: 'error' }),
+    answer(504, { ...tooLate, reason: 'Gateway Timeout' }),
   ];
 }

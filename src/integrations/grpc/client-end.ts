@@ -10,6 +10,7 @@ import { clientPhase } from './client-phase.ts';
 import { deadlineFrom, hasPassed } from './deadline.ts';
 import {
   attemptOf,
+  isConnected,
   kHeldEnd,
   kOperation,
   kParent,
@@ -74,7 +75,7 @@ function noteCancel(
   // The request is then on its way to the attempt, which has not been made: nobody will hear of the cancel.
   const isOutOfReach = call.child === null && call.filterStack !== null;
   const evidence = cancelEvidence(host, call, operation, code, details, above);
-  host.cancel(operation, evidence);
+  host.cancel(operation, evidence, isConnected(call));
   if (isOutOfReach && evidence.kind !== 'local-timeout') {
     host.addFinding(
       operation,
@@ -161,7 +162,7 @@ function noteStatus(host: Host, call: ResolvingCall, operation: Operation, statu
   if (isHeld(call)) return;
   if (operation.cancellation === undefined) {
     const evidence = statusEvidence(call, operation, status);
-    if (evidence !== undefined) host.cancel(operation, evidence);
+    if (evidence !== undefined) host.cancel(operation, evidence, isConnected(call));
   }
   if (host.isEndTold(operation)) {
     host.settle(operation, clientSettlement(status, attemptOf(call)?.child?.transport));

@@ -6,10 +6,10 @@ import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
-import type { Stack } from '../../operation/evidence.ts';
+import type { Evidence, Stack } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { clientPhase } from './client-phase.ts';
-import { type ClientStream, callOf, kOperation, type StreamClass } from './library.ts';
+import { type ClientStream, callOf, isConnected, kOperation, type StreamClass } from './library.ts';
 
 /** Who leaves a for-await loop over the stream. */
 const kLeaving: unique symbol = Symbol('opentelemetry.cancellation.grpc.leaving');
@@ -67,13 +67,14 @@ function abandon(
   const call = callOf(stream);
   const operation = call?.[kOperation];
   if (call === undefined || operation === undefined || call.ended || operation.isSettled) return;
-  host.cancel(operation, {
+  const evidence: Evidence = {
     kind: 'local',
     trigger: 'destroy',
     reason: error ?? undefined,
     stack: stream[kLeaving] ?? host.captureStack(above),
     phase: clientPhase(call),
-  });
+  };
+  host.cancel(operation, evidence, isConnected(call));
   // Leaving a loop is often followed by cancel(), in the same tick or its microtasks, and that does reach
   // the server. The stream's own events, on which the official span ends, come in a later tick.
   process.nextTick(endAbandoned, host, installation, operation);

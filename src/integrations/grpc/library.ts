@@ -164,6 +164,12 @@ export function attemptOf(call: ResolvingCall): Attempt | undefined {
   return child.underlyingCalls[child.committedCallIndex ?? child.underlyingCalls.length - 1]?.call;
 }
 
+/** Whether the connection of a call stands. Undefined when there is none yet. */
+export function isConnected(call: ResolvingCall): boolean | undefined {
+  const session = attemptOf(call)?.child?.transport.session;
+  return session && !session.destroyed;
+}
+
 /** The innermost call of a server, below its interceptors. */
 export function baseOf(surface: SurfaceCall | undefined): BaseServerCall | undefined {
   let call = surface?.call;

@@ -106,7 +106,8 @@ function responded(
   const outcome = host.config.cancelStatusCodes.get(response.statusCode ?? 0);
   if (outcome === undefined) return;
   const phase = request.writableFinished ? 'wait' : 'send';
-  host.cancel(exchange.operation, { kind: 'peer-status', outcome, phase, reason: response.statusMessage });
+  const evidence = { kind: 'peer-status', outcome, phase, reason: response.statusMessage } as const;
+  host.cancel(exchange.operation, evidence, request.shouldKeepAlive);
 }
 
 function failed(host: Host, request: OutgoingRequest, exchange: ClientExchange, error: unknown): void {

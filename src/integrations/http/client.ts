@@ -6,6 +6,7 @@ import { SpanKind } from '@opentelemetry/api';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
+import { outlivesDestroy } from './client-connection.ts';
 import { passOn, setDeadlineOf } from './client-deadline.ts';
 import { whyDestroyed } from './client-evidence.ts';
 import { ClientExchange } from './client-exchange.ts';
@@ -53,7 +54,7 @@ export function cancelRequest(
   exchange: ClientExchange,
   evidence: Evidence,
 ): void {
-  host.cancel(exchange.operation, evidence);
+  host.cancel(exchange.operation, evidence, outlivesDestroy(request));
   settleRequest(host, request, exchange, undefined);
 }
 

@@ -59,6 +59,11 @@ export class Connection {
     return this.transport?.destroyed !== false;
   }
 
+  /** Whether the connection outlives what is cancelled now. Undefined on a server, which has no say in it. */
+  get isAliveForClient(): boolean | undefined {
+    return this.isClient ? this.teardown === undefined && !this.isGone : undefined;
+  }
+
   /** True when this process destroyed the socket itself: the peer neither ended the connection nor broke it. */
   get isClosedHere(): boolean {
     const { transport } = this;

@@ -13,7 +13,7 @@ export function decide(host: Host, stream: Stream, exchange: Exchange, ending: E
     exchange.failure = ending;
     return;
   }
-  host.cancel(exchange.operation, ending);
+  host.cancel(exchange.operation, ending, exchange.connection.isAliveForClient);
   settleStream(host, stream, exchange);
   if (!exchange.connection.isClient) watchLateAnswers(host, stream, exchange.operation);
 }

@@ -27,9 +27,6 @@ export function settleStream(host: Host, stream: Stream | undefined, exchange: E
   if (connection.isClient) {
     connection.learnPeer();
     setPeer(attributes, connection);
-    if (operation.cancellation !== undefined) {
-      settlement.isConnectionAlive = connection.teardown === undefined && !connection.isGone;
-    }
   }
   host.settle(operation, settlement);
 }

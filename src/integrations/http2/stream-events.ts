@@ -55,5 +55,6 @@ function responded(host: Host, stream: Stream, exchange: Exchange, headers: unkn
   exchange.connection.learnPeer();
   const outcome = host.config.cancelStatusCodes.get(exchange.status);
   if (outcome === undefined) return;
-  host.cancel(exchange.operation, { kind: 'peer-status', outcome, phase, reason: undefined });
+  const evidence = { kind: 'peer-status', outcome, phase, reason: undefined } as const;
+  host.cancel(exchange.operation, evidence, exchange.connection.isAliveForClient);
 }
