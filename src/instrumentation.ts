@@ -60,7 +60,8 @@ export class CancellationInstrumentation extends InstrumentationBase<Cancellatio
 
   override disable(): void {
     super.disable();
-    for (const part of this.parts) part.disable();
+    // Last first: two of them may have replaced the same method.
+    for (const part of this.parts.toReversed()) part.disable();
     this.recorder.close();
   }
 

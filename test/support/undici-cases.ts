@@ -4,6 +4,9 @@ import type { ContractCase, Expectation } from './contract.ts';
 import type { FetchLibrary } from './undici-library.ts';
 import type { UndiciServer } from './undici-server.ts';
 
+/** HTTP/1.1 has no other way to call a request off. */
+const CLOSED = { 'network.connection.reused_after': false };
+
 export const unmarked: Expectation = { outcome: undefined };
 export const left: Expectation = { outcome: 'context.canceled', initiator: 'peer', trigger: 'disconnect' };
 export const aborted: Expectation = {
@@ -26,7 +29,7 @@ const bodyCancelled: Expectation = {
   trigger: 'body_cancel',
   phase: 'receive',
   status: 'unset',
-  attributes: { 'http.response.status_code': 200, 'error.type': undefined },
+  attributes: { 'http.response.status_code': 200, 'error.type': undefined, ...CLOSED },
 };
 
 /** Runs `act`, which must reject. Returns what it rejects with. */
@@ -59,7 +62,13 @@ export function fetchCases(
         assert.equal(await promise, error);
         await server.idle();
       },
-      client: { ...aborted, phase: 'wait', reason: 'user left', origin: 'userLeaves' },
+      client: {
+        ...aborted,
+        phase: 'wait',
+        reason: 'user left',
+        origin: 'userLeaves',
+        attributes: { ...aborted.attributes, ...CLOSED },
+      },
       server: left,
     },
     {
@@ -129,7 +138,12 @@ export function fetchCases(
         userLeaves(controller);
         await promise;
       },
-      client: { ...aborted, phase: 'connect', origin: 'userLeaves' },
+      client: {
+        ...aborted,
+        phase: 'connect',
+        origin: 'userLeaves',
+        attributes: { 'network.connection.reused_after': undefined },
+      },
     },
     {
       name: 'fetch aborted while the name is looked up',
@@ -259,11 +273,16 @@ export function fetchCases(
         await server.idle();
       },
     },
-    ...[408, 504, 499].map(
-      (status): ContractCase => ({
-        name: `fetch answered with ${status}`,
+    ...[
+      { status: 408, query: '' },
+      { status: 504, query: '' },
+      { status: 499, query: '' },
+      { status: 499, query: '?close' },
+    ].map(
+      ({ status, query }): ContractCase => ({
+        name: `fetch answered with ${status}${query}`,
         async stage() {
-          await (await fetch(`${origin}/status/${status}`)).text();
+          await (await fetch(`${origin}/status/${status}${query}`)).text();
         },
         client: {
           outcome: status === 499 ? 'context.canceled' : 'deadline_exceeded',
@@ -272,7 +291,10 @@ export function fetchCases(
           phase: 'wait',
           origin: null,
           status: status === 499 ? 'unset' : 'error',
-          attributes: { 'http.response.status_code': status },
+          attributes: {
+            'http.response.status_code': status,
+            'network.connection.reused_after': query === '',
+          },
         },
       }),
     ),

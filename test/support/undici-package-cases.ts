@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import type { Attributes } from '@opentelemetry/api';
 import type { ContractCase, Expectation } from './contract.ts';
 import { aborted, left, limitTo, rejection, timedOut, unmarked, userLeaves } from './undici-cases.ts';
 import type { UndiciLibrary } from './undici-library.ts';
@@ -20,6 +21,10 @@ const limitPassed: Expectation = {
   trigger: 'timeout',
   status: 'error',
 };
+
+function timeoutOf(ms: number): Attributes {
+  return { 'deadline.timeout_ms': ms, 'deadline.source': 'timeout' };
+}
 
 const isStackKept = Number(process.versions.node.split('.')[0]) > 24;
 
@@ -209,16 +214,45 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
       name: 'headersTimeout',
       stage: () =>
         using(new Agent(), async (dispatcher) => {
-          const promise = undici.request(`${origin}/hang`, { headersTimeout: 100, dispatcher });
+          const promise = (function limit() {
+            return undici.request(`${origin}/hang`, { headersTimeout: 100, dispatcher });
+          })();
           assert.equal(((await rejection(promise)) as { code: string }).code, 'UND_ERR_HEADERS_TIMEOUT');
         }),
       client: {
         ...limitPassed,
         phase: 'wait',
         reason: /Headers Timeout Error/,
-        attributes: { 'error.type': 'UND_ERR_HEADERS_TIMEOUT' },
+        origin: 'limit',
+        attributes: { 'error.type': 'UND_ERR_HEADERS_TIMEOUT', ...timeoutOf(100) },
       },
       server: left,
+    },
+    {
+      name: 'headersTimeout of the agent',
+      stage: () =>
+        using(new Agent({ headersTimeout: 150 }), async (dispatcher) => {
+          await rejection(undici.request(`${origin}/hang`, { dispatcher }));
+        }),
+      client: { ...limitPassed, phase: 'wait', attributes: timeoutOf(150) },
+      server: left,
+    },
+    {
+      name: 'headersTimeout that is kept',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          await (await undici.request(`${origin}/`, { headersTimeout: 5_000, dispatcher })).body.dump();
+        }),
+      client: { ...unmarked, attributes: timeoutOf(5_000) },
+    },
+    {
+      name: 'headersTimeout and a signal with less time',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const options = { headersTimeout: 5_000, signal: AbortSignal.timeout(4_000), dispatcher };
+          await (await undici.request(`${origin}/`, options)).body.dump();
+        }),
+      client: { ...unmarked, attributes: { 'deadline.source': 'signal' } },
     },
     {
       name: 'bodyTimeout',
@@ -227,7 +261,11 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
           const { body } = await undici.request(`${origin}/body`, { dispatcher });
           assert.equal(((await rejection(body.text())) as { code: string }).code, 'UND_ERR_BODY_TIMEOUT');
         }),
-      client: { ...limitPassed, phase: 'receive', attributes: { 'error.type': 'UND_ERR_BODY_TIMEOUT' } },
+      client: {
+        ...limitPassed,
+        phase: 'receive',
+        attributes: { 'error.type': 'UND_ERR_BODY_TIMEOUT', ...timeoutOf(100) },
+      },
       server: left,
     },
     {
@@ -240,7 +278,7 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
       client: {
         ...limitPassed,
         phase: ['connect', 'tls'],
-        attributes: { 'error.type': 'UND_ERR_CONNECT_TIMEOUT' },
+        attributes: { 'error.type': 'UND_ERR_CONNECT_TIMEOUT', ...timeoutOf(100) },
       },
     },
     {

@@ -68,6 +68,7 @@ function answer(path: string, request: IncomingMessage, response: ServerResponse
   const [, word, detail] = path.split('/');
   switch (word) {
     case 'status':
+      if (request.url?.endsWith('?close')) response.setHeader('connection', 'close');
       response.writeHead(Number(detail)).end(detail === '204' ? undefined : 'text');
       break;
     case 'redirect':

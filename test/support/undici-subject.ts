@@ -1,12 +1,14 @@
 /** Every undici that this Node can run, as the subject of the contract suite. */
 import type { ContractSubject } from './contract.ts';
 import { fetchCases } from './undici-cases.ts';
+import { http2Cases, startUndiciHttp2Server } from './undici-http2-cases.ts';
 import { loadUndici, undiciVersions } from './undici-library.ts';
 import { packageCases } from './undici-package-cases.ts';
 import { startUndiciServer } from './undici-server.ts';
 
 export async function prepareUndici(): Promise<ContractSubject> {
   const server = await startUndiciServer();
+  const http2Server = await startUndiciHttp2Server();
   // Loads Node's own undici first, so that its dispatcher is the global one.
   new Request(server.origin);
   const versions = undiciVersions().map(loadUndici);
@@ -14,11 +16,16 @@ export async function prepareUndici(): Promise<ContractSubject> {
     cases: [
       // Bound late: what is under test is the function that replaces Node's.
       ...fetchCases({ name: 'global', fetch: (...args) => globalThis.fetch(...args), Request }, server),
-      ...versions.flatMap((library) => [...fetchCases(library, server), ...packageCases(library, server)]),
+      ...versions.flatMap((library) => [
+        ...fetchCases(library, server),
+        ...packageCases(library, server),
+        ...http2Cases(library, http2Server),
+      ]),
     ],
     async close() {
       await Promise.all(versions.map(({ agent }) => agent.destroy()));
       await server.close();
+      http2Server.close();
     },
   };
 }

@@ -5,7 +5,9 @@ import type { ClientPhase, Evidence } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { type Call, leaveQueue, letGo, toUnixMs } from './call.ts';
 import { connectPhase } from './connecting.ts';
+import { outlivesError } from './connection.ts';
 import type { Exchange } from './exchange.ts';
+import { codeToSend } from './http2-streams.ts';
 import { keepErrorType } from './official-error-type.ts';
 import { phaseOf } from './phase.ts';
 import { unwatchSignal } from './signals.ts';
@@ -16,7 +18,9 @@ export function abortCall(host: Host, call: Call, signal: AbortSignal, phase?: C
   const { exchange } = call;
   const story = host.abortOrigins.explain(signal, signal.reason);
   if (exchange !== undefined && !exchange.operation.isSettled) {
-    host.cancel(exchange.operation, { kind: 'signal', phase: phase ?? phaseOf(exchange), ...story });
+    const rstCode = codeToSend(exchange, signal.reason);
+    const evidence: Evidence = { kind: 'signal', phase: phase ?? phaseOf(exchange), rstCode, ...story };
+    host.cancel(exchange.operation, evidence, outlivesError(exchange, signal.reason));
     settleExchange(host, exchange, signal.reason);
   } else if (exchange === undefined && call.expectsRequest) {
     reportCall(host, call, signal.reason, (connecting) => {
@@ -75,5 +79,7 @@ export function setDeadline(
   const limit = host.abortOrigins.limitOf(signal);
   if (limit === undefined) return;
   const { atMs, stack } = limit;
+  // Where there are both, the one that comes first.
+  if (operation.deadline !== undefined && operation.deadline.atMs < atMs) return;
   host.setDeadline(operation, { atMs, timeoutMs: atMs - startedAtMs, source: 'signal', stack });
 }

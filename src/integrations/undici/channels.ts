@@ -8,7 +8,7 @@ import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import { kExchange, type UndiciRequest } from './exchange.ts';
-import { bodySent, completed, failed, headSent, responded } from './request-events.ts';
+import { bodySent, completed, failed, headSent, type Response, responded } from './request-events.ts';
 import { requestCreated } from './request-start.ts';
 
 interface Message {
@@ -23,8 +23,7 @@ export function watchChannels(host: Host, installation: Installation): Undo {
     }),
     listen('undici:request:bodySent', installation, bodySent),
     seeFirst('undici:request:headers', installation, (exchange, message) => {
-      const { response } = message as { readonly response: { statusCode: number; statusText: unknown } };
-      responded(host, exchange, response.statusCode, response.statusText);
+      responded(host, exchange, (message as { readonly response: Response }).response);
     }),
     seeFirst('undici:request:trailers', installation, (exchange) => completed(host, exchange)),
     seeFirst('undici:request:error', installation, (exchange, message, above) => {

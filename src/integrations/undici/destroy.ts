@@ -1,23 +1,12 @@
 /** Who destroys a dispatcher, and with it what it has in flight or in its queue. */
-import { isErrorLike } from '../../cancellation/reason.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
-import type { Stack } from '../../operation/evidence.ts';
 import { reportCall } from './call-end.ts';
+import { rememberDestroy } from './destroy-error.ts';
 import { type Dispatcher, waitingIn } from './pool-queue.ts';
 import { unwatchSignal } from './signals.ts';
-
-const destroyStacks = new WeakMap<object, string>();
-
-/** The stack of the destroy() that this is the error of. */
-export function destroyedBy(error: unknown): Stack | undefined {
-  if (!isErrorLike(error)) return undefined;
-  // undici makes it inside of destroy().
-  if (error.code === 'UND_ERR_DESTROYED') return typeof error.stack === 'string' ? error.stack : '';
-  return destroyStacks.get(error);
-}
 
 export function watchDestroy(prototype: object, host: Host, installation: Installation): Undo {
   return replaceFunction(prototype, 'destroy', (original) => {
@@ -38,9 +27,7 @@ export function watchDestroy(prototype: object, host: Host, installation: Instal
 
 function dispatcherDestroyed(host: Host, dispatcher: Dispatcher, error: unknown, above: StackTop): void {
   const stack = host.captureStack(above);
-  // Formatted at once: unformatted it would hold on to what it is kept for.
-  if (typeof error === 'object' && error !== null && !destroyStacks.has(error))
-    destroyStacks.set(error, stack.stack);
+  rememberDestroy(error, stack);
   for (const call of waitingIn(dispatcher)) {
     if (call.signal !== undefined) unwatchSignal(call.signal, call);
     const reason = typeof error === 'function' ? undefined : error;

@@ -6,6 +6,7 @@ import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { CALL_KEY, Call } from './call.ts';
 import { watchDestroy } from './destroy.ts';
+import { hidden } from './hidden.ts';
 import { type Dispatcher, enqueue, type Handler, takeWaiting } from './pool-queue.ts';
 import type { Target } from './span.ts';
 
@@ -19,6 +20,11 @@ let dispatching: Dispatching | undefined;
 
 export function dispatchedCall(): Call | undefined {
   return dispatching?.call;
+}
+
+/** The innermost so far. */
+export function currentDispatcher(): object | undefined {
+  return dispatching?.dispatcher;
 }
 
 const watched = new Set<object>();
@@ -92,15 +98,9 @@ function callOf(
 
 function targetOf(options: object, dispatcher: Dispatcher): Target | undefined {
   const { path, method } = options as { path?: unknown; method?: unknown };
-  const origin = 'origin' in options && options.origin ? options.origin : originOf(dispatcher);
+  const origin = 'origin' in options && options.origin ? options.origin : hidden(dispatcher, 'url');
   if (origin === undefined || typeof path !== 'string') return undefined;
   return { origin: String(origin).replace(/\/$/, ''), path, method: String(method ?? 'GET') };
-}
-
-/** A pool keeps the URL it was made for under a private symbol; undici 6 to 8 do. */
-function originOf(dispatcher: Dispatcher): unknown {
-  const key = Object.getOwnPropertySymbols(dispatcher).find(({ description }) => description === 'url');
-  return key && Reflect.get(dispatcher, key);
 }
 
 function isObject(value: unknown): value is object {

@@ -5,8 +5,10 @@ import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
 import { bodyDestroyReason } from './body.ts';
 import { ofSomebody } from './canceller.ts';
-import { destroyedBy } from './destroy.ts';
+import { destroyedBy } from './destroy-error.ts';
 import type { Exchange } from './exchange.ts';
+import { codeToSend, isCancelledByPeer } from './http2-streams.ts';
+import { limitPassed } from './limits.ts';
 import { phaseOf } from './phase.ts';
 
 /** Undefined for a plain failure. @param above the hook */
@@ -17,26 +19,30 @@ export function whyFailed(
   above: StackTop,
 ): Evidence | undefined {
   const phase = phaseOf(exchange);
+  const rstCode = codeToSend(exchange, error);
   const signal = exchange.call?.signal;
   if (signal?.aborted) {
-    return { kind: 'signal', phase, ...host.abortOrigins.explain(signal, signal.reason) };
+    return { kind: 'signal', phase, rstCode, ...host.abortOrigins.explain(signal, signal.reason) };
   }
   const destroyStack = destroyedBy(error);
   if (destroyStack !== undefined) {
     return { kind: 'local', trigger: 'destroy', phase, reason: error, stack: destroyStack };
   }
+  if (isCancelledByPeer(exchange)) return { kind: 'peer-reset', phase, rstCode: exchange.stream?.rstCode };
   const code = isErrorLike(error) ? error.code : undefined;
   switch (code) {
     case 'UND_ERR_CONNECT_TIMEOUT':
     case 'ETIMEDOUT': {
       // The socket is destroyed already, so it does not tell how far it was.
       const reached = phase === 'queued' ? 'connect' : phase;
+      limitPassed(host, exchange, error);
       return { kind: 'local-timeout', trigger: 'timeout', phase: reached, reason: error, stack: undefined };
     }
     case 'UND_ERR_HEADERS_TIMEOUT':
     case 'UND_ERR_BODY_TIMEOUT': {
       const stack = exchange.call?.limitStack;
-      return { kind: 'local-timeout', trigger: 'timeout', phase, reason: error, stack };
+      limitPassed(host, exchange, error);
+      return { kind: 'local-timeout', trigger: 'timeout', phase, rstCode, reason: error, stack };
     }
     case 'UND_ERR_ABORTED': {
       const reason = bodyDestroyReason() ?? error;
@@ -44,6 +50,7 @@ export function whyFailed(
         kind: 'local',
         trigger: 'destroy',
         phase,
+        rstCode,
         reason,
         stack: ofSomebody(host.captureStack(above)),
       };
@@ -51,7 +58,7 @@ export function whyFailed(
   }
   if (typeof code === 'string' && (code.startsWith('UND_ERR_') || 'syscall' in (error as object)))
     return undefined;
-  return whoseCall(host, phase, error, above);
+  return whoseCall(host, { phase, rstCode }, error, above);
 }
 
 /**
@@ -60,21 +67,21 @@ export function whyFailed(
  */
 function whoseCall(
   host: Host,
-  phase: Evidence['phase'],
+  seen: Pick<Evidence, 'phase' | 'rstCode'>,
   error: unknown,
   above: StackTop,
 ): Evidence | undefined {
   const { abortOrigins } = host;
   const stack = host.captureStack(above);
   if (/ readableStreamCancel \(node:internal\/webstreams\//.test(stack.stack)) {
-    return { kind: 'local', trigger: 'body_cancel', phase, reason: error, stack: ofSomebody(stack) };
+    return { kind: 'local', trigger: 'body_cancel', ...seen, reason: error, stack: ofSomebody(stack) };
   }
   // A signal that is not known: the package undici, loaded where its files cannot be patched.
   const isAborting = abortOrigins.explain(undefined, undefined).stack !== undefined;
   if (isAborting || (error instanceof DOMException && /^(?:Abort|Timeout)Error$/.test(error.name))) {
-    return { kind: 'signal', phase, ...abortOrigins.explain(undefined, error) };
+    return { kind: 'signal', ...seen, ...abortOrigins.explain(undefined, error) };
   }
   return isAbortError(error)
-    ? { kind: 'local', trigger: 'destroy', phase, reason: error, stack: ofSomebody(stack) }
+    ? { kind: 'local', trigger: 'destroy', ...seen, reason: error, stack: ofSomebody(stack) }
     : undefined;
 }

@@ -1,4 +1,6 @@
 /** What is kept for a request of undici while it is in flight. */
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Operation } from '../../operation/operation.ts';
 import type { Call } from './call.ts';
 
@@ -11,6 +13,9 @@ export interface UndiciRequest {
   readonly method: string;
   readonly body: unknown;
   readonly headers: unknown;
+  /** In ms; null or undefined where the client's own holds. */
+  readonly headersTimeout?: number | null;
+  readonly bodyTimeout?: number | null;
   /** Set when the request is put on a connection. */
   readonly abort: unknown;
   /** Was missing in 6.11.0. */
@@ -27,14 +32,29 @@ export class Exchange {
   readonly operation: Operation;
   /** What the application called, when that was seen. */
   readonly call: Call | undefined;
+  /** The dispatcher that has the connection, when it was seen. */
+  readonly client: object | undefined;
+  /** Of HTTP/1.1, from when the head is sent on. */
+  socket: Socket | undefined = undefined;
+  /** Of HTTP/2. */
+  stream: ClientHttp2Stream | undefined = undefined;
+  /** A stream loses its own when it is destroyed. */
+  session: ClientHttp2Session | undefined = undefined;
   isHeadSent = false;
-  isBodySent = false;
+  /** On the clock of performance.now(), in ms; 0 until all of it is sent. */
+  bodySentAtMs = 0;
   /** 0 until there is a final response head. */
   statusCode = 0;
 
-  constructor(request: UndiciRequest, operation: Operation, call: Call | undefined) {
+  constructor(
+    request: UndiciRequest,
+    operation: Operation,
+    call: Call | undefined,
+    client: object | undefined,
+  ) {
     this.request = request;
     this.operation = operation;
     this.call = call;
+    this.client = client;
   }
 }

@@ -7,7 +7,9 @@
  * abort before the request is sent is noticed only when undici itself notices it, and a request that waits
  * in a pool has no span before it leaves it. The same holds for the second and later attempts of a
  * RetryAgent under fetch(). A response that nobody reads ends when it is collected. CONNECT requests, and
- * requests that the official instrumentation was told to ignore, have no span. With NODE_DEBUG=undici the
+ * requests that the official instrumentation was told to ignore, have no span. Over HTTP/2 undici takes a body that the
+ * server cuts off by a reset for complete, and version 6 waits on when a stream is reset with CANCEL before its
+ * head. With NODE_DEBUG=undici the
  * package may keep silent, because it takes our subscription for its own.
  */
 import { undoAll } from '../../hook/replace.ts';
@@ -18,6 +20,7 @@ import { watchConnects } from './connecting.ts';
 import { watchDispatcher } from './dispatcher.ts';
 import { watchFetch } from './fetch.ts';
 import { watchGlobalDispatchers } from './global-dispatchers.ts';
+import { watchStreams } from './http2-streams.ts';
 import { forgetSignals } from './signals.ts';
 
 const UNDICI = { packageName: 'undici', supportedVersions: ['>=6.0.0 <9'] } as const;
@@ -29,6 +32,7 @@ export const undiciIntegration: Integration = {
       forgetSignals,
       watchGlobalDispatchers(host, installation),
       watchConnects(installation),
+      watchStreams(installation),
       watchChannels(host, installation),
       watchFetch(globalThis, host, installation),
     ];

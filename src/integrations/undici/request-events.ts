@@ -7,13 +7,16 @@ import {
 } from '@opentelemetry/semantic-conventions';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
+import type { Evidence } from '../../operation/evidence.ts';
 import { settleExchange } from './call-end.ts';
+import { outlivesError } from './connection.ts';
 import { whyFailed } from './evidence.ts';
 import type { Exchange } from './exchange.ts';
 import { phaseOf } from './phase.ts';
 
 export function headSent(exchange: Exchange, socket: Socket & { readonly alpnProtocol?: unknown }): void {
   exchange.isHeadSent = true;
+  if (socket.alpnProtocol !== 'h2') exchange.socket = socket;
   const { operation } = exchange;
   if (!operation.ownsSpan || operation.isSettled) return;
   const { span } = operation;
@@ -26,22 +29,43 @@ export function headSent(exchange: Exchange, socket: Socket & { readonly alpnPro
 }
 
 export function bodySent(exchange: Exchange): void {
-  exchange.isBodySent = true;
+  exchange.bodySentAtMs = performance.now();
 }
 
-export function responded(host: Host, exchange: Exchange, statusCode: number, statusText: unknown): void {
+export interface Response {
+  readonly statusCode: number;
+  readonly statusText: unknown;
+  /** Of HTTP/1.1: names and values in turn. */
+  readonly headers: unknown;
+}
+
+export function responded(
+  host: Host,
+  exchange: Exchange,
+  { statusCode, statusText, headers }: Response,
+): void {
   if (statusCode < 200 && statusCode !== 101) return;
   const { operation, call } = exchange;
   const outcome = host.config.cancelStatusCodes.get(statusCode);
   if (outcome !== undefined) {
     const reason = statusText === '' ? undefined : statusText;
-    host.cancel(operation, { kind: 'peer-status', outcome, phase: phaseOf(exchange), reason });
+    const evidence: Evidence = { kind: 'peer-status', outcome, phase: phaseOf(exchange), reason };
+    host.cancel(operation, evidence, exchange.session !== undefined || !saysClose(headers));
   }
   exchange.statusCode = statusCode;
   // fetch() follows redirects, and tries again when the server calls itself the wrong one (421).
   if (call !== undefined && ((statusCode >= 300 && statusCode < 400) || statusCode === 421)) {
     call.expectsRequest = true;
   }
+}
+
+/** The server closes an HTTP/1.1 connection after such an answer. */
+function saysClose(headers: unknown): boolean {
+  if (!Array.isArray(headers)) return false;
+  return headers.some(
+    (name, index) =>
+      index % 2 === 0 && /^connection$/i.test(String(name)) && /\bclose\b/i.test(String(headers[index + 1])),
+  );
 }
 
 export function completed(host: Host, exchange: Exchange): void {
@@ -54,7 +78,7 @@ export function failed(host: Host, exchange: Exchange, error: unknown, above: St
   if (operation.isSettled) return;
   if (operation.cancellation === undefined) {
     const evidence = whyFailed(host, exchange, error, above);
-    if (evidence !== undefined) host.cancel(operation, evidence);
+    if (evidence !== undefined) host.cancel(operation, evidence, outlivesError(exchange, error));
   }
   // There is always an error, though its value may be undefined: abort() takes any reason.
   settleExchange(host, exchange, error ?? null);

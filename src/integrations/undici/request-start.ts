@@ -4,9 +4,10 @@ import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { CALL_KEY, type Call, leaveQueue, toUnixMs } from './call.ts';
 import { abortCall, release, setDeadline } from './call-end.ts';
-import { dispatchedCall } from './dispatcher.ts';
+import { currentDispatcher, dispatchedCall } from './dispatcher.ts';
 import { Exchange, kExchange, type UndiciRequest } from './exchange.ts';
 import { findGlobalDispatchers } from './global-dispatchers.ts';
+import { setHeadersLimit } from './limits.ts';
 import { adopt, isListening, spanMadeBy } from './official.ts';
 import { passOn } from './pass-on.ts';
 import { requestHeaders } from './propagation.ts';
@@ -66,8 +67,9 @@ function begin(
     ? beside(host, request, channel, publish, parent, waitedSinceMs)
     : startOwn(host, request, parent, waitedSinceMs);
   if (operation === undefined) return undefined;
-  const exchange = new Exchange(request, operation, call);
+  const exchange = new Exchange(request, operation, call, currentDispatcher());
   request[kExchange] = exchange;
+  setHeadersLimit(host, exchange);
   return exchange;
 }
 

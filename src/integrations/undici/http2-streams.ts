@@ -1,0 +1,97 @@
+/**
+ * Which stream a request goes over, where the connection speaks HTTP/2: undici does not say. It makes one for the
+ * request that is next in the queue of its client.
+ */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2';
+import type { Installation } from '../../hook/installation.ts';
+import { replaceFunction, type Undo } from '../../hook/replace.ts';
+import { type Exchange, kExchange, type UndiciRequest } from './exchange.ts';
+import { hidden } from './hidden.ts';
+
+const CONNECTED = 'undici:client:connected';
+/** On a session: the client of undici that has made it; null when it is somebody else's. */
+const kClient: unique symbol = Symbol('opentelemetry.cancellation.undici.client');
+
+interface Session extends ClientHttp2Session {
+  [kClient]?: object | null;
+}
+
+export function watchStreams(installation: Installation): Undo {
+  let undo: Undo | undefined;
+  /** The first session shows the class of all. */
+  const connected = (message: unknown): void => {
+    if (undo !== undefined || !installation.isActive) return;
+    try {
+      const session = hidden(
+        hidden((message as { readonly socket: unknown }).socket, 'client'),
+        'http2Session',
+      );
+      if (typeof session !== 'object' || session === null) return;
+      undo = watchRequest(Object.getPrototypeOf(session), installation);
+    } catch (error) {
+      installation.fault(error);
+    }
+  };
+  subscribe(CONNECTED, connected);
+  return () => {
+    unsubscribe(CONNECTED, connected);
+    undo?.();
+  };
+}
+
+function watchRequest(prototype: object, installation: Installation): Undo {
+  return replaceFunction(prototype, 'request', (original) => {
+    const { request } = {
+      request(this: Session, ...args: unknown[]): unknown {
+        const stream: unknown = Reflect.apply(original, this, args);
+        if (!installation.isActive) return stream;
+        try {
+          const exchange = nextOf(this, args[0]);
+          if (exchange !== undefined) {
+            exchange.stream = stream as ClientHttp2Stream;
+            exchange.session = this;
+          }
+        } catch (error) {
+          installation.fault(error);
+        }
+        return stream;
+      },
+    };
+    return request;
+  });
+}
+
+function nextOf(session: Session, headers: unknown): Exchange | undefined {
+  if (session[kClient] === undefined) {
+    const client = hidden(session, 'client');
+    const value = typeof client === 'object' ? client : null;
+    Object.defineProperty(session, kClient, { value });
+  }
+  const client = session[kClient];
+  if (!client) return undefined;
+  const queue = hidden(client, 'queue');
+  const next: unknown = Array.isArray(queue) ? queue[Number(hidden(client, 'pending index'))] : undefined;
+  if (typeof next !== 'object' || next === null) return undefined;
+  const request = next as UndiciRequest;
+  const isSame = (headers as Readonly<Record<string, unknown>>)[':path'] === request.path;
+  return isSame ? request[kExchange] : undefined;
+}
+
+/**
+ * What undici is about to put into the RST_STREAM: it tells of the end of a request before it sends that.
+ *
+ * @returns undefined when nothing is to be sent
+ */
+export function codeToSend({ stream, isHeadSent }: Exchange, error: unknown): number | undefined {
+  if (stream === undefined || stream.pending || stream.closed) return undefined;
+  // 7 and later close the stream, and say when they send a head; 6 does not, and destroys it with the error.
+  if (isHeadSent) return constants.NGHTTP2_NO_ERROR;
+  const isAbort = error instanceof Error && (error as NodeJS.ErrnoException).code === 'ABORT_ERR';
+  return isAbort ? constants.NGHTTP2_CANCEL : constants.NGHTTP2_INTERNAL_ERROR;
+}
+
+/** The server has called the request off. Node closes the streams of a lost connection with the same code. */
+export function isCancelledByPeer({ stream, session }: Exchange): boolean {
+  return stream?.rstCode === constants.NGHTTP2_CANCEL && session?.destroyed === false;
+}
