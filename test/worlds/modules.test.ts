@@ -47,6 +47,9 @@ import http`,
   'library.mjs': ESM.replace("import * as grpc from '@grpc/grpc-js'", "import { grpc } from 'orders-client'"),
 });
 
+/** That loader registers itself in a way that Node 26 warns of. */
+const UNDER_LOADER = ['--disable-warning=DEP0205', '--import', './loader.mjs'];
+
 const worlds: Record<string, readonly string[]> = {
   'CommonJS, after --require': ['--require', './setup.cjs', 'app.cjs'],
   'CommonJS, after --import': ['--import', './setup.mjs', 'app.cjs'],
@@ -57,8 +60,8 @@ const worlds: Record<string, readonly string[]> = {
   'an ES module with named imports of node:http': ['--import', './setup.mjs', 'named.mjs'],
   'an ES module with dynamic imports': ['dynamic.mjs'],
   'an ES module whose library requires grpc-js': ['--import', './setup.mjs', 'library.mjs'],
-  'an ES module under the loader of import-in-the-middle': ['--import', './loader.mjs', 'app.mjs'],
-  'an ES module that imports files of grpc-js, under that loader': ['--import', './loader.mjs', 'deep.mjs'],
+  'an ES module under the loader of import-in-the-middle': [...UNDER_LOADER, 'app.mjs'],
+  'an ES module that imports files of grpc-js, under that loader': [...UNDER_LOADER, 'deep.mjs'],
 };
 
 describe('an application', () => {

@@ -22,8 +22,9 @@ const instrumentation = new CancellationInstrumentation({
 
 const host = (): Host => hosts.at(-1) as Host;
 const explain = (signal: AbortSignal): SignalStory => host().abortOrigins.explain(signal, signal.reason);
+/** V8 of different versions says what the listener of an event was called on, or what that inherits from. */
 const functionIn = (story: SignalStory | undefined): string | undefined =>
-  originOf(story?.stack)?.frame?.functionName.replace('EventTarget.', '');
+  originOf(story?.stack)?.frame?.functionName.replace(/^(?:EventTarget|AbortSignal)\./, '');
 
 /** What is explained when the signal is already aborted, and what inside of its own 'abort' event. */
 function told(signal: AbortSignal, abort: () => void): { during: SignalStory; after: SignalStory } {
@@ -182,6 +183,8 @@ describe('the origin of an abort', () => {
       late.abort('late');
     }
     abortEarly();
+    // Node 24 looks at the sources only when it is asked, and then at the first that is aborted by now.
+    assert.equal(composite.reason, 'early');
     abortLate();
     assert.equal(composite.reason, 'early');
     assert.equal(functionIn(explain(composite)), 'abortEarly');
