@@ -63,6 +63,7 @@ export class CancellationInstrumentation extends InstrumentationBase<Cancellatio
     // Last first: two of them may have replaced the same method.
     for (const part of this.parts.toReversed()) part.disable();
     this.recorder.close();
+    this.recorder.abandon();
   }
 
   /**

@@ -64,6 +64,7 @@ import {
   isUnsampledOfficialSpan,
   parentSpanIdOf,
 } from './official-span.ts';
+import { OpenOperations } from './open-operations.ts';
 import { OwnedOperations } from './owned-operations.ts';
 import { inheritedDeadlineAtMs, isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
 import { deadlineToTell } from './pass-on.ts';
@@ -88,6 +89,7 @@ export class Recorder implements Host {
   /** Only when asked for. */
   readonly #asyncResources: AsyncResources | undefined;
   readonly #owned: OwnedOperations;
+  readonly #open = new OpenOperations();
 
   constructor(
     config: ResolvedConfig,
@@ -167,11 +169,13 @@ export class Recorder implements Host {
       const own = extendContext(spanContext, span, OWNER_KEY, holder);
       const operation = new Operation(side, system, span, ownsSpan, own, undefined, performance.now());
       holder.operation = operation;
+      this.#open.add(operation);
       this.#owned.started(operation, this.start, parent);
       return operation;
     }
     const owner = ownerIn(spanContext);
     const operation = new Operation(side, system, span, ownsSpan, spanContext, owner, performance.now());
+    this.#open.add(operation);
     this.#owned.started(operation, ownsSpan ? this.start : this.adopt, parent);
     return operation;
   }
@@ -340,13 +344,8 @@ export class Recorder implements Host {
   settle(operation: Operation, settlement?: Settlement): void {
     if (operation.isSettled) return;
     writeDeviation(operation);
-    this.#owned.ended(operation);
-    operation.isSettled = true;
+    this.#over(operation);
     this.#metrics.ended(operation, settlement);
-    this.#asyncResources?.forget(operation);
-    operation.scope?.close();
-    // Whatever runs on in the context of the operation holds it, and is not to hold the messages as well.
-    operation.answer = undefined;
     const { span, cancellation } = operation;
     if (!operation.ownsSpan) {
       if (cancellation !== undefined) endUnlessEnded(span);
@@ -366,6 +365,28 @@ export class Recorder implements Host {
       span.setAttribute(ATTR_ERROR_TYPE, 'timeout');
     }
     span.end();
+  }
+
+  /**
+   * The instrumentation is switched off, and nobody will tell how what is in flight ends: spans of our own end now,
+   * unmarked if not cancelled by now, and the official ones are their owners' alone.
+   */
+  abandon(): void {
+    for (const operation of this.#open.all()) {
+      this.#over(operation);
+      if (operation.ownsSpan) operation.span.end();
+      else if (operation.cancellation !== undefined) endUnlessEnded(operation.span);
+    }
+  }
+
+  #over(operation: Operation): void {
+    this.#owned.ended(operation);
+    operation.isSettled = true;
+    this.#open.delete(operation);
+    this.#asyncResources?.forget(operation);
+    operation.scope?.close();
+    // Whatever runs on in the context of the operation holds it, and is not to hold the messages as well.
+    operation.answer = undefined;
   }
 
   #statusOf(operation: Operation, cancellation: Cancellation): SpanStatusCode {
