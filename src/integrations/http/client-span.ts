@@ -10,10 +10,10 @@ import {
   ATTR_SERVER_PORT,
   ATTR_URL_FULL,
 } from '@opentelemetry/semantic-conventions';
+import { describeMethod } from '../../conventions/method.ts';
+import { fullUrl, parseAuthority } from '../../conventions/url.ts';
 import type { Settlement, SpanDescription } from '../../integration.ts';
 import type { OutgoingRequest } from './internals.ts';
-import { describeMethod } from './method.ts';
-import { fullUrl, parseAuthority } from './url.ts';
 
 /** @param options what the agent was given; unknown when the request was seen only later */
 export function describeRequest(request: OutgoingRequest, options: unknown): SpanDescription {

@@ -4,8 +4,9 @@
  * the values of their parameters, and is taken back when a handler fails. So the way to the Route is looked
  * up in the application's routers, which costs as much as matching the routers and the Route once more.
  */
+
+import { pathOfTarget } from '../../conventions/url.ts';
 import type { Message } from './internals.ts';
-import { pathOfTarget } from './url.ts';
 
 interface ExpressRequest {
   readonly url: string;

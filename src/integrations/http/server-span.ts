@@ -15,11 +15,12 @@ import {
   ATTR_URL_SCHEME,
   ATTR_USER_AGENT_ORIGINAL,
 } from '@opentelemetry/semantic-conventions';
+import { forwardedFor } from '../../conventions/forwarded-for.ts';
+import { describeMethod, nameOfMethod } from '../../conventions/method.ts';
+import { parseAuthority, pathOfTarget, redactQuery } from '../../conventions/url.ts';
 import type { Settlement, SpanDescription } from '../../integration.ts';
 import { typeOf } from './client-span.ts';
 import type { Message, Response } from './internals.ts';
-import { describeMethod, nameOfMethod } from './method.ts';
-import { parseAuthority, pathOfTarget, redactQuery } from './url.ts';
 
 export function describeIncoming(request: Message): SpanDescription {
   const { headers, socket } = request;
@@ -70,12 +71,4 @@ export function describeAnswer(response: Response, route: string | undefined, er
   return error instanceof Error
     ? { attributes, name, isError: true, message: error.message }
     : { attributes, name, isError: true };
-}
-
-/** The first of the addresses is the client's, the others are proxies'. */
-function forwardedFor(header: string | string[] | undefined): string | undefined {
-  if (typeof header !== 'string') return undefined;
-  const comma = header.indexOf(',');
-  const first = (comma === -1 ? header : header.slice(0, comma)).trim();
-  return first === '' ? undefined : first;
 }

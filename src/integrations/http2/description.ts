@@ -2,8 +2,6 @@
 import type { Attributes } from '@opentelemetry/api';
 import {
   ATTR_CLIENT_ADDRESS,
-  ATTR_HTTP_REQUEST_METHOD,
-  ATTR_HTTP_REQUEST_METHOD_ORIGINAL,
   ATTR_NETWORK_PEER_ADDRESS,
   ATTR_NETWORK_PEER_PORT,
   ATTR_NETWORK_PROTOCOL_VERSION,
@@ -15,23 +13,24 @@ import {
   ATTR_URL_SCHEME,
   ATTR_USER_AGENT_ORIGINAL,
 } from '@opentelemetry/semantic-conventions';
+import { forwardedFor } from '../../conventions/forwarded-for.ts';
+import { describeMethod } from '../../conventions/method.ts';
+import { defaultPortOf, fullUrl, parseAuthority, redactQuery } from '../../conventions/url.ts';
 import type { SpanDescription } from '../../integration.ts';
-import { KNOWN_HTTP_METHODS } from '../../operation/http-method.ts';
 import type { Connection } from './connection.ts';
 import type { Session } from './internals.ts';
 import type { Headers } from './request-headers.ts';
-import { defaultPortOf, fullUrl, parseAuthority, redactQuery } from './url.ts';
 
 export function describeRequest(headers: Headers, session: Session): SpanDescription {
   const attributes: Attributes = { [ATTR_NETWORK_PROTOCOL_VERSION]: '2' };
-  const name = setMethod(attributes, headers);
+  const name = describeMethod(String(headers[':method'] ?? 'GET'), attributes);
   const authorityText = headers[':authority'] ?? headers.host ?? defaultOf(session, 'authority');
   const scheme = String(headers[':scheme'] ?? defaultOf(session, 'protocol') ?? 'https').replace(/:$/, '');
   if (authorityText !== undefined) {
-    const authority = parseAuthority(String(authorityText));
-    attributes[ATTR_SERVER_ADDRESS] = authority.host;
-    attributes[ATTR_SERVER_PORT] = authority.port ?? defaultPortOf(scheme);
-    attributes[ATTR_URL_FULL] = fullUrl(scheme, authority, String(headers[':path'] ?? '/'));
+    const { host, port } = parseAuthority(String(authorityText));
+    attributes[ATTR_SERVER_ADDRESS] = host;
+    attributes[ATTR_SERVER_PORT] = port ?? defaultPortOf(scheme);
+    attributes[ATTR_URL_FULL] = fullUrl(`${scheme}:`, host, port, String(headers[':path'] ?? '/'));
   }
   return { side: 'client', system: 'http2', name, attributes };
 }
@@ -45,7 +44,7 @@ export function describeIncoming(headers: Headers, connection: Connection): Span
     [ATTR_URL_SCHEME]: scheme,
     [ATTR_URL_PATH]: queryStart === -1 ? path : path.slice(0, queryStart),
   };
-  const name = setMethod(attributes, headers);
+  const name = describeMethod(String(headers[':method'] ?? 'GET'), attributes);
   if (queryStart !== -1) attributes[ATTR_URL_QUERY] = redactQuery(path.slice(queryStart)).slice(1);
   const authorityText = headers[':authority'] ?? headers.host;
   if (authorityText !== undefined) {
@@ -65,25 +64,6 @@ export function setPeer(attributes: Attributes, { peerAddress, peerPort }: Conne
   if (peerAddress === undefined) return;
   attributes[ATTR_NETWORK_PEER_ADDRESS] = peerAddress;
   attributes[ATTR_NETWORK_PEER_PORT] = peerPort;
-}
-
-/** @returns the name of the span */
-function setMethod(attributes: Attributes, headers: Headers): string {
-  const method = String(headers[':method'] ?? 'GET');
-  if (KNOWN_HTTP_METHODS.has(method)) {
-    attributes[ATTR_HTTP_REQUEST_METHOD] = method;
-    return method;
-  }
-  attributes[ATTR_HTTP_REQUEST_METHOD] = '_OTHER';
-  attributes[ATTR_HTTP_REQUEST_METHOD_ORIGINAL] = method;
-  return 'HTTP';
-}
-
-/** The first of the addresses is the client's, the others are proxies'. */
-function forwardedFor(header: unknown): string | undefined {
-  if (typeof header !== 'string') return undefined;
-  const first = header.split(',', 1)[0]?.trim();
-  return first === '' ? undefined : first;
 }
 
 const symbols = new Map<string, symbol>();

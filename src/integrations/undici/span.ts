@@ -2,8 +2,6 @@
 import type { Attributes } from '@opentelemetry/api';
 import {
   ATTR_ERROR_TYPE,
-  ATTR_HTTP_REQUEST_METHOD,
-  ATTR_HTTP_REQUEST_METHOD_ORIGINAL,
   ATTR_HTTP_RESPONSE_STATUS_CODE,
   ATTR_SERVER_ADDRESS,
   ATTR_SERVER_PORT,
@@ -13,8 +11,9 @@ import {
   ATTR_URL_SCHEME,
 } from '@opentelemetry/semantic-conventions';
 import { isErrorLike } from '../../cancellation/reason.ts';
+import { describeMethod } from '../../conventions/method.ts';
+import { redactQuery } from '../../conventions/url.ts';
 import type { Settlement, SpanDescription } from '../../integration.ts';
-import { KNOWN_HTTP_METHODS } from '../../operation/http-method.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface Target {
@@ -27,17 +26,15 @@ export interface Target {
 
 export function describeTarget({ origin, path, method }: Target): SpanDescription {
   const { scheme, address, port } = parseOrigin(origin);
-  const name = KNOWN_HTTP_METHODS.has(method) ? method : 'HTTP';
   // In the absolute form, which proxies get, the path is the URL.
   const url = new URLParts(path.charCodeAt(0) === 47 /* / */ ? origin : '', path);
   const attributes: Attributes = {
-    [ATTR_HTTP_REQUEST_METHOD]: name === 'HTTP' ? '_OTHER' : method,
     [ATTR_URL_FULL]: url.full,
     [ATTR_URL_PATH]: url.path,
     [ATTR_URL_SCHEME]: scheme,
     [ATTR_SERVER_ADDRESS]: address,
   };
-  if (name === 'HTTP') attributes[ATTR_HTTP_REQUEST_METHOD_ORIGINAL] = method;
+  const name = describeMethod(method, attributes);
   if (url.query !== '') attributes[ATTR_URL_QUERY] = url.query;
   if (port !== undefined) attributes[ATTR_SERVER_PORT] = port;
   return { side: 'client', system: 'http', name, attributes };
@@ -78,22 +75,10 @@ class URLParts {
   constructor(origin: string, path: string) {
     const start = path.indexOf('?');
     this.path = start === -1 ? path : path.slice(0, start);
-    const search = start === -1 ? '' : redactSearch(path.slice(start));
+    const search = start === -1 ? '' : redactQuery(path.slice(start));
     this.query = search.slice(1);
     this.full = `${origin}${this.path}${search}`;
   }
-}
-
-/** Query parameters that grant access to whoever has them (semantic conventions, `url.full` and `url.query`). */
-const SECRET_PARAMETERS = ['AWSAccessKeyId', 'Signature', 'sig', 'X-Goog-Signature'];
-
-function redactSearch(search: string): string {
-  let result = search;
-  for (const name of SECRET_PARAMETERS) {
-    if (!result.includes(name)) continue;
-    result = result.replace(new RegExp(`([?&]${name}=)[^&#]+`, 'g'), '$1REDACTED');
-  }
-  return result;
 }
 
 interface Origin {

@@ -4,7 +4,7 @@ import {
   ATTR_HTTP_REQUEST_METHOD,
   ATTR_HTTP_REQUEST_METHOD_ORIGINAL,
 } from '@opentelemetry/semantic-conventions';
-import { KNOWN_HTTP_METHODS } from '../../operation/http-method.ts';
+import { KNOWN_HTTP_METHODS } from '../operation/http-method.ts';
 
 /** What a span's name starts with. */
 export function nameOfMethod(method: string): string {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { fullUrl, parseAuthority, pathOfTarget, redactQuery } from '../../../src/integrations/http/url.ts';
+import { fullUrl, parseAuthority, pathOfTarget, redactQuery } from '../../src/conventions/url.ts';
 
 describe('URLs of HTTP requests', () => {
   it('a default port is left out, and an IPv6 address gets its brackets', () => {

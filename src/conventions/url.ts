@@ -3,13 +3,20 @@
 /** Query parameters that grant access to whoever has them (semantic conventions, `url.full` and `url.query`). */
 const SECRET_PARAMETERS = ['AWSAccessKeyId', 'Signature', 'sig', 'X-Goog-Signature'];
 
-/** @param path path and query as on the request line; the absolute form that proxies get is possible too */
+/**
+ * @param protocol scheme with its colon
+ * @param path path and query as on the request line; the absolute form that proxies get is possible too
+ */
 export function fullUrl(protocol: string, host: string, port: number | undefined, path: string): string {
   if (path.charCodeAt(0) !== 47 /* / */ && path.includes('://')) return redactQuery(withoutUserInfo(path));
   const hostPart = host.includes(':') && host.charCodeAt(0) !== 91 /* [ */ ? `[${host}]` : host;
-  const isDefaultPort = port === undefined || port === (protocol === 'https:' ? 443 : 80);
+  const isDefaultPort = port === undefined || port === defaultPortOf(protocol.slice(0, -1));
   const authority = isDefaultPort ? hostPart : `${hostPart}:${port}`;
   return redactQuery(`${protocol}//${authority}${path}`);
+}
+
+export function defaultPortOf(scheme: string): number {
+  return scheme === 'https' ? 443 : 80;
 }
 
 /** Path and query of what is on a request line: of the absolute form that proxies get, what follows the authority. */
@@ -47,11 +54,12 @@ export interface Authority {
   readonly port: number | undefined;
 }
 
-/** Reads a Host header: `example.org`, `example.org:8080`, `[::1]:8080`. */
+/** Reads a Host header or an `:authority`: `example.org`, `user@example.org:8080`, `[::1]:8080`. */
 export function parseAuthority(text: string): Authority {
-  const colon = text.lastIndexOf(':');
+  const hostAndPort = text.slice(text.lastIndexOf('@') + 1);
+  const colon = hostAndPort.lastIndexOf(':');
   // In an IPv6 address without a port the last colon is inside of the brackets.
-  if (colon === -1 || text.indexOf(']', colon) !== -1) return { host: text, port: undefined };
-  const port = Number(text.slice(colon + 1));
-  return { host: text.slice(0, colon), port: Number.isInteger(port) ? port : undefined };
+  if (colon === -1 || hostAndPort.includes(']', colon)) return { host: hostAndPort, port: undefined };
+  const port = Number(hostAndPort.slice(colon + 1));
+  return { host: hostAndPort.slice(0, colon), port: Number.isInteger(port) ? port : undefined };
 }
