@@ -145,17 +145,17 @@ function storyOf(reason: unknown, { stack, isTimeout }: AbortedBy): SignalStory 
   };
 }
 
-let sourcesKey: symbol | undefined;
+/** Node's private symbol: looked for once, since most signals are not composed and do not have it. */
+const SOURCES_KEY = Object.getOwnPropertySymbols(AbortSignal.any([new AbortController().signal])).find(
+  ({ description }) => description === 'kSourceSignals',
+);
 
 /**
  * The signals that an AbortSignal.any() was made of. Node keeps them under a private symbol as WeakRefs;
  * without it (another realm, a polyfill) the reason has to do.
  */
-function* sourcesOf(composite: AbortSignal): Iterable<AbortSignal> {
-  sourcesKey ??= Object.getOwnPropertySymbols(composite).find(
-    ({ description }) => description === 'kSourceSignals',
-  );
-  const sources: unknown = sourcesKey && Reflect.get(composite, sourcesKey);
+function* sourcesOf(signal: AbortSignal): Iterable<AbortSignal> {
+  const sources: unknown = SOURCES_KEY && Reflect.get(signal, SOURCES_KEY);
   // Node's own Set and WeakRef, which inherit from nothing: instanceof does not know them.
   if (typeof sources !== 'object' || sources === null || !(Symbol.iterator in sources)) return;
   for (const reference of sources as Iterable<Partial<WeakRef<AbortSignal>>>) {

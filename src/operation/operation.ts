@@ -65,6 +65,9 @@ export class Operation {
   /** The most serious rule about broken propagation that fired. */
   finding: FindingRule | undefined = undefined;
   isSettled = false;
+  /** Its neighbours in OpenOperations, while it is there. */
+  earlierOpen: Operation | undefined = undefined;
+  laterOpen: Operation | undefined = undefined;
   /** Of an outgoing operation that has an owner: the stack of whoever started it. */
   startStack: Stack | undefined = undefined;
   /** Of an outgoing operation that is to end with its owner: ends it. */

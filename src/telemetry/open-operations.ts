@@ -1,31 +1,61 @@
 /**
- * Operations that are not over, for when the instrumentation is switched off: nobody would tell of their end.
+ * Operations that are not over: for when the instrumentation is switched off, since nobody would tell of their
+ * end, and to tell whether an outgoing one can belong to but one incoming one.
  *
  * Some never end, such as a call that an interceptor keeps from being started. So that these are not kept for
  * ever, there is a limit, and the oldest make way.
+ *
+ * A list that the operations themselves are linked to: a Set makes garbage as it is added to and deleted from.
  */
 import type { Operation } from '../operation/operation.ts';
 
 const MAX_OPERATIONS = 1_000;
 
 export class OpenOperations {
-  readonly #operations = new Set<Operation>();
+  #oldest: Operation | undefined;
+  #newest: Operation | undefined;
+  #size = 0;
+  #incoming = 0;
 
   add(operation: Operation): void {
-    this.#operations.add(operation);
-    if (this.#operations.size <= MAX_OPERATIONS) return;
-    for (const oldest of this.#operations) {
-      this.#operations.delete(oldest);
-      break;
-    }
+    operation.earlierOpen = this.#newest;
+    if (this.#newest === undefined) this.#oldest = operation;
+    else this.#newest.laterOpen = operation;
+    this.#newest = operation;
+    this.#size++;
+    if (operation.side === 'server') this.#incoming++;
+    if (this.#size > MAX_OPERATIONS && this.#oldest !== undefined) this.delete(this.#oldest);
   }
 
+  /** Idempotent. */
   delete(operation: Operation): void {
-    this.#operations.delete(operation);
+    const { earlierOpen, laterOpen } = operation;
+    if (earlierOpen === undefined && this.#oldest !== operation) return;
+    if (earlierOpen === undefined) this.#oldest = laterOpen;
+    else earlierOpen.laterOpen = laterOpen;
+    if (laterOpen === undefined) this.#newest = earlierOpen;
+    else laterOpen.earlierOpen = earlierOpen;
+    operation.earlierOpen = undefined;
+    operation.laterOpen = undefined;
+    this.#size--;
+    if (operation.side === 'server') this.#incoming--;
   }
 
-  /** A copy: whoever asks is about to end them. */
+  /** The incoming one, when there is exactly one. */
+  loneIncoming(): Operation | undefined {
+    if (this.#incoming !== 1) return undefined;
+    for (let operation = this.#oldest; operation !== undefined; operation = operation.laterOpen) {
+      if (operation.side === 'server') return operation;
+    }
+    return undefined;
+  }
+
+  /** A copy, oldest first: whoever asks is about to end them. */
   all(): Operation[] {
-    return [...this.#operations];
+    const operations: Operation[] = [];
+    for (let operation = this.#oldest; operation !== undefined; operation = operation.laterOpen) {
+      operations.push(operation);
+    }
+    return operations;
   }
 }

@@ -7,6 +7,7 @@ import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { FindingRule } from '../operation/finding.ts';
 import type { Operation } from '../operation/operation.ts';
 import { parentSpanIdOf } from './official-span.ts';
+import type { OpenOperations } from './open-operations.ts';
 import { inheritedDeadlineAtMs } from './owner.ts';
 import type { WorkAfterCancel } from './work-after-cancel.ts';
 
@@ -23,10 +24,15 @@ export class OwnedOperations {
   readonly #addFinding: AddFinding;
   readonly #workAfterCancel: WorkAfterCancel;
   readonly #capturesStacks: boolean;
-  /** Incoming operations that are not over. */
-  readonly #incoming = new Set<Operation>();
+  readonly #open: OpenOperations;
 
-  constructor(addFinding: AddFinding, workAfterCancel: WorkAfterCancel, capturesStacks: boolean) {
+  constructor(
+    open: OpenOperations,
+    addFinding: AddFinding,
+    workAfterCancel: WorkAfterCancel,
+    capturesStacks: boolean,
+  ) {
+    this.#open = open;
     this.#addFinding = addFinding;
     this.#workAfterCancel = workAfterCancel;
     this.#capturesStacks = capturesStacks;
@@ -38,15 +44,14 @@ export class OwnedOperations {
    */
   started(operation: Operation, above: StackTop, parent: Context | undefined): void {
     const { owner } = operation;
-    if (operation.side === 'server') this.#incoming.add(operation);
-    else if (owner !== undefined) this.#startedFor(owner, operation, above);
-    else if (this.#incoming.size === 1) this.#startedForNobody(operation, parent);
+    if (operation.side === 'server') return;
+    if (owner !== undefined) this.#startedFor(owner, operation, above);
+    else this.#startedForNobody(operation, parent);
   }
 
   /** Before the operation is settled: findings may be added to it. */
   ended(operation: Operation): void {
-    if (operation.side === 'server') this.#incoming.delete(operation);
-    else if (operation.owner !== undefined) this.#endedFor(operation.owner, operation);
+    if (operation.owner !== undefined) this.#endedFor(operation.owner, operation);
   }
 
   /** Ends what is to end with the operation. */
@@ -58,12 +63,11 @@ export class OwnedOperations {
 
   /** Of more than one incoming operation nobody could say which of them it was started for. */
   #startedForNobody(operation: Operation, parent: Context | undefined): void {
-    if (hasParent(operation.span, parent)) return;
-    for (const { span } of this.#incoming) {
-      const { name } = span as { readonly name?: unknown };
-      const detail = `started without trace context while "${name}" was the only incoming operation`;
-      this.#addFinding(operation, 'context_lost', detail);
-    }
+    const incoming = this.#open.loneIncoming();
+    if (incoming === undefined || hasParent(operation.span, parent)) return;
+    const { name } = incoming.span as { readonly name?: unknown };
+    const detail = `started without trace context while "${name}" was the only incoming operation`;
+    this.#addFinding(operation, 'context_lost', detail);
   }
 
   #startedFor(owner: Operation, operation: Operation, above: StackTop): void {

@@ -103,6 +103,7 @@ export class Recorder implements Host {
     this.#watchLateWrites = watchLateWrites;
     this.#workAfterCancel = new WorkAfterCancel(tracer, config, this.#metrics);
     this.#owned = new OwnedOperations(
+      this.#open,
       (operation, rule, detail) => this.addFinding(operation, rule, detail),
       this.#workAfterCancel,
       config.capturePendingStack,
