@@ -3,6 +3,7 @@ import type { InstrumentationConfig } from '@opentelemetry/instrumentation';
 import { OUTGOING_DEADLINE_HEADERS, type OutgoingDeadlineHeader } from './cancellation/deadline-headers.ts';
 import type { Integration } from './integration.ts';
 import type { Outcome } from './operation/evidence.ts';
+import { integerBetween, optionalBoolean, refuseUnknown, requireObject, typeError } from './option-checks.ts';
 
 /** The span status of cancelled operations; see `status` below. */
 export interface StatusConfig {
@@ -240,43 +241,4 @@ function resolveStatusCodes(codes: object): ReadonlyMap<number, Outcome> {
     else throw typeError(name, "'context.canceled' or 'deadline_exceeded'", value);
   }
   return resolved;
-}
-
-function refuseUnknown(prefix: string, given: object, known: readonly string[]): void {
-  for (const key of Object.keys(given)) {
-    if (!known.includes(key)) {
-      throw new TypeError(`Unknown option "${prefix}${key}". Known options: ${known.join(', ')}.`);
-    }
-  }
-}
-
-function requireObject(name: string, value: unknown): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw typeError(name, 'an object', value);
-}
-
-function optionalBoolean(name: string, value: unknown): boolean | undefined {
-  if (value === undefined || typeof value === 'boolean') return value;
-  throw typeError(name, 'true or false', value);
-}
-
-function integerBetween(name: string, value: unknown, min: number, max: number): number {
-  const accepted = `a whole number from ${min} to ${max}`;
-  if (typeof value !== 'number') throw typeError(name, accepted, value);
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new RangeError(`Option "${name}" must be ${accepted}, but is ${value}.`);
-  }
-  return value;
-}
-
-function typeError(name: string, accepted: string, value: unknown): TypeError {
-  const got =
-    typeof value === 'string'
-      ? `'${value}'`
-      : value === null
-        ? 'null'
-        : Array.isArray(value)
-          ? 'an array'
-          : typeof value;
-  return new TypeError(`Option "${name}" must be ${accepted}, but is ${got}.`);
 }

@@ -1,12 +1,17 @@
 /** A finding as it is written on a span. */
+
 import type { Span } from '@opentelemetry/api';
 import { type FindingRule, isMoreSerious } from '../operation/finding.ts';
+import type { Operation } from '../operation/operation.ts';
 import {
   ATTR_CANCEL_FINDING,
   ATTR_CANCEL_FINDING_DETAIL,
   ATTR_CANCEL_FINDING_RULE,
   EVENT_CANCEL_FINDING,
 } from './attributes.ts';
+
+/** Adds a finding to an operation that is not over. */
+export type AddFinding = (operation: Operation, rule: FindingRule, detail: string) => void;
 
 /**
  * @param current the rule that the span's attribute names already

@@ -4,8 +4,8 @@
  */
 import { type Context, type Span, trace } from '@opentelemetry/api';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
-import type { FindingRule } from '../operation/finding.ts';
 import type { Operation } from '../operation/operation.ts';
+import type { AddFinding } from './finding-event.ts';
 import { parentSpanIdOf } from './official-span.ts';
 import type { OpenOperations } from './open-operations.ts';
 import { inheritedDeadlineAtMs } from './owner.ts';
@@ -17,8 +17,6 @@ const MAX_START_FRAMES = 16;
 const STOPPED_WHEN_TOLD_MS = 20;
 /** A deadline that is carried on is rounded to whole milliseconds on its way. */
 const DEADLINE_SLACK_MS = 5;
-
-type AddFinding = (operation: Operation, rule: FindingRule, detail: string) => void;
 
 export class OwnedOperations {
   readonly #addFinding: AddFinding;

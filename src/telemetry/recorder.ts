@@ -21,7 +21,7 @@ import {
 } from '@opentelemetry/semantic-conventions';
 import type { AbortOrigins } from '../cancellation/abort-origins.ts';
 import { classify } from '../cancellation/classify.ts';
-import { type Headers, readDeadlineHeaders } from '../cancellation/deadline-headers.ts';
+import type { Headers } from '../cancellation/deadline-headers.ts';
 import type { ResolvedConfig } from '../config.ts';
 import type {
   ContextEntry,
@@ -42,38 +42,27 @@ import {
   type System,
 } from '../operation/operation.ts';
 import { AsyncResources } from './async-resources.ts';
-import {
-  ATTR_DEADLINE_CLOCK_SKEW_MS,
-  ATTR_DEADLINE_DEVIATION_MS,
-  ATTR_DEADLINE_EVENT_LOOP_DELAY_MS,
-  ATTR_DEADLINE_SOURCE,
-  ATTR_DEADLINE_TIMEOUT_MS,
-  ATTR_NETWORK_CONNECTION_REUSED_AFTER,
-} from './attributes.ts';
+import { ATTR_NETWORK_CONNECTION_REUSED_AFTER } from './attributes.ts';
+import { statusOf } from './cancel-status.ts';
 import { writeCancellation } from './cancellation-span.ts';
-import { EventLoopDelay } from './event-loop-delay.ts';
-import { writeFinding } from './finding-event.ts';
+import { Deadlines, writeDeviation } from './deadlines.ts';
+import { decidedIn } from './decided-in.ts';
+import { type AddFinding, writeFinding } from './finding-event.ts';
 import { Metrics } from './metrics.ts';
 import {
-  beforeEnd,
   claimSpan,
   endAndSeal,
   extendContext,
   fixStatus,
   isOfficialSpan,
   isUnsampledOfficialSpan,
-  parentSpanIdOf,
 } from './official-span.ts';
 import { OpenOperations } from './open-operations.ts';
 import { OwnedOperations } from './owned-operations.ts';
-import { inheritedDeadlineAtMs, isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
-import { deadlineToTell } from './pass-on.ts';
+import { isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
 import { writePending } from './pending-events.ts';
 import { markNeeded } from './sampling.ts';
 import { WorkAfterCancel } from './work-after-cancel.ts';
-
-/** Frames kept for a deadline: it is captured on operations that may well succeed, and costs by the frame. */
-const MAX_DEADLINE_FRAMES = 16;
 
 /** Calls back for every write to `target` from now on, and for its end. */
 type WatchLateWrites = (target: object, onWrite: (isEnd: boolean) => void) => void;
@@ -85,7 +74,7 @@ export class Recorder implements Host {
   readonly #watchLateWrites: WatchLateWrites;
   readonly #metrics = new Metrics();
   readonly #workAfterCancel: WorkAfterCancel;
-  readonly #eventLoopDelay = new EventLoopDelay();
+  readonly #deadlines: Deadlines;
   /** Only when asked for. */
   readonly #asyncResources: AsyncResources | undefined;
   readonly #owned: OwnedOperations;
@@ -102,9 +91,11 @@ export class Recorder implements Host {
     this.#tracer = tracer;
     this.#watchLateWrites = watchLateWrites;
     this.#workAfterCancel = new WorkAfterCancel(tracer, config, this.#metrics);
+    const addFinding: AddFinding = (operation, rule, detail) => this.addFinding(operation, rule, detail);
+    this.#deadlines = new Deadlines(config, addFinding);
     this.#owned = new OwnedOperations(
       this.#open,
-      (operation, rule, detail) => this.addFinding(operation, rule, detail),
+      addFinding,
       this.#workAfterCancel,
       config.capturePendingStack,
     );
@@ -209,43 +200,15 @@ export class Recorder implements Host {
   }
 
   setDeadline(operation: Operation, deadline: Deadline): void {
-    if (operation.deadline === undefined && !operation.ownsSpan) {
-      // Whoever owns the span may end it before it tells anybody that the operation is over.
-      beforeEnd(operation.span, () => writeDeviation(operation));
-    }
-    this.#eventLoopDelay.watch();
-    operation.deadline = deadline;
-    operation.span.setAttribute(ATTR_DEADLINE_TIMEOUT_MS, deadline.timeoutMs);
-    operation.span.setAttribute(ATTR_DEADLINE_SOURCE, deadline.source);
+    this.#deadlines.set(operation, deadline);
   }
 
   readDeadline(operation: Operation, headers: Headers): void {
-    const limit = readDeadlineHeaders(headers, Date.now());
-    if (limit === undefined) return;
-    const { header, timeoutMs, clockSkewMs, malformed } = limit;
-    for (const { header: name, value, problem, accepted } of malformed) {
-      this.addFinding(
-        operation,
-        'timeout_malformed',
-        `${name}: "${value}" ${problem}; accepted: ${accepted}`,
-      );
-    }
-    if (header === undefined) return;
-    this.setDeadline(operation, {
-      atMs: performance.now() + timeoutMs,
-      timeoutMs,
-      source: header,
-      stack: undefined,
-    });
-    if (clockSkewMs !== undefined) operation.span.setAttribute(ATTR_DEADLINE_CLOCK_SKEW_MS, clockSkewMs);
+    this.#deadlines.read(operation, headers);
   }
 
   limitToPassOn(): number | undefined {
-    const active = context.active();
-    const owner = ownerIn(active);
-    if (owner === undefined) return undefined;
-    const atMs = inheritedDeadlineAtMs(active, owner);
-    return atMs === Number.POSITIVE_INFINITY ? undefined : atMs - this.config.propagate.marginMs;
+    return this.#deadlines.limitToPassOn();
   }
 
   tellDeadline<Request>(
@@ -253,15 +216,11 @@ export class Recorder implements Host {
     request: Request,
     read: ReadHeader<Request>,
   ): DeadlineHeader | undefined {
-    const told = deadlineToTell(this.config.propagate, operation, request, read);
-    if (told === undefined || told.atMs === operation.deadline?.atMs) return told;
-    const { atMs, timeoutMs } = told;
-    this.setDeadline(operation, { atMs, timeoutMs, source: 'inherited', stack: undefined });
-    return told;
+    return this.#deadlines.tell(operation, request, read);
   }
 
   captureDeadlineStack(above: StackTop): CapturedStack | undefined {
-    return this.config.captureDeadlineStack ? new CapturedStack(above, MAX_DEADLINE_FRAMES) : undefined;
+    return this.#deadlines.captureStack(above);
   }
 
   captureStack(above: StackTop): CapturedStack {
@@ -287,13 +246,11 @@ export class Recorder implements Host {
   #write(operation: Operation, cancellation: Cancellation): void {
     const { span } = operation;
     writeCancellation(span, operation.system, cancellation, decidedIn(operation, cancellation));
-    if (operation.deadline !== undefined && cancellation.outcome === 'deadline_exceeded') {
-      span.setAttribute(ATTR_DEADLINE_EVENT_LOOP_DELAY_MS, this.#eventLoopDelay.now());
-    }
+    if (cancellation.outcome === 'deadline_exceeded') this.#deadlines.missed(operation);
     writePending(operation, cancellation.atMs);
     this.#asyncResources?.write(operation);
     if (operation.owner !== undefined) markNeeded(operation.owner.span);
-    const code = this.#statusOf(operation, cancellation);
+    const code = statusOf(this.config.status, operation, cancellation);
     if (!operation.ownsSpan) fixStatus(span, code);
     else if (code === SpanStatusCode.ERROR) span.setStatus({ code });
   }
@@ -338,7 +295,7 @@ export class Recorder implements Host {
   /** The process ends, or the instrumentation is switched off: records what is still at work, and stops all timers. */
   close(): void {
     this.#workAfterCancel.close();
-    this.#eventLoopDelay.stop();
+    this.#deadlines.stop();
     this.#asyncResources?.close();
   }
 
@@ -389,21 +346,6 @@ export class Recorder implements Host {
     // Whatever runs on in the context of the operation holds it, and is not to hold the messages as well.
     operation.answer = undefined;
   }
-
-  #statusOf(operation: Operation, cancellation: Cancellation): SpanStatusCode {
-    const { status } = this.config;
-    const isClient = operation.side === 'client';
-    let wanted: 'error' | 'unset';
-    if (cancellation.outcome === 'deadline_exceeded') wanted = status.deadline;
-    else if (operation.system === 'grpc') wanted = isClient ? status.grpcClient : status.grpcServer;
-    else wanted = isClient ? status.httpClient : status.httpServer;
-    return wanted === 'error' ? SpanStatusCode.ERROR : SpanStatusCode.UNSET;
-  }
-}
-
-function writeDeviation({ span, deadline, isSettled }: Operation): void {
-  if (deadline === undefined || isSettled || !span.isRecording()) return;
-  span.setAttribute(ATTR_DEADLINE_DEVIATION_MS, performance.now() - deadline.atMs);
 }
 
 function call(
@@ -415,20 +357,6 @@ function call(
 }
 
 const ERROR_STATUS = { code: SpanStatusCode.ERROR } as const;
-
-/**
- * The span in which a cancel was decided, when it is neither the operation's own nor the one that
- * started it: of an inherited cancel its cause, of a local one the span that is active at the cancel.
- */
-function decidedIn(operation: Operation, cancellation: Cancellation): Span | undefined {
-  if (cancellation.cause !== undefined) return cancellation.cause.span;
-  if (cancellation.initiator !== 'local' || cancellation.outcome !== 'canceled') return undefined;
-  const active = trace.getActiveSpan();
-  const activeId = active?.spanContext().spanId;
-  if (activeId === operation.span.spanContext().spanId || activeId === parentSpanIdOf(operation.span))
-    return undefined;
-  return active;
-}
 
 /**
  * An official span usually ends in the same tick, with attributes of its own. Where it would stay open

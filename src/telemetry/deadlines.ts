@@ -1,0 +1,98 @@
+/** Time limits of operations: set or read off the wire, told to whoever is called, and how far they were missed. */
+import { context } from '@opentelemetry/api';
+import { type Headers, readDeadlineHeaders } from '../cancellation/deadline-headers.ts';
+import type { ResolvedConfig } from '../config.ts';
+import type { DeadlineHeader, ReadHeader } from '../integration.ts';
+import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
+import type { Deadline, Operation } from '../operation/operation.ts';
+import {
+  ATTR_DEADLINE_CLOCK_SKEW_MS,
+  ATTR_DEADLINE_DEVIATION_MS,
+  ATTR_DEADLINE_EVENT_LOOP_DELAY_MS,
+  ATTR_DEADLINE_SOURCE,
+  ATTR_DEADLINE_TIMEOUT_MS,
+} from './attributes.ts';
+import { EventLoopDelay } from './event-loop-delay.ts';
+import type { AddFinding } from './finding-event.ts';
+import { beforeEnd } from './official-span.ts';
+import { inheritedDeadlineAtMs, ownerIn } from './owner.ts';
+import { deadlineToTell } from './pass-on.ts';
+
+/** Frames kept for a deadline: it is captured on operations that may well succeed, and costs by the frame. */
+const MAX_DEADLINE_FRAMES = 16;
+
+export class Deadlines {
+  readonly #config: ResolvedConfig;
+  readonly #addFinding: AddFinding;
+  readonly #eventLoopDelay = new EventLoopDelay();
+
+  constructor(config: ResolvedConfig, addFinding: AddFinding) {
+    this.#config = config;
+    this.#addFinding = addFinding;
+  }
+
+  set(operation: Operation, deadline: Deadline): void {
+    if (operation.deadline === undefined && !operation.ownsSpan) {
+      // Whoever owns the span may end it before it tells anybody that the operation is over.
+      beforeEnd(operation.span, () => writeDeviation(operation));
+    }
+    this.#eventLoopDelay.watch();
+    operation.deadline = deadline;
+    operation.span.setAttribute(ATTR_DEADLINE_TIMEOUT_MS, deadline.timeoutMs);
+    operation.span.setAttribute(ATTR_DEADLINE_SOURCE, deadline.source);
+  }
+
+  read(operation: Operation, headers: Headers): void {
+    const limit = readDeadlineHeaders(headers, Date.now());
+    if (limit === undefined) return;
+    const { header, timeoutMs, clockSkewMs, malformed } = limit;
+    for (const { header: name, value, problem, accepted } of malformed) {
+      const detail = `${name}: "${value}" ${problem}; accepted: ${accepted}`;
+      this.#addFinding(operation, 'timeout_malformed', detail);
+    }
+    if (header === undefined) return;
+    const atMs = performance.now() + timeoutMs;
+    this.set(operation, { atMs, timeoutMs, source: header, stack: undefined });
+    if (clockSkewMs !== undefined) operation.span.setAttribute(ATTR_DEADLINE_CLOCK_SKEW_MS, clockSkewMs);
+  }
+
+  limitToPassOn(): number | undefined {
+    const active = context.active();
+    const owner = ownerIn(active);
+    if (owner === undefined) return undefined;
+    const atMs = inheritedDeadlineAtMs(active, owner);
+    return atMs === Number.POSITIVE_INFINITY ? undefined : atMs - this.#config.propagate.marginMs;
+  }
+
+  tell<Request>(
+    operation: Operation,
+    request: Request,
+    read: ReadHeader<Request>,
+  ): DeadlineHeader | undefined {
+    const told = deadlineToTell(this.#config.propagate, operation, request, read);
+    if (told === undefined || told.atMs === operation.deadline?.atMs) return told;
+    const { atMs, timeoutMs } = told;
+    this.set(operation, { atMs, timeoutMs, source: 'inherited', stack: undefined });
+    return told;
+  }
+
+  captureStack(above: StackTop): CapturedStack | undefined {
+    return this.#config.captureDeadlineStack ? new CapturedStack(above, MAX_DEADLINE_FRAMES) : undefined;
+  }
+
+  /** The operation was cancelled because its deadline has passed. */
+  missed({ span, deadline }: Operation): void {
+    if (deadline !== undefined)
+      span.setAttribute(ATTR_DEADLINE_EVENT_LOOP_DELAY_MS, this.#eventLoopDelay.now());
+  }
+
+  stop(): void {
+    this.#eventLoopDelay.stop();
+  }
+}
+
+/** To be called when the operation ends, before it is settled. */
+export function writeDeviation({ span, deadline, isSettled }: Operation): void {
+  if (deadline === undefined || isSettled || !span.isRecording()) return;
+  span.setAttribute(ATTR_DEADLINE_DEVIATION_MS, performance.now() - deadline.atMs);
+}
