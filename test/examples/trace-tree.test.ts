@@ -51,7 +51,7 @@ function cancelledSpan({ attributes, events = [], ...given }: FakeSpan, atMs = 1
 }
 
 function draw(...spans: FakeSpan[]): string {
-  return drawTraces(spans, { cwd: '/work', isColoured: false });
+  return drawTraces(spans, { cwd: '/app', isColoured: false });
 }
 
 describe('isCancelled', () => {
@@ -85,7 +85,7 @@ describe('drawTraces', () => {
           endMs: 1200,
           attributes: {
             'url.full': 'http://127.0.0.1:3000/checkout/sofa',
-            'cancel.origin': 'leaveCheckout (/work/examples/shop/load.js:42:11)',
+            'cancel.origin': 'leaveCheckout (/app/examples/shop/load.js:42:11)',
           },
         },
         1200,
@@ -134,7 +134,7 @@ browser → POST /checkout/sofa           200 ms  canceled  at 200 ms  local    
   });
 
   test('details keep the rails of the tree', () => {
-    const origin = { 'cancel.origin': 'f (/work/a.js:1:2)' };
+    const origin = { 'cancel.origin': 'f (/app/a.js:1:2)' };
     const lines = draw(
       fakeSpan({ spanId: '1' }),
       cancelledSpan({ spanId: '2', parentSpanId: '1', attributes: origin }),
@@ -204,13 +204,13 @@ browser → POST /checkout/sofa           200 ms  canceled  at 200 ms  local    
 
   test('only an origin inside the working directory is shortened', () => {
     for (const [origin, shown] of [
-      ['leave (/work/shop/load.js:1:2)', 'leave (shop/load.js:1:2)'],
-      ['leave (file:///work/shop/load.js:1:2)', 'leave (shop/load.js:1:2)'],
-      ['/work/load.js:1:2', 'load.js:1:2'],
-      ['Timeout.leave [as _onTimeout] (/work/load.js:1:2)', 'Timeout.leave [as _onTimeout] (load.js:1:2)'],
-      ['leave (/work/a (copy)/load.js:1:2)', 'leave (a (copy)/load.js:1:2)'],
+      ['leave (/app/shop/load.js:1:2)', 'leave (shop/load.js:1:2)'],
+      ['leave (file:///app/shop/load.js:1:2)', 'leave (shop/load.js:1:2)'],
+      ['/app/load.js:1:2', 'load.js:1:2'],
+      ['Timeout.leave [as _onTimeout] (/app/load.js:1:2)', 'Timeout.leave [as _onTimeout] (load.js:1:2)'],
+      ['leave (/app/a (copy)/load.js:1:2)', 'leave (a (copy)/load.js:1:2)'],
       ['leave (/workshop/load.js:1:2)', 'leave (/workshop/load.js:1:2)'],
-      ['leave (/home/work/load.js:1:2)', 'leave (/home/work/load.js:1:2)'],
+      ['leave (/home/app/load.js:1:2)', 'leave (/home/app/load.js:1:2)'],
       ['leave (node:internal/timers:1:2)', 'leave (node:internal/timers:1:2)'],
     ]) {
       const text = draw(cancelledSpan({ spanId: '1', attributes: { 'cancel.origin': origin } }));
@@ -246,7 +246,7 @@ browser → POST /checkout/sofa           200 ms  canceled  at 200 ms  local    
 
   test('colours are on demand, and change nothing but the colours', () => {
     const span = cancelledSpan({ spanId: '1', attributes: { 'cancel.origin': 'f (x.js:1:1)' } });
-    const coloured: string = drawTraces([span], { cwd: '/work', isColoured: true });
+    const coloured: string = drawTraces([span], { cwd: '/app', isColoured: true });
     assert.ok(coloured.includes('\u001b[31m'));
     assert.equal(stripVTControlCharacters(coloured), draw(span));
   });
