@@ -8,11 +8,8 @@
  *   COLLECTOR_CACHE_DIR   keep the built one here; it takes minutes to build, so the default outlives a checkout
  *   BUILD_COLLECTOR=0     never build
  */
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type FoundProgram, findOrBuild, tell } from './go-program.ts';
+import { type FoundProgram, findOrBuild, tell, versionOf } from './go-program.ts';
 
 const moduleDirectory = fileURLToPath(new URL('./collector-module/', import.meta.url));
 
@@ -20,19 +17,11 @@ export async function findOrBuildCollector(): Promise<FoundProgram> {
   return await findOrBuild({
     title: 'OpenTelemetry Collector',
     name: 'collector',
-    version: sourcesVersion(),
+    version: versionOf(moduleDirectory),
     moduleDirectory,
     package: '.',
     variables: { binary: 'COLLECTOR_BINARY', cache: 'COLLECTOR_CACHE_DIR', build: 'BUILD_COLLECTOR' },
   });
-}
-
-/** Of all that is built: another component needs another binary, though the Collector's version stays. */
-function sourcesVersion(): string {
-  const hash = createHash('sha256');
-  for (const name of readdirSync(moduleDirectory).sort())
-    hash.update(name).update(readFileSync(join(moduleDirectory, name)));
-  return hash.digest('hex').slice(0, 16);
 }
 
 /** `node --import tsx test/support/collector-binary.ts` prints the path: for CI, which builds before it tests. */

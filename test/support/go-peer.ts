@@ -3,20 +3,16 @@
  *
  *   GO_PEER_BINARY      use this one
  *   GO_PEER_CACHE_DIR   keep the built one here
+ *   BUILD_GO_PEER=0     never build
  *   CI                  set: a peer that cannot be built is an error, no reason to leave tests out
  */
-import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, join, resolve as resolvePath } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { type FoundProgram, findOrBuild, tell, versionOf } from './go-program.ts';
 import type { Kind } from './grpc-service.ts';
-
-export type FoundPeer = { binary: string } | { unavailable: string };
 
 /** What a Go handler saw, one line at a time: that it was entered, then what its context ended with. */
 export interface Sighting {
@@ -48,55 +44,19 @@ export interface Scenario {
 }
 
 const sources = fileURLToPath(new URL('../interop/peer/', import.meta.url));
-const buildLimitMs = 10 * 60_000;
 const lineLimitMs = 20_000;
 
-export async function findOrBuildPeer(): Promise<FoundPeer> {
-  const named = process.env.GO_PEER_BINARY;
-  if (named) {
-    // A wrong path must not turn into skipped tests.
-    if (!existsSync(named)) throw new Error(`GO_PEER_BINARY names no file: ${named}`);
-    return { binary: named };
-  }
-  const binary = cachedBinary();
-  if (existsSync(binary)) return { binary };
-  const unfinished = `${binary}.${process.pid}`;
-  mkdirSync(dirname(binary), { recursive: true });
-  const failure = await build(unfinished);
-  if (failure === undefined) {
-    // Renamed when complete: test files build at once, and none may start half a file.
-    renameSync(unfinished, binary);
-    return { binary };
-  }
-  rmSync(unfinished, { force: true });
-  const unavailable = `no Go peer, so nothing was tested against Go: ${failure}`;
-  if (process.env.CI) throw new Error(unavailable);
-  return { unavailable };
-}
-
-function cachedBinary(): string {
-  const hash = createHash('sha256').update(`${process.platform} ${process.arch}`);
-  for (const name of readdirSync(sources).sort()) hash.update(name).update(readFileSync(join(sources, name)));
-  const userCache = process.env.XDG_CACHE_HOME || process.env.LOCALAPPDATA || join(homedir(), '.cache');
-  const cache =
-    process.env.GO_PEER_CACHE_DIR || join(userCache, 'opentelemetry-instrumentation-cancellation');
-  const name = process.platform === 'win32' ? 'peer.exe' : 'peer';
-  // Absolute: go runs in another directory.
-  return resolvePath(cache, `go-peer-${hash.digest('hex').slice(0, 16)}`, name);
-}
-
-/** Resolves to the reason of a failure. */
-function build(output: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    // Nothing of the user's Go settings may change what is built; VCS stamping would want git.
-    const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false', GOWORK: 'off' };
-    const options = { cwd: sources, env, timeout: buildLimitMs };
-    execFile('go', ['build', '-trimpath', '-o', output, '.'], options, (error, _stdout, stderr) => {
-      if (error === null) resolve(undefined);
-      else if (error.code === 'ENOENT') resolve('Go is not installed');
-      else resolve(`go build failed:\n${stderr.slice(-2_000) || error.message}`);
-    });
+export async function findOrBuildPeer(): Promise<FoundProgram> {
+  const found = await findOrBuild({
+    title: 'Go peer',
+    name: 'go-peer',
+    version: versionOf(sources),
+    moduleDirectory: sources,
+    package: '.',
+    variables: { binary: 'GO_PEER_BINARY', cache: 'GO_PEER_CACHE_DIR', build: 'BUILD_GO_PEER' },
   });
+  if ('unavailable' in found && process.env.CI) throw new Error(found.unavailable);
+  return found;
 }
 
 /** A running peer, whose stdout is JSON lines and which ends with its stdin. */
@@ -201,11 +161,5 @@ export class GoClient {
 
 /** `node --import tsx test/support/go-peer.ts` prints the path: for CI, which builds before it tests. */
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const found = await findOrBuildPeer();
-  if ('unavailable' in found) {
-    process.stderr.write(`${found.unavailable}\n`);
-    process.exitCode = 1;
-  } else {
-    process.stdout.write(`${found.binary}\n`);
-  }
+  tell(await findOrBuildPeer());
 }

@@ -1,6 +1,7 @@
 /** Where the tests get a server written in Go from: a binary somebody names, one built earlier, or its Go modules. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir, setPriority } from 'node:os';
 import { join, resolve as resolvePath } from 'node:path';
 
@@ -45,6 +46,15 @@ export function tell(found: FoundProgram): void {
   } else {
     process.stdout.write(`${found.binary}\n`);
   }
+}
+
+/** Of a folder of sources: what is built of them changes with each, though what it is called does not. */
+export function versionOf(moduleDirectory: string): string {
+  const hash = createHash('sha256');
+  for (const name of readdirSync(moduleDirectory).sort()) {
+    hash.update(name).update(readFileSync(join(moduleDirectory, name)));
+  }
+  return hash.digest('hex').slice(0, 16);
 }
 
 /** Outlives a checkout: what is kept there takes minutes to get. */
