@@ -27,6 +27,11 @@ import {
   EVENT_CONTEXT_CANCELED,
   EVENT_DEADLINE_EXCEEDED,
 } from './attributes.ts';
+import { parentSpanIdOf } from './official-span.ts';
+import { roundMs } from './round-ms.ts';
+
+/** OpenTracing compatibility, in the semantic conventions: the reference is that of a child to its parent. */
+const CHILD_OF: Attributes = { 'opentracing.ref_type': 'child_of' };
 
 /** @param cause the span in which the cancel was decided, when it is another one */
 export function writeCancellation(
@@ -68,10 +73,13 @@ export function writeCancellation(
     const causeContext = cause.spanContext();
     attributes[ATTR_CANCEL_CAUSE_TRACE_ID] = causeContext.traceId;
     attributes[ATTR_CANCEL_CAUSE_SPAN_ID] = causeContext.spanId;
-    span.addLink?.({ context: causeContext });
+    // Jaeger makes a FOLLOWS_FROM of a link that does not say more, and of the reference to the parent with it.
+    const isParent = parentSpanIdOf(span) === causeContext.spanId;
+    span.addLink?.({ context: causeContext, attributes: isParent ? CHILD_OF : {} });
   }
   const causedAtMs = cancellation.cause?.cancellation?.atMs;
-  if (causedAtMs !== undefined) attributes[ATTR_CANCEL_PROPAGATION_MS] = cancellation.atMs - causedAtMs;
+  if (causedAtMs !== undefined)
+    attributes[ATTR_CANCEL_PROPAGATION_MS] = roundMs(cancellation.atMs - causedAtMs);
 
   span.setAttributes(attributes);
   span.addEvent(isCanceled ? EVENT_CONTEXT_CANCELED : EVENT_DEADLINE_EXCEEDED, event);

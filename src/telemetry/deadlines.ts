@@ -17,6 +17,7 @@ import type { AddFinding } from './finding-event.ts';
 import { beforeEnd } from './official-span.ts';
 import { inheritedDeadlineAtMs, ownerIn } from './owner.ts';
 import { deadlineToTell } from './pass-on.ts';
+import { roundMs } from './round-ms.ts';
 
 /** Frames kept for a deadline: it is captured on operations that may well succeed, and costs by the frame. */
 const MAX_DEADLINE_FRAMES = 16;
@@ -38,7 +39,7 @@ export class Deadlines {
     }
     this.#eventLoopDelay.watch();
     operation.deadline = deadline;
-    operation.span.setAttribute(ATTR_DEADLINE_TIMEOUT_MS, deadline.timeoutMs);
+    operation.span.setAttribute(ATTR_DEADLINE_TIMEOUT_MS, roundMs(deadline.timeoutMs));
     operation.span.setAttribute(ATTR_DEADLINE_SOURCE, deadline.source);
   }
 
@@ -53,7 +54,8 @@ export class Deadlines {
     if (header === undefined) return;
     const atMs = performance.now() + timeoutMs;
     this.set(operation, { atMs, timeoutMs, source: header, stack: undefined });
-    if (clockSkewMs !== undefined) operation.span.setAttribute(ATTR_DEADLINE_CLOCK_SKEW_MS, clockSkewMs);
+    if (clockSkewMs !== undefined)
+      operation.span.setAttribute(ATTR_DEADLINE_CLOCK_SKEW_MS, roundMs(clockSkewMs));
   }
 
   limitToPassOn(): number | undefined {
@@ -83,7 +85,7 @@ export class Deadlines {
   /** The operation was cancelled because its deadline has passed. */
   missed({ span, deadline }: Operation): void {
     if (deadline !== undefined)
-      span.setAttribute(ATTR_DEADLINE_EVENT_LOOP_DELAY_MS, this.#eventLoopDelay.now());
+      span.setAttribute(ATTR_DEADLINE_EVENT_LOOP_DELAY_MS, roundMs(this.#eventLoopDelay.now()));
   }
 
   stop(): void {
@@ -94,5 +96,5 @@ export class Deadlines {
 /** To be called when the operation ends, before it is settled. */
 export function writeDeviation({ span, deadline, isSettled }: Operation): void {
   if (deadline === undefined || isSettled || !span.isRecording()) return;
-  span.setAttribute(ATTR_DEADLINE_DEVIATION_MS, performance.now() - deadline.atMs);
+  span.setAttribute(ATTR_DEADLINE_DEVIATION_MS, roundMs(performance.now() - deadline.atMs));
 }

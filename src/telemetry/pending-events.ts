@@ -8,6 +8,7 @@ import {
   ATTR_CANCEL_PENDING_ORIGIN,
   EVENT_CANCEL_PENDING,
 } from './attributes.ts';
+import { roundMs } from './round-ms.ts';
 
 /** More of them say nothing new, and a span holds 128 events. */
 const MAX_EVENTS = 16;
@@ -17,7 +18,7 @@ export function writePending(operation: Operation, atMs: number): void {
   let count = 0;
   for (const pending of operation.pending) {
     if (++count > MAX_EVENTS) return;
-    const attributes: Attributes = { [ATTR_CANCEL_PENDING_ELAPSED_MS]: atMs - pending.startedAtMs };
+    const attributes: Attributes = { [ATTR_CANCEL_PENDING_ELAPSED_MS]: roundMs(atMs - pending.startedAtMs) };
     const { name } = pending.span as { readonly name?: unknown };
     if (typeof name === 'string') attributes[ATTR_CANCEL_PENDING_NAME] = name;
     const frame = originOf(pending.startStack)?.frame;

@@ -19,6 +19,7 @@ import {
 } from './attributes.ts';
 import { writeFinding } from './finding-event.ts';
 import type { Metrics } from './metrics.ts';
+import { roundMs } from './round-ms.ts';
 
 export interface WorkLimits {
   /** Work for longer than this is a finding. */
@@ -166,7 +167,7 @@ export class WorkAfterCancel {
       {
         startTime,
         attributes: {
-          [ATTR_CANCEL_WASTED_MS]: wastedMs,
+          [ATTR_CANCEL_WASTED_MS]: roundMs(wastedMs),
           [ATTR_CANCEL_LATE_WRITES]: work.writes,
           [ATTR_CANCEL_LATE_MESSAGES]: work.messages,
           [ATTR_CANCEL_LATE_OPERATIONS]: work.operations,

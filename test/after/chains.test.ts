@@ -158,9 +158,13 @@ describe(`a cancel that is inherited, ${setup}`, () => {
       const decidedIn = incoming.spanContext();
       assert.equal(outgoing.attributes['cancel.cause.span_id'], decidedIn.spanId);
       assert.equal(outgoing.attributes['cancel.cause.trace_id'], decidedIn.traceId);
+      // Not the parent: the link must not say that it is.
       assert.deepEqual(
-        outgoing.links.map(({ context }) => context.spanId),
-        [decidedIn.spanId],
+        outgoing.links.map(({ context, attributes }) => [
+          context.spanId,
+          attributes?.['opentracing.ref_type'],
+        ]),
+        [[decidedIn.spanId, undefined]],
       );
     });
   }
@@ -290,7 +294,9 @@ function checkChain(trigger: string): void {
   assert.equal(outgoing.attributes['cancel.trigger'], trigger);
   assert.equal(outgoing.attributes['cancel.cause.span_id'], spanId);
   assert.equal(outgoing.attributes['cancel.cause.trace_id'], traceId);
-  assert.ok(outgoing.links.some(({ context }) => context.spanId === spanId));
+  const link = outgoing.links.find(({ context }) => context.spanId === spanId);
+  // Jaeger: one reference for parent and cause, and the span stays in the critical path.
+  assert.deepEqual(link?.attributes, { 'opentracing.ref_type': 'child_of' });
   const propagationMs = Number(outgoing.attributes['cancel.propagation_ms']);
   assert.ok(propagationMs >= 0 && propagationMs < 1_000, `${propagationMs}`);
   assert.ok(!('cancel.finding' in outgoing.attributes));
