@@ -130,6 +130,11 @@ export function malformedGrpcTimeout(value: string): MalformedLimit | undefined 
   return problem === undefined ? undefined : malformedBy(GRPC_TIMEOUT, value, problem);
 }
 
+/** As the finding says it. */
+export function describeMalformed({ header, value, problem, accepted }: MalformedLimit): string {
+  return `${header}: "${value}" ${problem}; accepted: ${accepted}`;
+}
+
 function malformedBy({ header, accepted }: Convention, text: string, problem: string): MalformedLimit {
   return { header, value: shown(text), problem, accepted };
 }

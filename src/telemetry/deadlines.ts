@@ -1,6 +1,6 @@
 /** Time limits of operations: set or read off the wire, told to whoever is called, and how far they were missed. */
 import { context } from '@opentelemetry/api';
-import { type Headers, readDeadlineHeaders } from '../cancellation/deadline-headers.ts';
+import { describeMalformed, type Headers, readDeadlineHeaders } from '../cancellation/deadline-headers.ts';
 import type { ResolvedConfig } from '../config.ts';
 import type { DeadlineHeader, ReadHeader } from '../integration.ts';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
@@ -15,8 +15,8 @@ import {
 import { EventLoopDelay } from './event-loop-delay.ts';
 import type { AddFinding } from './finding-event.ts';
 import { beforeEnd } from './official-span.ts';
-import { inheritedDeadlineAtMs, ownerIn } from './owner.ts';
-import { deadlineToTell } from './pass-on.ts';
+import { ownerIn } from './owner.ts';
+import { deadlineToTell, limitToPassOn } from './pass-on.ts';
 import { roundMs } from './round-ms.ts';
 
 /** Frames kept for a deadline: it is captured on operations that may well succeed, and costs by the frame. */
@@ -47,10 +47,7 @@ export class Deadlines {
     const limit = readDeadlineHeaders(headers, Date.now());
     if (limit === undefined) return;
     const { header, timeoutMs, clockSkewMs, malformed } = limit;
-    for (const { header: name, value, problem, accepted } of malformed) {
-      const detail = `${name}: "${value}" ${problem}; accepted: ${accepted}`;
-      this.#addFinding(operation, 'timeout_malformed', detail);
-    }
+    for (const value of malformed) this.#addFinding(operation, 'timeout_malformed', describeMalformed(value));
     if (header === undefined) return;
     const atMs = performance.now() + timeoutMs;
     this.set(operation, { atMs, timeoutMs, source: header, stack: undefined });
@@ -60,10 +57,7 @@ export class Deadlines {
 
   limitToPassOn(): number | undefined {
     const active = context.active();
-    const owner = ownerIn(active);
-    if (owner === undefined) return undefined;
-    const atMs = inheritedDeadlineAtMs(active, owner);
-    return atMs === Number.POSITIVE_INFINITY ? undefined : atMs - this.#config.propagate.marginMs;
+    return limitToPassOn(active, ownerIn(active), this.#config.propagate);
   }
 
   tell<Request>(

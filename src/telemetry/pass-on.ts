@@ -1,4 +1,5 @@
 /** What an outgoing request of HTTP tells of the time that is left for the incoming operation it works for. */
+import type { Context } from '@opentelemetry/api';
 import { formatDeadlineHeader, type OutgoingDeadlineHeader } from '../cancellation/deadline-headers.ts';
 import type { ResolvedPropagateConfig } from '../config.ts';
 import type { DeadlineHeader, ReadHeader } from '../integration.ts';
@@ -12,6 +13,17 @@ export interface PassedOn extends DeadlineHeader {
   readonly timeoutMs: number;
 }
 
+/** @returns on the clock of performance.now(), in ms; undefined when what is started here has no limit */
+export function limitToPassOn(
+  context: Context,
+  owner: Operation | undefined,
+  { marginMs }: ResolvedPropagateConfig,
+): number | undefined {
+  if (owner === undefined) return undefined;
+  const atMs = inheritedDeadlineAtMs(context, owner);
+  return atMs === Number.POSITIVE_INFINITY ? undefined : atMs - marginMs;
+}
+
 /** @returns undefined when there is nothing to tell, or the request tells it by itself */
 export function deadlineToTell<Request>(
   propagate: ResolvedPropagateConfig,
@@ -23,9 +35,9 @@ export function deadlineToTell<Request>(
     return undefined;
   const name = headerFor(propagate, read(request, 'content-type'));
   if (name === undefined || read(request, name.toLowerCase()) !== undefined) return undefined;
-  const limitAtMs = inheritedDeadlineAtMs(context, owner);
-  if (limitAtMs === Number.POSITIVE_INFINITY) return undefined;
-  const atMs = Math.min(limitAtMs - propagate.marginMs, deadline?.atMs ?? Number.POSITIVE_INFINITY);
+  const limitAtMs = limitToPassOn(context, owner, propagate);
+  if (limitAtMs === undefined) return undefined;
+  const atMs = Math.min(limitAtMs, deadline?.atMs ?? Number.POSITIVE_INFINITY);
   const timeoutMs = atMs - performance.now();
   return { name, value: formatDeadlineHeader(name, timeoutMs, Date.now()), atMs, timeoutMs };
 }

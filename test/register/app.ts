@@ -131,3 +131,26 @@ export async function unusedUrl(): Promise<string> {
 function urlOf(address: unknown): string {
   return `http://127.0.0.1:${(address as { port: number }).port}`;
 }
+
+/** One request that is answered, one that is aborted; both sides see the end. */
+export const cancellingProgram = `
+  import http from 'node:http';
+  import { once } from 'node:events';
+  let left;
+  const leaving = new Promise((resolve) => { left = resolve; });
+  const server = http.createServer((request, response) => {
+    if (request.url === '/wait') response.on('close', () => setImmediate(left)).write('first part');
+    else response.end('done');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const at = { host: '127.0.0.1', port: server.address().port, agent: false };
+  const [answer] = await once(http.get(at), 'response');
+  await once(answer.resume(), 'end');
+  const waiting = http.get({ ...at, path: '/wait' });
+  waiting.on('error', () => {});
+  const [partial] = await once(waiting, 'response');
+  partial.on('error', () => {});
+  waiting.destroy();
+  await leaving;
+  server.close();
+`;

@@ -6,7 +6,14 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { PACKAGE_NAME } from '../../src/version.ts';
-import { type AppOptions, runApp, startCollector, startSilentCollector, unusedUrl } from './app.ts';
+import {
+  type AppOptions,
+  cancellingProgram as program,
+  runApp,
+  startCollector,
+  startSilentCollector,
+  unusedUrl,
+} from './app.ts';
 
 interface Point {
   readonly attributes: readonly { readonly key: string; readonly value: object }[];
@@ -75,28 +82,6 @@ function lastLines(name: string, of: readonly Export[] = exports): string[] {
 }
 
 const OPERATIONS = 'cancellation.operations';
-/** One request that is answered, one that is aborted; both sides see the end. */
-const program = `
-  import http from 'node:http';
-  import { once } from 'node:events';
-  let left;
-  const leaving = new Promise((resolve) => { left = resolve; });
-  const server = http.createServer((request, response) => {
-    if (request.url === '/wait') response.on('close', () => setImmediate(left)).write('first part');
-    else response.end('done');
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const at = { host: '127.0.0.1', port: server.address().port, agent: false };
-  const [answer] = await once(http.get(at), 'response');
-  await once(answer.resume(), 'end');
-  const waiting = http.get({ ...at, path: '/wait' });
-  waiting.on('error', () => {});
-  const [partial] = await once(waiting, 'response');
-  partial.on('error', () => {});
-  waiting.destroy();
-  await leaving;
-  server.close();
-`;
 const counted = [
   'outcome=canceled side=client system=http cancel.initiator=local cancel.trigger=destroy http.request.method=GET 1',
   'outcome=canceled side=server system=http cancel.initiator=peer cancel.trigger=disconnect http.request.method=GET 1',

@@ -16,6 +16,7 @@ import { after, before, describe, it } from 'node:test';
 import { PACKAGE_NAME } from '../../src/version.ts';
 import {
   type Collector,
+  cancellingProgram,
   entry,
   type OtlpRequest,
   preamble,
@@ -292,27 +293,7 @@ describe('variables', () => {
   });
 
   /** One request that is answered, and one that is cancelled by the client. */
-  const cancelling = `
-    import http from 'node:http';
-    import { once } from 'node:events';
-    let left;
-    const leaving = new Promise((resolve) => { left = resolve; });
-    const server = http.createServer((request, response) => {
-      if (request.url === '/wait') response.on('close', () => setImmediate(left)).write('first part');
-      else response.end();
-    });
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    const at = { host: '127.0.0.1', port: server.address().port, agent: false };
-    const [answer] = await once(http.get(at), 'response');
-    await once(answer.resume(), 'end');
-    const waiting = http.get({ ...at, path: '/wait' });
-    waiting.on('error', () => {});
-    const [partial] = await once(waiting, 'response');
-    partial.on('error', () => {});
-    waiting.destroy();
-    await leaving;
-    server.close();
-    console.log('ran');`;
+  const cancelling = `${cancellingProgram}console.log('ran');`;
   const keeping: [env: Record<string, string>, names: readonly (string | undefined)[]][] = [
     [{ OTEL_TRACES_SAMPLER: 'always_off' }, []],
     [

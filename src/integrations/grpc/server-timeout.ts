@@ -2,7 +2,11 @@
  * grpc-timeout as it was sent, against what grpc-js makes of it: it reads the first thing that looks like a
  * limit, wherever in the value, lets large ones overflow, and hands the header to nobody.
  */
-import { type MalformedLimit, malformedGrpcTimeout } from '../../cancellation/deadline-headers.ts';
+import {
+  describeMalformed,
+  type MalformedLimit,
+  malformedGrpcTimeout,
+} from '../../cancellation/deadline-headers.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
@@ -58,7 +62,8 @@ export function noteTimeout(host: Host, call: BaseServerCall, operation: Operati
         : isOverflow
           ? 'takes it for a time long past'
           : `takes it for ${Math.round(deadline.timeoutMs)} ms`;
-    host.addFinding(operation, 'timeout_malformed', `${describe(malformed)}; grpc-js ${takenFor}`);
+    const seen = malformed === undefined ? 'grpc-timeout is too large' : describeMalformed(malformed);
+    host.addFinding(operation, 'timeout_malformed', `${seen}; grpc-js ${takenFor}`);
   }
   if (deadline !== undefined && !isOverflow) host.setDeadline(operation, deadline);
 }
@@ -72,12 +77,10 @@ export function noteRefusal(host: Host, call: BaseServerCall, status: StatusObje
     describeServerCall(call.stream.session ?? GONE, call.handler.path),
     host.extract(call.metadata, metadataGetter),
   );
-  host.addFinding(operation, 'timeout_malformed', `${describe(malformed)}; grpc-js refuses the call`);
+  host.addFinding(
+    operation,
+    'timeout_malformed',
+    `${describeMalformed(malformed)}; grpc-js refuses the call`,
+  );
   host.settle(operation, serverSettlement(status.code, status.details));
-}
-
-function describe(malformed: MalformedLimit | undefined): string {
-  if (malformed === undefined) return 'grpc-timeout is too large';
-  const { header, value, problem, accepted } = malformed;
-  return `${header}: "${value}" ${problem}; accepted: ${accepted}`;
 }
