@@ -1,45 +1,77 @@
 /**
- * Runs the tests, each file in a process of its own (instrumentations patch what a process shares).
- * `npm test` runs all; `npm test -- grpc http` those whose path contains one of the words.
+ * Runs the tests. `npm test` runs those that need nothing but Node; groups.ts says which files are left to other
+ * commands. `npm test -- grpc http` runs those of the group whose path contains one of the words.
  * A file that reads the variable SETUP runs once more for each set-up beside the official instrumentations.
+ *
+ *   --group=stack       the group of another command
+ *   --concurrency=2     so many files at a time
  */
-import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { compile } from './runner/compile.ts';
+import { filesByGroup, groups, matching } from './runner/groups.ts';
+import { type Run, runAll } from './runner/pool.ts';
+import { Report } from './runner/report.ts';
+import { preparePrograms } from './stack/programs.ts';
 
-const root = fileURLToPath(new URL('.', import.meta.url));
-/** What node:test would choose by itself, then what was left out. */
-const REPORTERS = [
-  process.stdout.isTTY ? 'spec' : 'tap',
-  new URL('support/left-out.mjs', import.meta.url).href,
-].flatMap((reporter) => [`--test-reporter=${reporter}`, '--test-reporter-destination=stdout']);
-const words = process.argv.slice(2);
-const files = readdirSync(root, { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
-  .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-  .filter((file) => words.length === 0 || words.some((word) => relative(root, file).includes(word)))
-  .sort();
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { values, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: { group: { type: 'string', default: 'fast' }, concurrency: { type: 'string' } },
+});
+const group = values.group;
+const all = filesByGroup(join(root, 'test'));
+const files = matching(all.get(group) ?? [], words);
 if (files.length === 0) {
-  console.error(`no test file under test/ has a path with any of: ${words.join(', ')}`);
+  console.error(
+    `${groups[group]?.command ?? group} has no test file whose path contains: ${words.join(', ')}`,
+  );
+  for (const [name, other] of all)
+    for (const file of matching(other, words)) console.error(`  ${groups[name]?.command} has test/${file}`);
   process.exit(1);
 }
-const runs = [
-  { setup: 'alone', files },
-  { setup: 'official first', files: files.filter(readsSetup) },
-  { setup: 'official last', files: files.filter(readsSetup) },
-];
-let exitCode = 0;
-for (const run of runs) {
-  if (run.files.length === 0) continue;
-  const { status } = spawnSync(process.execPath, ['--import', 'tsx', ...REPORTERS, '--test', ...run.files], {
-    stdio: 'inherit',
-    env: { ...process.env, SETUP: run.setup },
-  });
-  exitCode ||= status ?? 1;
-}
-process.exit(exitCode);
 
+const compiled = await compile(root);
+const runs = files.flatMap((name): Run[] => {
+  const file = join('test', name);
+  const program = compiled.outputOf(join(root, file));
+  const setups = readsSetup(join(root, file)) ? ['alone', 'official first', 'official last'] : ['alone'];
+  return setups.map((setup) => ({ file, setup, program }));
+});
+if (group === 'stack')
+  await preparePrograms(
+    new Set(files.flatMap((name) => [...compiled.reachableFrom(join(root, 'test', name))])),
+  );
+const report = new Report(runs.length, words.length > 0);
+await runAll(runs, {
+  events: compiled.outputOf(join(root, 'test/runner/events.ts')),
+  concurrency: Number(values.concurrency ?? defaultConcurrency()),
+  onStart: (run) => report.started(run),
+  onEnd: (ended) => report.ended(ended),
+});
+report.finish(words.length > 0 ? [] : leftToOthers());
+process.exitCode = report.hasFailed ? 1 : 0;
+
+/** Most tests wait for sockets and timers; those of the stack have servers to share the machine with. */
+function defaultConcurrency(): number {
+  return group === 'fast' ? 2 * availableParallelism() : Math.max(1, availableParallelism() - 1);
+}
+
+/** Itself or what it imports. */
 function readsSetup(file: string): boolean {
-  return readFileSync(file, 'utf8').includes('process.env.SETUP');
+  return [...compiled.reachableFrom(file)].some((source) =>
+    readFileSync(source, 'utf8').includes('process.env.SETUP'),
+  );
+}
+
+function leftToOthers(): string[] {
+  return [...all].flatMap(([name, others]) => {
+    const { command, needs } = groups[name] ?? {};
+    return needs === undefined || name === group || others.length === 0
+      ? []
+      : [`Left out, ${others.length} files: what needs ${needs} runs by \`${command}\`.`];
+  });
 }

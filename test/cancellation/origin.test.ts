@@ -244,7 +244,8 @@ describe('originOf a captured stack', () => {
     globalThis.captureForEval = capture;
     // biome-ignore lint/security/noGlobalEval: the frame of an eval is what is tested
     const made = originOf(globalThis.eval('captureForEval()') as CapturedStack)?.frame;
-    assert.equal(made?.file, fileURLToPath(import.meta.url));
+    // As V8 has it: source maps do not reach into such a frame.
+    assert.match(made?.file ?? '', /[/\\]origin\.test\.[jt]s$/);
   });
 
   it('uses what an Error.prepareStackTrace of the application returns, when that is a text', () => {

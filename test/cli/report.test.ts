@@ -11,9 +11,6 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { findingsOf } from '../../src/cli/findings.ts';
 import type { ExportedSpan } from '../../src/cli/span.ts';
 import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../support/grpc-service.ts';
-import { startJaeger } from '../support/jaeger.ts';
-import { findOrBuildJaeger } from '../support/jaeger-binary.ts';
-import { eventually, getTrace } from '../support/jaeger-query.ts';
 import { type Setup, Telemetry } from '../support/telemetry.ts';
 
 const telemetry = new Telemetry((process.env.SETUP ?? 'alone') as Setup);
@@ -137,27 +134,6 @@ describe('the report', () => {
       /^ {2}trace [0-9a-f]{32} {2}\S+: GET \/orders\n {4}timeout-ms: "soon" breaks its grammar/m,
     );
     assert.match(stdout, /^2 findings in 2 spans$/m);
-  });
-
-  it('asks a real Jaeger', async (t) => {
-    const found = await findOrBuildJaeger();
-    if ('unavailable' in found) return t.skip(found.unavailable);
-    const jaeger = await startJaeger(found.binary);
-    undos.push(() => jaeger.stop());
-    telemetry.reset(); // of the questions whether it is there
-    await callWithin(await proxyTo(service.port, 'grpc-timeout'), 5_000);
-    await exportTo(jaeger.otlpHttpUrl);
-    const traceId = String(telemetry.ended[0]?.spanContext().traceId);
-    await eventually(async () => {
-      const { length } = await getTrace(jaeger.queryUrl, traceId);
-      return length === 2 ? true : undefined;
-    }, 'both spans');
-    const { status, stdout, stderr } = await report(jaeger.queryUrl, '--since', '5');
-    assert.equal(status, 1, stderr);
-    assert.match(stdout, /^deadline_lost_on_wire {2}1$/m);
-    assert.match(stdout, new RegExp(`^ {2}trace ${traceId} `, 'm'));
-    assert.match(stdout, /^1 findings in 2 spans$/m);
-    assert.equal((await report(jaeger.queryUrl, '--service', 'nobody')).stdout, '0 findings in 0 spans\n');
   });
 
   it('says what is wrong with its arguments and its source', async () => {

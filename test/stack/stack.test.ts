@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { dashboards, questionsOf, variablesOf } from '../deploy/dashboards.ts';
 import { eventually, findTraces, getTrace, type JaegerSpan } from '../support/jaeger-query.ts';
 import { exemplarTraceIds, firingAlerts, labelValues, query, rulesOf } from '../support/prometheus-query.ts';
-import { dashboards, questionsOf, variablesOf } from './dashboards.ts';
 import { askMonitor } from './jaeger-monitor.ts';
 import { linkOf, menuSearches, searchOf } from './jaeger-ui.ts';
 import { openShop, type Shop } from './shop.ts';

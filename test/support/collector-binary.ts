@@ -9,7 +9,7 @@
  *   BUILD_COLLECTOR=0     never build
  */
 import { fileURLToPath } from 'node:url';
-import { type FoundProgram, findOrBuild, tell, versionOf } from './go-program.ts';
+import { type FoundProgram, findOrBuild, versionOf } from './go-program.ts';
 
 const moduleDirectory = fileURLToPath(new URL('./collector-module/', import.meta.url));
 
@@ -23,6 +23,3 @@ export async function findOrBuildCollector(): Promise<FoundProgram> {
     variables: { binary: 'COLLECTOR_BINARY', cache: 'COLLECTOR_CACHE_DIR', build: 'BUILD_COLLECTOR' },
   });
 }
-
-/** `node --import tsx test/support/collector-binary.ts` prints the path: for CI, which builds before it tests. */
-if (process.argv[1] === fileURLToPath(import.meta.url)) tell(await findOrBuildCollector());

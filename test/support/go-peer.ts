@@ -1,5 +1,5 @@
 /**
- * A peer written in Go (test/interop/peer), built once for each state of its sources and kept outside of the checkout.
+ * A peer written in Go (test/stack/interop/peer), built once for each state of its sources and kept outside of the checkout.
  *
  *   GO_PEER_BINARY      use this one
  *   GO_PEER_CACHE_DIR   keep the built one here
@@ -11,7 +11,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { type FoundProgram, findOrBuild, tell, versionOf } from './go-program.ts';
+import { type FoundProgram, findOrBuild, versionOf } from './go-program.ts';
 import type { Kind } from './grpc-service.ts';
 
 /** What a Go handler saw, one line at a time: that it was entered, then what its context ended with. */
@@ -43,7 +43,7 @@ export interface Scenario {
   readonly headers?: readonly ('X-Request-Deadline' | 'Timeout-Ms')[];
 }
 
-const sources = fileURLToPath(new URL('../interop/peer/', import.meta.url));
+const sources = fileURLToPath(new URL('../stack/interop/peer/', import.meta.url));
 const lineLimitMs = 20_000;
 
 export async function findOrBuildPeer(): Promise<FoundProgram> {
@@ -157,9 +157,4 @@ export class GoClient {
     GoClient.#running.delete(this);
     return this.#peer.close();
   }
-}
-
-/** `node --import tsx test/support/go-peer.ts` prints the path: for CI, which builds before it tests. */
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  tell(await findOrBuildPeer());
 }

@@ -38,13 +38,14 @@ export async function findOrBuild(program: GoProgram): Promise<FoundProgram> {
   return await buildInto(binary, program);
 }
 
-/** For CI, which builds before it tests: prints the path, or makes the process fail. */
-export function tell(found: FoundProgram): void {
-  if ('unavailable' in found) {
-    process.stderr.write(`${found.unavailable}\n`);
-    process.exitCode = 1;
-  } else {
-    process.stdout.write(`${found.binary}\n`);
+/** Says on one line what takes so long, and how long it took. */
+export async function announced<T>(what: string, work: () => Promise<T>): Promise<T> {
+  process.stderr.write(`${what} … `);
+  const startedAt = Date.now();
+  try {
+    return await work();
+  } finally {
+    process.stderr.write(`${Math.round((Date.now() - startedAt) / 1000)} s\n`);
   }
 }
 
@@ -73,11 +74,9 @@ async function buildInto(binary: string, program: GoProgram): Promise<FoundProgr
   const { title, version } = program;
   const unfinished = `${binary}.${process.pid}`;
   mkdirSync(join(binary, '..'), { recursive: true });
-  process.stderr.write(`building ${title} ${version} with go into ${binary}: once, for some minutes\n`);
-  const startedAt = Date.now();
-  const failure = await runGo(
-    ['build', '-trimpath', '-ldflags=-s -w', '-o', unfinished, program.package],
-    program.moduleDirectory,
+  const args = ['build', '-trimpath', '-ldflags=-s -w', '-o', unfinished, program.package];
+  const failure = await announced(`building ${title} ${version} with go: once, for some minutes`, () =>
+    runGo(args, program.moduleDirectory),
   );
   if (failure !== undefined) {
     rmSync(unfinished, { force: true });
@@ -85,7 +84,6 @@ async function buildInto(binary: string, program: GoProgram): Promise<FoundProgr
   }
   // Renamed when complete: two test runs may build at once, and neither may start half a file.
   renameSync(unfinished, binary);
-  process.stderr.write(`built ${title} in ${Math.round((Date.now() - startedAt) / 1000)} s\n`);
   return { binary };
 }
 

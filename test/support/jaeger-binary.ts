@@ -11,7 +11,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type FoundProgram, findOrBuild, tell } from './go-program.ts';
+import { type FoundProgram, findOrBuild } from './go-program.ts';
 
 /** go.mod and go.sum pin Jaeger and everything below it; `go install` would refuse Jaeger's own replace line. */
 const moduleDirectory = fileURLToPath(new URL('./jaeger-module/', import.meta.url));
@@ -33,6 +33,3 @@ function pinnedVersion(): string {
   if (version === undefined) throw new Error('jaeger-module/go.mod requires no Jaeger');
   return version;
 }
-
-/** `node --import tsx test/support/jaeger-binary.ts` prints the path: for CI, which builds before it tests. */
-if (process.argv[1] === fileURLToPath(import.meta.url)) tell(await findOrBuildJaeger());

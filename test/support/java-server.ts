@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } 
 import { tmpdir } from 'node:os';
 import { join, resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { userCache } from './go-program.ts';
+import { announced, userCache } from './go-program.ts';
 import { loopback, onFreePorts, startServer } from './server-process.ts';
 
 export type JavaServerName = 'opensearch' | 'kafka';
@@ -24,7 +24,9 @@ export async function findOrFetchJars(name: JavaServerName): Promise<FoundJars> 
   if (existsSync(jars)) return { jars };
   const unfinished = `${jars}.${process.pid}`;
   mkdirSync(unfinished, { recursive: true });
-  const failure = await fetchInto(unfinished, name);
+  const failure = await announced(`fetching the jars of ${name} with Maven, once`, () =>
+    fetchInto(unfinished, name),
+  );
   if (failure !== undefined) {
     rmSync(unfinished, { recursive: true });
     return { unavailable: `no ${name}, so nothing was tried with one: ${failure}` };
@@ -95,13 +97,4 @@ function fetchInto(folder: string, name: JavaServerName): Promise<string | undef
       else resolve(`Maven failed:\n${stdout.slice(-2_000) || error.message}`);
     });
   });
-}
-
-/** `node --import tsx test/support/java-server.ts` prints the folders: for CI, which fetches before it tests. */
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const name of ['opensearch', 'kafka'] as const) {
-    const found = await findOrFetchJars(name);
-    process.stderr.write(`${'unavailable' in found ? found.unavailable : found.jars}\n`);
-    if ('unavailable' in found) process.exitCode = 1;
-  }
 }

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { alertmanagerConfiguration } from '../support/monitoring.ts';
-import { findTool } from '../support/monitoring-tools.ts';
+import { alertmanagerConfiguration } from '../../support/monitoring.ts';
+import { findTool } from '../../support/monitoring-tools.ts';
 import type { Labels } from './promtool.ts';
 import { type KnownAlert, type RunningAlertmanager, runAlertmanager } from './running-alertmanager.ts';
 

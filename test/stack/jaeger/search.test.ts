@@ -7,9 +7,9 @@ import { SpanKind } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
-import { startJaeger } from '../support/jaeger.ts';
-import { findOrBuildJaeger } from '../support/jaeger-binary.ts';
-import { eventually, findTraces, getTrace } from '../support/jaeger-query.ts';
+import { startJaeger } from '../../support/jaeger.ts';
+import { findOrBuildJaeger } from '../../support/jaeger-binary.ts';
+import { eventually, findTraces, getTrace } from '../../support/jaeger-query.ts';
 
 const service = 'search-test';
 const stack = 'Error: enough\n    at giveUp (/app/orders.js:12:34)\n    at async load (/app/orders.js:7:9)';

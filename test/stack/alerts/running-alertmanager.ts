@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { alertmanagerConfiguration, startAlertmanager } from '../support/monitoring.ts';
-import { loopback } from '../support/server-process.ts';
+import { alertmanagerConfiguration, startAlertmanager } from '../../support/monitoring.ts';
+import { loopback } from '../../support/server-process.ts';
 import type { Labels } from './promtool.ts';
 
 export type Notification = { path: string; alertnames: string[] };

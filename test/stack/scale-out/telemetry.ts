@@ -5,7 +5,7 @@ import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
-import { CancellationInstrumentation } from '../../src/index.ts';
+import { CancellationInstrumentation } from '../../../src/index.ts';
 
 /**
  * @param otlpHttpUrl base URL of the receiver

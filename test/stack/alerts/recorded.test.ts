@@ -1,6 +1,6 @@
 /** What the rules record before any alert looks at it. */
 import { describe, it, type TestContext } from 'node:test';
-import { findTool } from '../support/monitoring-tools.ts';
+import { findTool } from '../../support/monitoring-tools.ts';
 import { check, counter, type Labels, type Series, type Story, selector } from './promtool.ts';
 import { type Outcome, operation, type Side, type Source, service, traffic } from './traffic.ts';
 

@@ -3,11 +3,11 @@ import { execFile } from 'node:child_process';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type JaegerServer, startJaeger } from '../support/jaeger.ts';
-import { findOrBuildJaeger } from '../support/jaeger-binary.ts';
-import { eventually, findTraces, type JaegerSpan } from '../support/jaeger-query.ts';
+import { type JaegerServer, startJaeger } from '../../support/jaeger.ts';
+import { findOrBuildJaeger } from '../../support/jaeger-binary.ts';
+import { eventually, findTraces, type JaegerSpan } from '../../support/jaeger-query.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 const CLIENT = 3;
 const SERVER = 2;
 const ALL = ['browser', 'gateway', 'orders', 'stock'];

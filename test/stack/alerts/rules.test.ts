@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { parse } from 'yaml';
-import { findTool } from '../support/monitoring-tools.ts';
+import { findTool } from '../../support/monitoring-tools.ts';
 import { check, ruleFiles, run, type Story } from './promtool.ts';
 import { rateCases } from './rate-cases.ts';
 import { watchCases } from './watch-cases.ts';

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { deployedFile } from '../support/collector.ts';
-import { findOrBuildCollector } from '../support/collector-binary.ts';
-import { findOrBuildJaeger } from '../support/jaeger-binary.ts';
-import { findTool } from '../support/monitoring-tools.ts';
+import { deployedFile } from '../../support/collector.ts';
+import { findOrBuildCollector } from '../../support/collector-binary.ts';
+import { findOrBuildJaeger } from '../../support/jaeger-binary.ts';
+import { findTool } from '../../support/monitoring-tools.ts';
 
 const run = promisify(execFile);
 const compose = readFileSync(deployedFile('docker-compose.yml'), 'utf8');

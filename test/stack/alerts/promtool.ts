@@ -25,7 +25,7 @@ export type Story = {
   expressions?: readonly ExpressionCheck[];
 };
 
-export const ruleFiles = fileURLToPath(new URL('../../deploy/prometheus/rules/', import.meta.url));
+export const ruleFiles = fileURLToPath(new URL('../../../deploy/prometheus/rules/', import.meta.url));
 
 /** promtool evaluates groups in no order of its own, Prometheus at different seconds of their interval. */
 const groupOrder = [

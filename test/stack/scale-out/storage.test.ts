@@ -1,12 +1,12 @@
 /** From the services to the search: a gateway, a sampler, Jaeger, OpenSearch, with Kafka and without, all real. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startGateway, startSampler } from '../support/collector.ts';
-import { findOrBuildCollector } from '../support/collector-binary.ts';
-import { findOrBuildJaeger } from '../support/jaeger-binary.ts';
-import { startJaegerPart } from '../support/jaeger-parts.ts';
-import { eventually, findTraces } from '../support/jaeger-query.ts';
-import { findOrFetchJars, startKafka, startOpenSearch } from '../support/java-server.ts';
+import { startGateway, startSampler } from '../../support/collector.ts';
+import { findOrBuildCollector } from '../../support/collector-binary.ts';
+import { findOrBuildJaeger } from '../../support/jaeger-binary.ts';
+import { startJaegerPart } from '../../support/jaeger-parts.ts';
+import { eventually, findTraces } from '../../support/jaeger-query.ts';
+import { findOrFetchJars, startKafka, startOpenSearch } from '../../support/java-server.ts';
 import { type Plan, spansOf } from './visitor.ts';
 import { runWorkload } from './workload.ts';
 

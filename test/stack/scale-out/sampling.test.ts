@@ -4,12 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import { type CollectorServer, startGateway, startSampler } from '../support/collector.ts';
-import { findOrBuildCollector } from '../support/collector-binary.ts';
-import { type JaegerServer, startJaeger } from '../support/jaeger.ts';
-import { findOrBuildJaeger } from '../support/jaeger-binary.ts';
-import { eventually, getTrace, type JaegerSpan } from '../support/jaeger-query.ts';
-import { type Series, scrape, sum } from '../support/prometheus-text.ts';
+import { type CollectorServer, startGateway, startSampler } from '../../support/collector.ts';
+import { findOrBuildCollector } from '../../support/collector-binary.ts';
+import { type JaegerServer, startJaeger } from '../../support/jaeger.ts';
+import { findOrBuildJaeger } from '../../support/jaeger-binary.ts';
+import { eventually, getTrace, type JaegerSpan } from '../../support/jaeger-query.ts';
+import { type Series, scrape, sum } from '../../support/prometheus-text.ts';
 import { type Kind, type Plan, spansOf, type Visits } from './visitor.ts';
 import { runWorkload } from './workload.ts';
 

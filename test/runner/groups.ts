@@ -1,0 +1,35 @@
+/** Which test files there are, and which command runs them. */
+import { readdirSync } from 'node:fs';
+import { join, sep } from 'node:path';
+
+export type Group = { readonly command: string; readonly needs?: string };
+
+/** A folder of test/ with this name is a group of its own; all other files are the group of `npm test`. */
+export const groups: Readonly<Record<string, Group>> = {
+  fast: { command: 'npm test' },
+  stack: {
+    command: 'npm run test:stack',
+    needs: 'a real Jaeger, Collector, Prometheus, Alertmanager, OpenSearch, Kafka, Go or containers',
+  },
+  setups: {
+    command: 'npm run test:setups',
+    needs: 'other versions of Node and of OpenTelemetry, installed from npm',
+  },
+};
+
+/** @returns of each group the paths of its test files, relative to test/ */
+export function filesByGroup(folder: string): Map<string, string[]> {
+  const files = new Map(Object.keys(groups).map((name) => [name, [] as string[]]));
+  for (const entry of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
+    if (entry.endsWith('.test.ts') && !entry.split(sep).includes('node_modules'))
+      (files.get(entry.split(sep)[0] ?? '') ?? files.get('fast'))?.push(entry);
+  }
+  return files;
+}
+
+/** Those whose path contains one of the words; all when there is no word. */
+export function matching(files: readonly string[], words: readonly string[]): string[] {
+  return files.filter(
+    (file) => words.length === 0 || words.some((word) => join('test', file).includes(word)),
+  );
+}
