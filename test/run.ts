@@ -22,13 +22,12 @@ const { values, positionals: words } = parseArgs({
   allowPositionals: true,
   options: { group: { type: 'string', default: 'fast' }, concurrency: { type: 'string' } },
 });
-const group = values.group;
+const group = groups[values.group];
+if (group === undefined) throw new Error(`--group is one of ${Object.keys(groups).join(', ')}`);
 const all = filesByGroup(join(root, 'test'));
-const files = matching(all.get(group) ?? [], words);
+const files = matching(all.get(values.group) ?? [], words);
 if (files.length === 0) {
-  console.error(
-    `${groups[group]?.command ?? group} has no test file whose path contains: ${words.join(', ')}`,
-  );
+  console.error(`${group.command} has no test file whose path contains: ${words.join(', ')}`);
   for (const [name, other] of all)
     for (const file of matching(other, words)) console.error(`  ${groups[name]?.command} has test/${file}`);
   process.exit(1);
@@ -41,24 +40,19 @@ const runs = files.flatMap((name): Run[] => {
   const setups = readsSetup(join(root, file)) ? ['alone', 'official first', 'official last'] : ['alone'];
   return setups.map((setup) => ({ file, setup, program }));
 });
-if (group === 'stack')
+if (values.group === 'stack')
   await preparePrograms(
     new Set(files.flatMap((name) => [...compiled.reachableFrom(join(root, 'test', name))])),
   );
 const report = new Report(runs.length, words.length > 0);
 await runAll(runs, {
   events: compiled.outputOf(join(root, 'test/runner/events.ts')),
-  concurrency: Number(values.concurrency ?? defaultConcurrency()),
+  concurrency: Number(values.concurrency ?? group.concurrency(availableParallelism())),
   onStart: (run) => report.started(run),
   onEnd: (ended) => report.ended(ended),
 });
 report.finish(words.length > 0 ? [] : leftToOthers());
 process.exitCode = report.hasFailed ? 1 : 0;
-
-/** Most tests wait for sockets and timers; those of the stack have servers to share the machine with. */
-function defaultConcurrency(): number {
-  return group === 'fast' ? 2 * availableParallelism() : Math.max(1, availableParallelism() - 1);
-}
 
 /** Itself or what it imports. */
 function readsSetup(file: string): boolean {
@@ -70,7 +64,7 @@ function readsSetup(file: string): boolean {
 function leftToOthers(): string[] {
   return [...all].flatMap(([name, others]) => {
     const { command, needs } = groups[name] ?? {};
-    return needs === undefined || name === group || others.length === 0
+    return needs === undefined || name === values.group || others.length === 0
       ? []
       : [`Left out, ${others.length} files: what needs ${needs} runs by \`${command}\`.`];
   });

@@ -2,18 +2,27 @@
 import { readdirSync } from 'node:fs';
 import { join, sep } from 'node:path';
 
-export type Group = { readonly command: string; readonly needs?: string };
+export type Group = {
+  readonly command: string;
+  /** What a fresh clone lacks. */
+  readonly needs?: string;
+  /** Files at a time, on so many cores. */
+  readonly concurrency: (cores: number) => number;
+};
 
 /** A folder of test/ with this name is a group of its own; all other files are the group of `npm test`. */
 export const groups: Readonly<Record<string, Group>> = {
-  fast: { command: 'npm test' },
+  // Most of these wait for sockets and timers.
+  fast: { command: 'npm test', concurrency: (cores) => 2 * cores },
   stack: {
     command: 'npm run test:stack',
     needs: 'a real Jaeger, Collector, Prometheus, Alertmanager, OpenSearch, Kafka, Go or containers',
+    concurrency: (cores) => Math.max(1, cores - 1), // beside the servers
   },
   setups: {
     command: 'npm run test:setups',
     needs: 'other versions of Node and of OpenTelemetry, installed from npm',
+    concurrency: (cores) => cores,
   },
 };
 

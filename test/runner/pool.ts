@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestRecord } from './events.ts';
+import type { RemarkRecord, TestRecord } from './events.ts';
 
 export type Run = {
   /** Relative to the root. */
@@ -15,6 +15,7 @@ export type Run = {
 
 export type Ended = Run & {
   readonly tests: readonly TestRecord[];
+  readonly remarks: readonly string[];
   /** What it wrote. */
   readonly output: string;
   readonly durationMs: number;
@@ -24,6 +25,7 @@ export type Ended = Run & {
 
 const limitMinutes = 20;
 const killAfterMs = 10_000;
+const drainMs = 5_000;
 
 export type PoolSettings = {
   /** The reporter, see events.ts. */
@@ -37,7 +39,7 @@ export async function runAll(runs: readonly Run[], settings: PoolSettings): Prom
   const folder = mkdtempSync(join(tmpdir(), 'tests-'));
   const processes = new Set<ChildProcess>();
   const stop = (signal: NodeJS.Signals) => {
-    for (const child of processes) child.kill(signal);
+    for (const child of processes) killGroup(child, signal);
     rmSync(folder, { recursive: true, force: true });
     process.off('SIGINT', stop).off('SIGTERM', stop);
     process.kill(process.pid, signal);
@@ -62,6 +64,8 @@ function runOne(run: Run, results: string, events: string, processes: Set<ChildP
   const child = spawn(process.execPath, ['--enable-source-maps', ...reporter, run.program], {
     env: { ...process.env, SETUP: run.setup },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // The leader of a group: whatever it starts can be ended with it.
+    detached: true,
   });
   processes.add(child);
   let output = '';
@@ -73,26 +77,36 @@ function runOne(run: Run, results: string, events: string, processes: Set<ChildP
   let killTimer: NodeJS.Timeout | undefined;
   const limitTimer = setTimeout(() => {
     isLate = true;
-    child.kill('SIGTERM'); // it stops the servers that it has started
-    killTimer = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    killGroup(child, 'SIGTERM');
+    killTimer = setTimeout(() => killGroup(child, 'SIGKILL'), killAfterMs);
   }, limitMinutes * 60_000);
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    // Not 'close': a server that outlives its test may hold the streams.
-    child.once('exit', (code, signal) => {
+    child.once('exit', () => {
       clearTimeout(limitTimer);
       clearTimeout(killTimer);
       processes.delete(child);
-      setImmediate(() => {
-        const tests = recordsIn(results);
-        const failure = isLate
-          ? `was not done within ${limitMinutes} minutes`
-          : failureOf(tests, code, signal);
-        const durationMs = performance.now() - startedAt;
-        resolve({ ...run, tests, output, durationMs, ...(failure && { failure }) });
-      });
+      killGroup(child, 'SIGKILL');
+      // What left the group may hold the streams.
+      setTimeout(() => [child.stdout, child.stderr].map((stream) => stream.destroy()), drainMs).unref();
+    });
+    child.once('close', (code, signal) => {
+      const records = recordsIn(results);
+      const tests = records.filter((record) => 'names' in record);
+      const remarks = records.flatMap((record) => ('remark' in record ? [record.remark] : []));
+      const failure = isLate ? `was not done within ${limitMinutes} minutes` : failureOf(tests, code, signal);
+      const durationMs = performance.now() - startedAt;
+      resolve({ ...run, tests, remarks, output, durationMs, ...(failure && { failure }) });
     });
   });
+}
+
+function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch {
+    // All of it has ended.
+  }
 }
 
 function failureOf(
@@ -105,11 +119,11 @@ function failureOf(
   return tests.length === 0 ? 'has no test' : undefined;
 }
 
-function recordsIn(file: string): TestRecord[] {
+function recordsIn(file: string): (TestRecord | RemarkRecord)[] {
   try {
     const lines = readFileSync(file, 'utf8').split('\n');
     // After the last newline there is nothing, or what a killed process had no time to finish.
-    return lines.slice(0, -1).map((line) => JSON.parse(line) as TestRecord);
+    return lines.slice(0, -1).map((line) => JSON.parse(line) as TestRecord | RemarkRecord);
   } catch {
     return []; // it ended before it had any
   }

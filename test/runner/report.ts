@@ -36,6 +36,7 @@ export class Report {
     const line = `${hasFailed(ended) ? 'FAILED' : 'ok'} ${count} ${titleOf(ended)} (${testsIn(ended).length}, ${seconds})`;
     if (!this.#isTerminal || this.#isDetailed || hasFailed(ended)) this.#say(line);
     if (this.#isDetailed) for (const text of linesOfTests(ended)) this.#say(text);
+    for (const remark of ended.remarks) this.#say(indented(remark));
     this.#showProgress();
   }
 
@@ -112,6 +113,7 @@ function failuresOf(ended: Ended): string {
   return [
     `\nFAILED ${titleOf(ended)}${ended.failure === undefined ? '' : `: ${ended.failure}`}`,
     ...failed.map(({ names, failure = '' }) => `\n  ${names.join(' > ')}\n${indented(failure)}`),
+    ...ended.remarks.map((remark) => `\n${indented(remark)}`),
     ...(ended.output === '' ? [] : [`\n  It wrote:\n${indented(ended.output.trimEnd())}`]),
     '',
   ].join('\n');
