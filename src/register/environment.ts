@@ -11,8 +11,7 @@ export interface Environment {
   readonly logLevel: DiagLogLevel | undefined;
   readonly exporters: readonly ExporterName[];
   readonly metrics: MetricsEnvironment;
-  /** Undefined: the SDK's default, which is all of them. */
-  readonly propagators: readonly PropagatorName[] | undefined;
+  readonly propagators: readonly PropagatorName[];
   readonly sampler: SamplerEnvironment;
   /** Whether cancelled operations that are not sampled are exported all the same. */
   readonly keepsCancelled: boolean;
@@ -82,7 +81,7 @@ const DISABLED: Environment = {
   logLevel: undefined,
   exporters: [],
   metrics: NO_METRICS,
-  propagators: undefined,
+  propagators: PROPAGATORS,
   sampler: DEFAULT_SAMPLER,
   keepsCancelled: false,
   resourceDetectors: [],
@@ -127,10 +126,10 @@ function metricsOf(variables: Variables, warn: Warn): MetricsEnvironment {
   };
 }
 
-function propagatorsOf(variables: Variables, warn: Warn): readonly PropagatorName[] | undefined {
+function propagatorsOf(variables: Variables, warn: Warn): readonly PropagatorName[] {
   const variable = 'OTEL_PROPAGATORS';
   const names = listOf(variables, variable);
-  if (names === undefined) return undefined;
+  if (names === undefined) return PROPAGATORS;
   const unknown = names.filter((name) => name !== 'none' && !PROPAGATORS.some((known) => known === name));
   if (unknown.length > 0) {
     warn(
@@ -138,7 +137,7 @@ function propagatorsOf(variables: Variables, warn: Warn): readonly PropagatorNam
     );
   }
   // With nothing that is known the default holds: nobody asked for none.
-  if (unknown.length === names.length && names.length > 0) return undefined;
+  if (unknown.length === names.length && names.length > 0) return PROPAGATORS;
   return PROPAGATORS.filter((name) => names.includes(name));
 }
 

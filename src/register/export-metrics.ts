@@ -1,9 +1,16 @@
 /** In the thread that exports: makes metrics of measurements, by the SDK, and exports them. */
-import { createRequire } from 'node:module';
 import type { Attributes, Counter, Histogram, Observable } from '@opentelemetry/api';
-import type { MeterProvider, MetricReader, PushMetricExporter } from '@opentelemetry/sdk-metrics';
+import type { PushMetricExporter } from '@opentelemetry/sdk-metrics';
 import { recordSigned } from '../signed-histogram.ts';
 import type { ExporterName } from './environment.ts';
+import {
+  ConsoleMetricExporter,
+  defaultResource,
+  MeterProvider,
+  MetricReader,
+  OTLPMetricExporter,
+  resourceFromAttributes,
+} from './exporter-packages.ts';
 import type { InstrumentDefinition, Measured, Measurement } from './measurements.ts';
 
 export interface MetricsSetUp {
@@ -22,7 +29,11 @@ interface Target {
   readonly exporter: PushMetricExporter;
 }
 
-const require = createRequire(import.meta.url);
+/** What is collected is exported here, not by the reader. */
+class Reader extends MetricReader {
+  protected override async onForceFlush(): Promise<void> {}
+  protected override async onShutdown(): Promise<void> {}
+}
 
 export class MetricsExport {
   readonly #provider: MeterProvider;
@@ -33,22 +44,16 @@ export class MetricsExport {
   #isExporting = false;
 
   constructor({ exporters, timeoutMs, resource }: MetricsSetUp) {
-    const sdk = require('@opentelemetry/sdk-metrics') as typeof import('@opentelemetry/sdk-metrics');
-    const resources = require('@opentelemetry/resources') as typeof import('@opentelemetry/resources');
-    class Reader extends sdk.MetricReader {
-      protected override async onForceFlush(): Promise<void> {}
-      protected override async onShutdown(): Promise<void> {}
-    }
     this.#timeoutMs = timeoutMs;
     this.#targets = exporters.map((name) => {
-      const exporter = name === 'otlp' ? createOtlpExporter() : new sdk.ConsoleMetricExporter();
+      const exporter = name === 'otlp' ? createOtlpExporter() : new ConsoleMetricExporter();
       const reader = new Reader({
         aggregationTemporalitySelector: (type) => exporter.selectAggregationTemporality(type),
       });
       return { name, exporter, reader };
     });
-    this.#provider = new sdk.MeterProvider({
-      resource: resources.defaultResource().merge(resources.resourceFromAttributes(resource)),
+    this.#provider = new MeterProvider({
+      resource: defaultResource().merge(resourceFromAttributes(resource)),
       readers: this.#targets.map(({ reader }) => reader),
     });
   }
@@ -112,8 +117,6 @@ function addTo(instrument: Counter | Histogram): Add {
 function createOtlpExporter(options?: { timeoutMillis: number }): PushMetricExporter & {
   selectAggregationTemporality: NonNullable<PushMetricExporter['selectAggregationTemporality']>;
 } {
-  const { OTLPMetricExporter } =
-    require('@opentelemetry/exporter-metrics-otlp-http') as typeof import('@opentelemetry/exporter-metrics-otlp-http');
   return new OTLPMetricExporter(options);
 }
 

@@ -5,7 +5,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { diag } from '@opentelemetry/api';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { PACKAGE_NAME } from '../version.ts';
 import type { MetricsSetUp } from './export-metrics.ts';
 import type { Measured } from './measurements.ts';
@@ -72,7 +72,7 @@ export class ExportThread {
       this.#settle({ id, error: `${spans.length} spans given up, the collector is too slow` });
       return;
     }
-    this.#post({ id, spans: spans.map(cloneable) });
+    this.#post({ id, spans: cloneable(spans) });
   }
 
   #post(batch: Batch | MetricsBatch): void {
@@ -96,7 +96,7 @@ export class ExportThread {
     try {
       const done = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
       const timeoutMs = EXIT_LIMIT_MS / 2;
-      const last: LastBatch = { spans: spans.map(cloneable), metrics, done, timeoutMs };
+      const last: LastBatch = { spans: cloneable(spans), metrics, done, timeoutMs };
       this.#start().postMessage(last);
       Atomics.wait(new Int32Array(done), 0, 0, EXIT_LIMIT_MS);
     } catch {
@@ -133,8 +133,21 @@ export class ExportThread {
   }
 }
 
-/** What an exporter reads of a span, in a form that can be passed to a thread. */
-function cloneable(span: ReadableSpan): unknown {
+/** What an exporter reads of spans, in a form that can be passed to a thread. It groups them by identical resources. */
+function cloneable(spans: readonly ReadableSpan[]): unknown[] {
+  const resources = new Map<unknown, object>();
+  return spans.map((span) => {
+    const { resource } = span;
+    const plain = resources.get(resource) ?? {
+      attributes: resource.attributes,
+      schemaUrl: resource.schemaUrl,
+    };
+    resources.set(resource, plain);
+    return cloneableSpan(span, plain);
+  });
+}
+
+function cloneableSpan(span: ReadableSpan, resource: object): unknown {
   return {
     name: span.name,
     kind: span.kind,
@@ -148,7 +161,7 @@ function cloneable(span: ReadableSpan): unknown {
     events: span.events,
     duration: span.duration,
     ended: span.ended,
-    resource: { attributes: span.resource.attributes, schemaUrl: span.resource.schemaUrl },
+    resource,
     instrumentationScope: { ...span.instrumentationScope },
     droppedAttributesCount: span.droppedAttributesCount,
     droppedEventsCount: span.droppedEventsCount,

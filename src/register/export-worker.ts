@@ -1,13 +1,13 @@
 /** Runs in the thread of ExportThread: exports the batches it is sent. */
 import { Console } from 'node:console';
 import { writeSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
 import { parentPort } from 'node:worker_threads';
 import { createTraceState } from '@opentelemetry/api';
-import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node';
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
 import { MetricsExport } from './export-metrics.ts';
 import type { Batch, BatchResult, LastBatch, MetricsBatch } from './export-thread.ts';
+import { OTLPTraceExporter } from './exporter-packages.ts';
 
 interface PlainContext {
   readonly traceState?: string;
@@ -19,9 +19,6 @@ interface PlainSpan {
   readonly links: readonly { readonly context: PlainContext }[];
 }
 
-const require = createRequire(import.meta.url);
-const { OTLPTraceExporter } =
-  require('@opentelemetry/exporter-trace-otlp-http') as typeof import('@opentelemetry/exporter-trace-otlp-http');
 const exporter: SpanExporter = new OTLPTraceExporter();
 const underWay = new Set<Promise<void>>();
 let metricsExport: MetricsExport | undefined;

@@ -1,12 +1,10 @@
 /** Metrics for whoever asked for them: a global MeterProvider, and an export at regular times. */
-import { createRequire } from 'node:module';
 import { type Attributes, createNoopMeter, metrics } from '@opentelemetry/api';
 import { PACKAGE_NAME } from '../version.ts';
 import type { MetricsEnvironment } from './environment.ts';
 import type { ExportThread, MetricsToExport } from './export-thread.ts';
 import { type Measured, Measurements } from './measurements.ts';
 import { ThreadMeterProvider } from './thread-meter.ts';
-import type { Warn } from './variables.ts';
 
 interface Resource {
   readonly attributes: Attributes;
@@ -17,17 +15,9 @@ export function startMetrics(
   { exporters, intervalMs, timeoutMs }: MetricsEnvironment,
   thread: ExportThread,
   resource: Resource,
-  warn: Warn,
 ): () => MetricsToExport | undefined {
   const none = (): undefined => undefined;
   if (exporters.length === 0 || hasMeterProvider()) return none;
-  const missing = missingPackages(exporters.includes('otlp'));
-  if (missing.length > 0) {
-    warn(
-      `OTEL_METRICS_EXPORTER: no metrics, a package is missing; install it with: npm install ${missing.join(' ')}`,
-    );
-    return none;
-  }
   const toExport = (measured: Measured): MetricsToExport => {
     return { setUp: { exporters, timeoutMs, resource: resource.attributes }, measured };
   };
@@ -47,21 +37,4 @@ export function startMetrics(
 /** True when somebody has set a global one already. */
 function hasMeterProvider(): boolean {
   return metrics.getMeter(PACKAGE_NAME) !== createNoopMeter();
-}
-
-/** Only the thread that exports loads them. */
-function missingPackages(isOtlp: boolean): readonly string[] {
-  const { resolve } = createRequire(import.meta.url);
-  const needed = [
-    '@opentelemetry/sdk-metrics',
-    ...(isOtlp ? ['@opentelemetry/exporter-metrics-otlp-http'] : []),
-  ];
-  return needed.filter((name) => {
-    try {
-      resolve(name);
-      return false;
-    } catch {
-      return true;
-    }
-  });
 }

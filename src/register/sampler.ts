@@ -1,22 +1,26 @@
 /** The sampler that the variables name, which the SDK makes itself unless there is one around it. */
-import type { Sampler } from '@opentelemetry/sdk-trace-node';
+import type { Sampler } from '@opentelemetry/sdk-trace-base';
 import type { SamplerEnvironment } from './environment.ts';
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+} from './sdk-packages.ts';
 
-type Sdk = typeof import('@opentelemetry/sdk-trace-node');
-
-export function samplerOf({ name, ratio }: SamplerEnvironment, sdk: Sdk): Sampler {
+export function samplerOf({ name, ratio }: SamplerEnvironment): Sampler {
   switch (name) {
     case 'always_on':
-      return new sdk.AlwaysOnSampler();
+      return new AlwaysOnSampler();
     case 'always_off':
-      return new sdk.AlwaysOffSampler();
+      return new AlwaysOffSampler();
     case 'traceidratio':
-      return new sdk.TraceIdRatioBasedSampler(ratio);
+      return new TraceIdRatioBasedSampler(ratio);
     case 'parentbased_always_on':
-      return new sdk.ParentBasedSampler({ root: new sdk.AlwaysOnSampler() });
+      return new ParentBasedSampler({ root: new AlwaysOnSampler() });
     case 'parentbased_always_off':
-      return new sdk.ParentBasedSampler({ root: new sdk.AlwaysOffSampler() });
+      return new ParentBasedSampler({ root: new AlwaysOffSampler() });
     case 'parentbased_traceidratio':
-      return new sdk.ParentBasedSampler({ root: new sdk.TraceIdRatioBasedSampler(ratio) });
+      return new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) });
   }
 }

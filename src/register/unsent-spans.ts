@@ -1,6 +1,6 @@
 /** The batch processor, with a hold on the spans that wait in it: at the end of the process they are sent at once. */
 import type { Context } from '@opentelemetry/api';
-import type { ReadableSpan, Span, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-node';
+import type { ReadableSpan, Span, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import type { ExportThread } from './export-thread.ts';
 
 /** As many as the batch processor's queue holds by default; beyond it the oldest is given up. */

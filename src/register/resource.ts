@@ -1,0 +1,47 @@
+/**
+ * The resource, readable at any time. The SDK's own has attributes that are still being found out (the machine's id),
+ * complains when it is read before, and is waited for; a process that ends early would lose what it has to say.
+ */
+import type { Attributes, AttributeValue } from '@opentelemetry/api';
+import type { Resource } from '@opentelemetry/resources';
+import type { DetectorName } from './environment.ts';
+import {
+  defaultResource,
+  detectResources,
+  envDetector,
+  hostDetector,
+  osDetector,
+  processDetector,
+  serviceInstanceIdDetector,
+} from './sdk-packages.ts';
+
+const DETECTORS = {
+  env: envDetector,
+  host: hostDetector,
+  os: osDetector,
+  process: processDetector,
+  serviceinstance: serviceInstanceIdDetector,
+} satisfies Record<DetectorName, unknown>;
+
+export function resourceOf(names: readonly DetectorName[]): Resource {
+  const detected = defaultResource().merge(
+    detectResources({ detectors: names.map((name) => DETECTORS[name]) }),
+  );
+  const attributes: Attributes = {};
+  // Of two values the first one counts.
+  const add = (key: string, value: AttributeValue | undefined): void => {
+    if (value !== undefined) attributes[key] ??= value;
+  };
+  for (const [key, value] of detected.getRawAttributes()) {
+    // What is found out later is there from then on; the SDK has seen to it that none of them rejects.
+    if (value instanceof Promise) value.then((found) => add(key, found));
+    else add(key, value as AttributeValue | undefined);
+  }
+  const { schemaUrl } = detected;
+  return {
+    attributes,
+    ...(schemaUrl === undefined ? {} : { schemaUrl }),
+    merge: (other) => detected.merge(other),
+    getRawAttributes: () => detected.getRawAttributes(),
+  };
+}
