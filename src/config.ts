@@ -1,5 +1,4 @@
 /** Options: what a user may say, what it means when nothing is said, and what is refused. */
-import type { InstrumentationConfig } from '@opentelemetry/instrumentation';
 import { OUTGOING_DEADLINE_HEADERS, type OutgoingDeadlineHeader } from './cancellation/deadline-headers.ts';
 import type { Integration } from './integration.ts';
 import type { Outcome } from './operation/evidence.ts';
@@ -42,7 +41,9 @@ export interface PropagateConfig {
   cancel?: boolean;
 }
 
-export interface CancellationInstrumentationConfig extends InstrumentationConfig {
+export interface CancellationInstrumentationConfig {
+  /** Whether it is switched on from the start; see `enable()`. @default true */
+  enabled?: boolean;
   /**
    * What is instrumented. To add your own: `[...defaultIntegrations, mine]`.
    * @default defaultIntegrations

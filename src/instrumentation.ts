@@ -1,14 +1,19 @@
 /** The composition root: integrations see operations, the recorder makes spans and metrics of them. */
-import { diag } from '@opentelemetry/api';
 import {
-  InstrumentationBase,
-  type InstrumentationNodeModuleDefinition,
-} from '@opentelemetry/instrumentation';
+  diag,
+  type MeterProvider,
+  metrics,
+  type Tracer,
+  type TracerProvider,
+  trace,
+} from '@opentelemetry/api';
 import { AbortOrigins } from './cancellation/abort-origins.ts';
-import { type CancellationInstrumentationConfig, type ResolvedConfig, resolveConfig } from './config.ts';
+import { type CancellationInstrumentationConfig, resolveConfig } from './config.ts';
 import { watchLateWrites } from './hook/late-writes.ts';
+import { loadedFiles, watchFiles } from './hook/loaded-files.ts';
+import type { Undo } from './hook/replace.ts';
 import { defaultIntegrations } from './integrations/index.ts';
-import { Part, type PatchLoaded } from './part.ts';
+import { Part } from './part.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from './version.ts';
 
@@ -17,53 +22,70 @@ import { PACKAGE_NAME, PACKAGE_VERSION } from './version.ts';
  * Best registered before the instrumented modules are loaded: of those that are loaded already it sees what
  * can still be seen, and says through diag what cannot.
  *
+ * Has the interface `Instrumentation` of `@opentelemetry/instrumentation`, of every version, without that package:
+ * `registerInstrumentations()` and `NodeSDK` take it. Switched on from the start unless `enabled` is false; until it
+ * is given a provider, it uses the global one.
+ *
  * @throws {TypeError | RangeError} for an unknown option or a bad value, naming the option and what is accepted
  */
-export class CancellationInstrumentation extends InstrumentationBase<CancellationInstrumentationConfig> {
-  // The base class calls init() and enable() before fields get their initial values: `declare` adds none.
-  declare private parts: Part[];
-  declare private recorder: Recorder;
+export class CancellationInstrumentation {
+  readonly instrumentationName: string = PACKAGE_NAME;
+  readonly instrumentationVersion: string = PACKAGE_VERSION;
+  readonly #config: CancellationInstrumentationConfig;
+  readonly #recorder: Recorder;
+  readonly #parts: readonly Part[];
+  readonly #packageNames: readonly string[];
+  #tracer: Tracer = trace.getTracer(PACKAGE_NAME, PACKAGE_VERSION);
+  #unwatch: Undo | undefined;
 
   constructor(config: CancellationInstrumentationConfig = {}) {
-    resolveConfig(config, defaultIntegrations);
-    super(PACKAGE_NAME, PACKAGE_VERSION, config);
+    const resolved = resolveConfig(config, defaultIntegrations);
+    this.#config = { ...config, enabled: config.enabled ?? true };
+    this.#recorder = new Recorder(resolved, new AbortOrigins(), () => this.#tracer, watchLateWrites);
+    this.setMeterProvider(metrics.getMeterProvider());
+    this.#parts = resolved.integrations.map((integration) => new Part(integration, this.#recorder));
+    this.#packageNames = [...new Set(this.#parts.flatMap(({ packageNames }) => packageNames))];
+    if (this.#config.enabled === true) this.enable();
   }
 
-  protected override init(): InstrumentationNodeModuleDefinition[] {
-    const config: ResolvedConfig = resolveConfig(this.getConfig(), defaultIntegrations);
-    this.recorder = new Recorder(config, new AbortOrigins(), () => this.tracer, watchLateWrites);
-    this.recorder.measureBy(this.meter);
-    this.parts = config.integrations.map((integration) => new Part(integration, this.recorder));
-    return this.parts.flatMap((part) => part.definitions);
+  setTracerProvider(tracerProvider: TracerProvider): void {
+    this.#tracer = tracerProvider.getTracer(PACKAGE_NAME, PACKAGE_VERSION);
   }
 
-  /** The base class calls this with the options of the constructor, too. Later ones are refused: nothing would read them. */
-  override setConfig(config: CancellationInstrumentationConfig): void {
-    if (this.parts === undefined) super.setConfig(config);
-    else diag.warn(`${PACKAGE_NAME}: setConfig() has no effect; options are given to the constructor`);
+  setMeterProvider(meterProvider: MeterProvider): void {
+    this.#recorder.measureBy(meterProvider.getMeter(PACKAGE_NAME, PACKAGE_VERSION));
   }
 
-  /** The base class calls this when it is given a MeterProvider, and once before there is a recorder. */
-  protected override _updateMetricInstruments(): void {
-    this.recorder?.measureBy(this.meter);
+  /** What the constructor was given. */
+  getConfig(): CancellationInstrumentationConfig {
+    return this.#config;
   }
 
-  override enable(): void {
-    for (const part of this.parts) part.enable();
-    this.recorder.open();
-    super.enable();
-    const { _onRequire } = this as unknown as { readonly _onRequire?: PatchLoaded };
-    // Private to the base class, which knows the versions; without it, late is too late.
-    if (typeof _onRequire !== 'function') return;
-    for (const part of this.parts) part.patchLoaded(_onRequire.bind(this));
+  /** Refused: nothing would read other options than those of the constructor. */
+  setConfig(_config: CancellationInstrumentationConfig): void {
+    diag.warn(`${PACKAGE_NAME}: setConfig() has no effect; options are given to the constructor`);
   }
 
-  override disable(): void {
-    super.disable();
+  /** Has no effect when it is on. */
+  enable(): void {
+    for (const part of this.#parts) part.enable();
+    this.#recorder.open();
+    if (this.#packageNames.length === 0) return;
+    this.#unwatch ??= watchFiles(this.#packageNames, (file) => {
+      for (const part of this.#parts) part.see(file);
+    });
+    const files = loadedFiles(this.#packageNames);
+    for (const part of this.#parts) part.seeLate(files);
+  }
+
+  /** Has no effect when it is off. */
+  disable(): void {
+    this.#unwatch?.();
+    this.#unwatch = undefined;
     // Last first: two of them may have replaced the same method.
-    for (const part of this.parts.toReversed()) part.disable();
-    this.recorder.close();
-    this.recorder.abandon();
+    for (const part of this.#parts.toReversed()) part.disable();
+    this.#recorder.close();
+    this.#recorder.abandon();
   }
 
   /**
@@ -71,6 +93,6 @@ export class CancellationInstrumentation extends InstrumentationBase<Cancellatio
    * operation that was cancelled. To be called before the last flush; `register` does.
    */
   recordUnfinished(): void {
-    this.recorder.close();
+    this.#recorder.close();
   }
 }

@@ -3,49 +3,33 @@
  * loaded before or after.
  */
 import { diag } from '@opentelemetry/api';
-import {
-  InstrumentationNodeModuleDefinition,
-  InstrumentationNodeModuleFile,
-} from '@opentelemetry/instrumentation';
+import satisfies from 'semver/functions/satisfies.js';
 import { createInstallation } from './hook/installation.ts';
-import { loadedFiles } from './hook/loaded-files.ts';
+import { type LoadedFile, versionIn } from './hook/loaded-files.ts';
 import { type Undo, undoAll } from './hook/replace.ts';
 import type { Host, Integration, PackageFile } from './integration.ts';
 import { PACKAGE_NAME } from './version.ts';
 
-/** What the base class does with a file of a package that is loaded. */
-export type PatchLoaded = (
-  definition: InstrumentationNodeModuleDefinition,
-  moduleExports: unknown,
-  name: string,
-  baseDir: string,
-) => unknown;
-
 export class Part {
-  readonly definitions: InstrumentationNodeModuleDefinition[];
+  readonly packageNames: readonly string[];
+  readonly #files: readonly PackageFile[];
   readonly #integration: Integration;
   readonly #host: Host;
-  /** Every copy of every file that was loaded so far: the base class remembers only the last. */
-  readonly #loaded: LoadedFile[] = [];
-  /** How many of them were known when the application last called enable(). */
-  #knownAtEnable = 0;
+  /** Every copy of every file that was loaded so far. */
+  readonly #known: KnownFile[] = [];
+  /** Packages and versions that nobody has tried, once each. */
+  readonly #unsupported = new Set<string>();
   #installation: ReturnType<typeof createInstallation> | undefined;
   #undos: Undo[] = [];
 
   constructor(integration: Integration, host: Host) {
     this.#integration = integration;
     this.#host = host;
-    this.definitions = definitionsFor(integration.files ?? [], (file, hooked, version) => {
-      const moduleExports = exportsOf(hooked);
-      if (this.#loaded.some((known) => known.file === file && known.moduleExports === moduleExports)) return;
-      const loaded = { file, moduleExports, version };
-      this.#loaded.push(loaded);
-      this.#patchFile(loaded);
-    });
+    this.#files = integration.files ?? [];
+    this.packageNames = [...new Set(this.#files.map(({ packageName }) => packageName))];
   }
 
   enable(): void {
-    this.#knownAtEnable = this.#loaded.length;
     if (this.#installation !== undefined) return;
     const { name, install } = this.#integration;
     const installation = createInstallation((message, error) =>
@@ -53,24 +37,36 @@ export class Part {
     );
     this.#installation = installation;
     this.#attempt(() => install?.(this.#host, installation));
-    for (const loaded of this.#loaded) this.#patchFile(loaded);
+    for (const known of this.#known) this.#patch(known);
   }
 
-  /** Files that were loaded when no hook was there to see it. */
-  patchLoaded(patch: PatchLoaded): void {
-    for (const definition of this.definitions) {
-      const names = new Set(definition.files.map(({ name }) => name));
-      for (const { name, baseDir, moduleExports } of loadedFiles(definition.name)) {
-        if (names.has(name)) patch(definition, moduleExports, name, baseDir);
-      }
-      const late = this.#loaded.slice(this.#knownAtEnable).map(({ file }) => file);
+  /** A file was loaded. */
+  see(loaded: LoadedFile): void {
+    const { packageName, folder, path, moduleExports } = loaded;
+    const files = this.#files.filter((file) => file.packageName === packageName && file.path === path);
+    if (files.length === 0) return;
+    const version = versionIn(folder);
+    const supported = files.filter(({ supportedVersions }) => isSupported(version, supportedVersions));
+    if (supported.length === 0) this.#tellUnsupported(packageName, version, files);
+    for (const file of supported) {
+      if (this.#known.some((known) => known.file === file && known.moduleExports === moduleExports)) continue;
+      const known = { file, moduleExports, version };
+      this.#known.push(known);
+      this.#patch(known);
+    }
+  }
+
+  /** Files that were loaded when nobody was there to see it. */
+  seeLate(files: readonly LoadedFile[]): void {
+    const knownBefore = this.#known.length;
+    for (const loaded of files) this.see(loaded);
+    const late = this.#known.slice(knownBefore).map(({ file }) => file);
+    for (const packageName of this.packageNames) {
       const missed = new Set(
-        late.flatMap(({ packageName, missedWhenLate }) =>
-          packageName === definition.name && missedWhenLate !== undefined ? missedWhenLate : [],
-        ),
+        late.flatMap((file) => (file.packageName === packageName ? (file.missedWhenLate ?? []) : [])),
       );
       if (missed.size === 0) continue;
-      const what = `${PACKAGE_NAME}: ${definition.name} was loaded before this instrumentation was enabled`;
+      const what = `${PACKAGE_NAME}: ${packageName} was loaded before this instrumentation was enabled`;
       diag.warn(`${what}: ${[...missed].join(' and ')} are not seen`);
     }
   }
@@ -82,7 +78,7 @@ export class Part {
     this.#undos = [];
   }
 
-  #patchFile({ file, moduleExports, version }: LoadedFile): void {
+  #patch({ file, moduleExports, version }: KnownFile): void {
     const installation = this.#installation;
     if (installation === undefined) return;
     this.#attempt(() => file.patch(moduleExports, this.#host, installation, version));
@@ -96,45 +92,24 @@ export class Part {
       diag.error(`${PACKAGE_NAME}: ${this.#integration.name}: could not be installed`, error);
     }
   }
+
+  #tellUnsupported(packageName: string, version = 'of no version', files: readonly PackageFile[]): void {
+    const found = `${packageName} ${version}`;
+    if (this.#unsupported.has(found)) return;
+    this.#unsupported.add(found);
+    const ranges = new Set(files.flatMap(({ supportedVersions }) => supportedVersions));
+    diag.warn(`${PACKAGE_NAME}: ${found} is not instrumented: supported is ${[...ranges].join(' || ')}`);
+  }
 }
 
-/** A loader hands over what an ES module sees of a CommonJS file: a namespace, with the exports as its default. */
-function exportsOf(hooked: unknown): unknown {
-  if (typeof hooked !== 'object' || hooked === null) return hooked;
-  const { [Symbol.toStringTag]: tag, default: moduleExports } = hooked as Record<PropertyKey, unknown>;
-  return tag === 'Module' ? moduleExports : hooked;
-}
-
-interface LoadedFile {
+interface KnownFile {
   readonly file: PackageFile;
   readonly moduleExports: unknown;
   readonly version: string | undefined;
 }
 
-type PatchFile = (file: PackageFile, moduleExports: unknown, version: string | undefined) => void;
-
-function definitionsFor(
-  files: readonly PackageFile[],
-  patch: PatchFile,
-): InstrumentationNodeModuleDefinition[] {
-  const definitions = new Map<string, InstrumentationNodeModuleDefinition>();
-  for (const file of files) {
-    const { packageName, supportedVersions, path } = file;
-    const versions = [...supportedVersions];
-    const definition =
-      definitions.get(packageName) ?? new InstrumentationNodeModuleDefinition(packageName, versions);
-    definitions.set(packageName, definition);
-    definition.files.push(
-      new InstrumentationNodeModuleFile(
-        `${packageName}/${path}`,
-        versions,
-        (moduleExports, version) => {
-          patch(file, moduleExports, version);
-          return moduleExports;
-        },
-        () => undefined, // undone in Part.disable(), for every copy that was loaded
-      ),
-    );
-  }
-  return [...definitions.values()];
+/** A copy that tells no version is taken only where any will do. */
+function isSupported(version: string | undefined, ranges: readonly string[]): boolean {
+  if (version === undefined) return ranges.includes('*');
+  return ranges.some((range) => satisfies(version, range));
 }

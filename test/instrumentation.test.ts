@@ -5,7 +5,7 @@ import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
-import { createRequire } from 'node:module';
+import nodeModule, { createRequire } from 'node:module';
 import net from 'node:net';
 import stream from 'node:stream';
 import { after, afterEach, describe, it } from 'node:test';
@@ -45,6 +45,9 @@ function patchable(): Map<string, object> {
     add(name, value);
   }
   add('globalThis', globalThis);
+  add('process', process);
+  add('Module', nodeModule);
+  add('Module._extensions', require.extensions);
   for (const [name, module] of Object.entries({ http, https, http2, net, tls, stream })) {
     add(name, module);
     for (const [key, value] of Object.entries(module)) add(`${name}.${key}`, value);
@@ -166,6 +169,7 @@ describe('the instrumentation', () => {
     for (const name of [
       'AbortController.prototype abort',
       'AbortSignal timeout',
+      'Module.prototype load',
       'http.ClientRequest.prototype destroy',
       'http.ServerResponse.prototype emit',
       'net.Socket.prototype _destroy',

@@ -1,6 +1,5 @@
 /** What register does: the SDK, unless another one is there, and the instrumentation. */
 import { DiagConsoleLogger, diag } from '@opentelemetry/api';
-import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { CancellationInstrumentation } from '../instrumentation.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { flushAtExit } from './exit.ts';
@@ -22,7 +21,6 @@ export function start(warn: Warn): void {
     });
   }
   const instrumentation = createInstrumentation(environment, warn);
-  registerInstrumentations({ instrumentations: [instrumentation] });
 }
 
 function createInstrumentation(environment: Environment, warn: Warn): CancellationInstrumentation {

@@ -1,3 +1,4 @@
+import nodeModule from 'node:module';
 import { after, describe, it } from 'node:test';
 import { ALL, assertSeen, World } from './world.ts';
 
@@ -36,6 +37,15 @@ await print();
 register('@opentelemetry/instrumentation/hook.mjs', import.meta.url);
 await import('./setup.mjs');
 `,
+  'hooks.cjs': `require('node:module').registerHooks({
+  resolve: (specifier, context, next) => next(specifier, context),
+  load: (url, context, next) => next(url, context),
+});
+`,
+  'official.cjs': `const { GrpcInstrumentation } = require('@opentelemetry/instrumentation-grpc');
+const { HttpInstrumentation } = require('@opentelemetry/instrumentation-http');
+require('./telemetry.cjs').instrument(new GrpcInstrumentation(), new HttpInstrumentation());
+`,
   'deep.mjs': ESM.replace(
     'import http',
     `import '@grpc/grpc-js/build/src/channel.js';
@@ -49,6 +59,7 @@ import http`,
 
 /** That loader registers itself in a way that Node 26 warns of. */
 const UNDER_LOADER = ['--disable-warning=DEP0205', '--import', './loader.mjs'];
+const TSX = ['--import', 'tsx'];
 
 const worlds: Record<string, readonly string[]> = {
   'CommonJS, after --require': ['--require', './setup.cjs', 'app.cjs'],
@@ -62,6 +73,54 @@ const worlds: Record<string, readonly string[]> = {
   'an ES module whose library requires grpc-js': ['--import', './setup.mjs', 'library.mjs'],
   'an ES module under the loader of import-in-the-middle': [...UNDER_LOADER, 'app.mjs'],
   'an ES module that imports files of grpc-js, under that loader': [...UNDER_LOADER, 'deep.mjs'],
+  'CommonJS under tsx': ['--import', './setup.mjs', ...TSX, 'app.cjs'],
+  'an ES module under tsx': ['--import', './setup.mjs', ...TSX, 'app.mjs'],
+  'an ES module under tsx, which came first': [...TSX, '--import', './setup.mjs', 'app.mjs'],
+  'CommonJS, the official instrumentations before': [
+    '--require',
+    './official.cjs',
+    '--require',
+    './setup.cjs',
+    'app.cjs',
+  ],
+  'CommonJS, the official instrumentations after': [
+    '--require',
+    './setup.cjs',
+    '--require',
+    './official.cjs',
+    'app.cjs',
+  ],
+  // From Node 22.15 on.
+  ...('registerHooks' in nodeModule && {
+    'CommonJS under hooks that came first': [
+      '--require',
+      './hooks.cjs',
+      '--require',
+      './setup.cjs',
+      'app.cjs',
+    ],
+    'CommonJS under hooks that came last': [
+      '--require',
+      './setup.cjs',
+      '--require',
+      './hooks.cjs',
+      'app.cjs',
+    ],
+    'an ES module under hooks that came first': [
+      '--require',
+      './hooks.cjs',
+      '--require',
+      './setup.cjs',
+      'app.mjs',
+    ],
+    'an ES module under hooks that came last': [
+      '--require',
+      './setup.cjs',
+      '--require',
+      './hooks.cjs',
+      'app.mjs',
+    ],
+  }),
 };
 
 describe('an application', () => {
