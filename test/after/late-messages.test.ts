@@ -56,7 +56,9 @@ describe(`messages after the cancel, ${setup}`, () => {
       assert.ok(late > 1, 'the stream did deliver more');
       assert.equal(work?.attributes['cancel.late_messages'], late);
       assert.equal(work.attributes['cancel.settled'], true);
-      assert.equal(work.attributes['cancel.finding'], undefined);
+      // It takes no time worth telling, except on a busy machine.
+      const isQuick = Number(work.attributes['cancel.wasted_ms']) < 100;
+      assert.equal(work.attributes['cancel.finding'], isQuick ? undefined : 'work_after_cancel');
     });
 
     it(`${kind}: a slow loop that goes on after the deadline`, async () => {

@@ -95,7 +95,7 @@ describe('parseFrame', () => {
   }
 
   it('reads a line of a megabyte without getting lost in it', () => {
-    const start = performance.now();
+    const before = process.cpuUsage();
     for (const filler of [
       '(',
       ' (',
@@ -113,7 +113,8 @@ describe('parseFrame', () => {
       const text = filler.repeat(1_000_000 / filler.length);
       for (const end of ['', ')', ':1:1', ':1:1)']) parseFrame(`    at ${text}${end}`);
     }
-    assert.ok(performance.now() - start < 2_000, 'regular expression backtracks');
+    const { user } = process.cpuUsage(before); // of others' work on a busy machine it knows nothing
+    assert.ok(user / 1_000 < 2_000, 'regular expression backtracks');
   });
 });
 

@@ -113,7 +113,7 @@ function limits(lab: HttpLab): ContractCase[] {
       name: 'server.setTimeout() that nobody listens to',
       stage: async () => {
         const { at, server } = await lab.serve(() => {});
-        server.setTimeout(50);
+        server.setTimeout(200);
         await closed(lab.http.get(at));
       },
       client: { outcome: undefined },
@@ -123,7 +123,7 @@ function limits(lab: HttpLab): ContractCase[] {
       name: 'server.setTimeout() with a listener that destroys the socket',
       stage: async () => {
         const { at, server } = await lab.serve(() => {});
-        server.setTimeout(50, (socket) => socket.destroy());
+        server.setTimeout(200, (socket) => socket.destroy());
         await closed(lab.http.get(at));
       },
       client: { outcome: undefined },
