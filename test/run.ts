@@ -46,7 +46,7 @@ if (values.group === 'stack')
   );
 const report = new Report(runs.length, words.length > 0);
 await runAll(runs, {
-  events: compiled.outputOf(join(root, 'test/runner/events.ts')),
+  outdir: compiled.outdir,
   concurrency: Number(values.concurrency ?? group.concurrency(availableParallelism())),
   onStart: (run) => report.started(run),
   onEnd: (ended) => report.ended(ended),

@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { SpanKind } from '@opentelemetry/api';
 import type { TimedEvent } from '@opentelemetry/sdk-trace-base';
+import { scriptFlags, scriptUrl } from '../support/script.ts';
 import { type Setup, Telemetry } from '../support/telemetry.ts';
 
 /** Prints whether instrumentation switches a hook on, and whether disable() switches it off again. */
@@ -23,7 +24,7 @@ const SWITCHING = (config: string) => `
     return hook;
   };
   (await import('node:module')).syncBuiltinESMExports();
-  const { Telemetry } = await import('./test/support/telemetry.ts');
+  const { Telemetry } = await import('${scriptUrl('../support/telemetry.ts', import.meta.url)}');
   const { instrumentation } = new Telemetry('alone', ${config});
   const sizes = [enabled.size];
   instrumentation.disable();
@@ -181,7 +182,7 @@ for (const [config, expected] of [
     // In a process of its own, where hooks are counted from the start.
     const { stdout, stderr } = spawnSync(
       process.execPath,
-      ['--import', 'tsx', '--input-type=module', '-e', SWITCHING(config)],
+      [...scriptFlags, '--input-type=module', '-e', SWITCHING(config)],
       { encoding: 'utf8', cwd: fileURLToPath(new URL('../..', import.meta.url)) },
     );
     assert.equal(stdout.trim(), expected, stderr);

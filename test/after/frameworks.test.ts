@@ -20,6 +20,7 @@ import {
   type ServerCall,
   startCall,
 } from '../support/grpc-service.ts';
+import { scriptFlags, scriptUrl } from '../support/script.ts';
 import { type Setup, Telemetry } from '../support/telemetry.ts';
 
 const setup = (process.env.SETUP ?? 'alone') as Setup;
@@ -219,7 +220,7 @@ describe('an unhandled rejection after the cancel stays one', () => {
       await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
       const request = http2.connect('http://127.0.0.1:' + server.address().port).request({});`,
     'of a handler of gRPC': `
-      const { GrpcService, loadGrpc, startCall } = await import('./test/support/grpc-service.ts');
+      const { GrpcService, loadGrpc, startCall } = await import('${scriptUrl('../support/grpc-service.ts', import.meta.url)}');
       const service = await new GrpcService(loadGrpc()).listen();
       service.handler = async () => {
         call.cancel();
@@ -231,12 +232,12 @@ describe('an unhandled rejection after the cancel stays one', () => {
     for (const isWatched of [true, false]) {
       it(`${what}, ${isWatched ? 'with' : 'without'} this instrumentation`, () => {
         const watch = isWatched
-          ? "new (await import('./test/support/telemetry.ts')).Telemetry('alone');"
+          ? `new (await import('${scriptUrl('../support/telemetry.ts', import.meta.url)}')).Telemetry('alone');`
           : '';
         const wait = 'const wait = () => new Promise((resolve) => setTimeout(resolve, 60));';
         const { status, stderr } = spawnSync(
           process.execPath,
-          ['--import', 'tsx', '--input-type=module', '-e', watch + wait + script],
+          [...scriptFlags, '--input-type=module', '-e', watch + wait + script],
           { encoding: 'utf8', cwd: fileURLToPath(new URL('../..', import.meta.url)), timeout: 20_000 },
         );
         assert.equal(status, 1);

@@ -7,10 +7,11 @@ import { after, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import { scriptFlags, scriptUrl } from '../support/script.ts';
 import { type Setup, Telemetry } from '../support/telemetry.ts';
 
 const REJECTING = `
-  const { Telemetry } = await import('./test/support/telemetry.ts');
+  const { Telemetry } = await import('${scriptUrl('../support/telemetry.ts', import.meta.url)}');
   new Telemetry('alone');
   const http = await import('node:http');
   const server = http.createServer(async () => {
@@ -176,7 +177,7 @@ describe(`work after the cancel, ${setup}`, () => {
     // In a process of its own: the test runner takes an unhandled rejection for a failure.
     const { status, stderr } = spawnSync(
       process.execPath,
-      ['--import', 'tsx', '--input-type=module', '-e', REJECTING],
+      [...scriptFlags, '--input-type=module', '-e', REJECTING],
       {
         encoding: 'utf8',
         cwd: fileURLToPath(new URL('../..', import.meta.url)),

@@ -11,6 +11,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { findingsOf } from '../../src/cli/findings.ts';
 import type { ExportedSpan } from '../../src/cli/span.ts';
 import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../support/grpc-service.ts';
+import { scriptFile, scriptFlags } from '../support/script.ts';
 import { type Setup, Telemetry } from '../support/telemetry.ts';
 
 const telemetry = new Telemetry((process.env.SETUP ?? 'alone') as Setup);
@@ -38,8 +39,8 @@ beforeEach(() => telemetry.reset());
 
 /** @param value in the header's place; undefined: none */
 async function proxyTo(port: number, header: string, value?: string): Promise<string> {
-  const script = fileURLToPath(new URL('../support/rewriting-proxy.ts', import.meta.url));
-  const args = ['--import', 'tsx', script, String(port), header, ...(value === undefined ? [] : [value])];
+  const script = scriptFile('../support/rewriting-proxy.ts', import.meta.url);
+  const args = [...scriptFlags, script, String(port), header, ...(value === undefined ? [] : [value])];
   const proxy = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   undos.push(() => proxy.kill('SIGKILL'));
   const [line] = await once(proxy.stdout, 'data');

@@ -5,17 +5,17 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { scriptFile, scriptFlags } from '../support/script.ts';
 import type { Report } from './workload.ts';
 
-const workload = fileURLToPath(new URL('./workload.ts', import.meta.url));
+const workload = scriptFile('./workload.ts', import.meta.url);
 const operations = Number(process.env.MEMORY_TEST_OPERATIONS ?? 20_000);
 /** What a leak of 100 bytes an operation would leave of 200,000 is 16 MB; noise was seen up to 1.5 MB. */
 const limitBytes = 4 * 1024 * 1024;
 
 async function run(kind: string, total: number): Promise<Report> {
-  const flags = ['--expose-gc', '--import', 'tsx', workload, kind, String(total)];
+  const flags = ['--expose-gc', ...scriptFlags, workload, kind, String(total)];
   const { stdout, stderr } = await promisify(execFile)(process.execPath, flags);
   assert.equal(stderr, '');
   return JSON.parse(stdout) as Report;

@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
 export type Compiled = {
+  readonly outdir: string;
   /** The JavaScript of a source file. */
   outputOf(source: string): string;
   /** A source file and all of ours that it imports, directly or not. */
@@ -35,6 +36,7 @@ export async function compile(root: string): Promise<Compiled> {
   });
   for (const { path, text } of outputFiles) writeWhole(path, text);
   return {
+    outdir,
     outputOf: (source) => join(outdir, relative(root, source)).replace(/\.ts$/, '.js'),
     reachableFrom(source) {
       const reached = new Set([source]);

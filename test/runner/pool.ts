@@ -28,8 +28,8 @@ const killAfterMs = 10_000;
 const drainMs = 5_000;
 
 export type PoolSettings = {
-  /** The reporter, see events.ts. */
-  readonly events: string;
+  /** Of the JavaScript, see compile.ts. */
+  readonly outdir: string;
   readonly concurrency: number;
   readonly onStart: (run: Run) => void;
   readonly onEnd: (ended: Ended) => void;
@@ -50,7 +50,7 @@ export async function runAll(runs: readonly Run[], settings: PoolSettings): Prom
   const worker = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       settings.onStart(next.run);
-      settings.onEnd(await runOne(next.run, next.results, settings.events, processes));
+      settings.onEnd(await runOne(next.run, next.results, settings, processes));
     }
   };
   await Promise.all(Array.from({ length: settings.concurrency }, worker));
@@ -58,11 +58,19 @@ export async function runAll(runs: readonly Run[], settings: PoolSettings): Prom
   rmSync(folder, { recursive: true });
 }
 
-function runOne(run: Run, results: string, events: string, processes: Set<ChildProcess>): Promise<Ended> {
+function runOne(
+  run: Run,
+  results: string,
+  settings: PoolSettings,
+  processes: Set<ChildProcess>,
+): Promise<Ended> {
   const startedAt = performance.now();
-  const reporter = [`--test-reporter=${events}`, `--test-reporter-destination=${results}`];
+  const reporter = [
+    `--test-reporter=${join(settings.outdir, 'test/runner/events.js')}`,
+    `--test-reporter-destination=${results}`,
+  ];
   const child = spawn(process.execPath, ['--enable-source-maps', ...reporter, run.program], {
-    env: { ...process.env, SETUP: run.setup },
+    env: { ...process.env, SETUP: run.setup, COMPILED_TESTS: settings.outdir },
     stdio: ['ignore', 'pipe', 'pipe'],
     // The leader of a group: whatever it starts can be ended with it.
     detached: true,

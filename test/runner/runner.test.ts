@@ -13,7 +13,7 @@ import { filesByGroup } from './groups.ts';
 import { type Ended, runAll } from './pool.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const { outputOf, reachableFrom } = await compile(root);
+const { outdir, reachableFrom } = await compile(root);
 const folder = mkdtempSync(join(tmpdir(), 'runner-'));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -22,7 +22,7 @@ async function runText(text: string): Promise<Ended> {
   writeFileSync(program, `import { describe, it } from 'node:test';\n${text}`);
   const ends: Ended[] = [];
   await runAll([{ file: 'one.test.ts', setup: 'official last', program }], {
-    events: outputOf(join(root, 'test/runner/events.ts')),
+    outdir,
     concurrency: 2,
     onStart: () => {},
     onEnd: (ended) => ends.push(ended),
@@ -76,11 +76,11 @@ it('what a test file leaves running ends with it, and all that it wrote is kept'
     import { spawn } from 'node:child_process';
     const server = "require('net').createServer().listen(0, '127.0.0.1', function () { console.log(this.address().port) })";
     it('starts a server', async () => {
-      const child = spawn(process.execPath, ['-e', server]);
+      const child = spawn(process.execPath, ['-e', server], { stdio: ['ignore', 'pipe', 'inherit'] });
       const [port] = await new Promise((resolve) => child.stdout.once('data', (text) => resolve(String(text).split('\\n'))));
       console.log(port, 'x'.repeat(1_000_000));
       child.unref();
-      for (const stream of child.stdio) stream.destroy();
+      child.stdout.destroy();
     });`);
   assert.equal(failure, undefined);
   const [port = ''] = output.split(' ');

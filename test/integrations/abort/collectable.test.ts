@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
+import { scriptFlags, scriptUrl } from '../../support/script.ts';
 
-const index = new URL('../../../src/index.ts', import.meta.url).href;
-const integration = new URL('../../../src/integrations/abort/index.ts', import.meta.url).href;
+const index = scriptUrl('../../../src/index.ts', import.meta.url);
+const integration = scriptUrl('../../../src/integrations/abort/index.ts', import.meta.url);
 
 /** Runs `body` as a module in which `collected()` counts the signals that are gone; returns what it prints. */
 function run(body: string, isWatched = true): unknown {
@@ -32,7 +33,7 @@ function run(body: string, isWatched = true): unknown {
     ${body}`;
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
-    ['--expose-gc', '--import', 'tsx', '--input-type=module', '--eval', program],
+    ['--expose-gc', ...scriptFlags, '--input-type=module', '--eval', program],
     { encoding: 'utf8', env: { ...process.env, WATCHED: isWatched ? '1' : '0' }, timeout: 60_000 },
   );
   assert.equal(status, 0, stderr);

@@ -8,12 +8,13 @@ import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../../support/gr
 import { startJaeger } from '../../support/jaeger.ts';
 import { findOrBuildJaeger } from '../../support/jaeger-binary.ts';
 import { eventually, getTrace } from '../../support/jaeger-query.ts';
+import { scriptFile, scriptFlags } from '../../support/script.ts';
 import { type Setup, Telemetry } from '../../support/telemetry.ts';
 
 const found = await findOrBuildJaeger();
 const skip = 'unavailable' in found ? found.unavailable : false;
 const main = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
-const proxyScript = fileURLToPath(new URL('../../support/rewriting-proxy.ts', import.meta.url));
+const proxyScript = scriptFile('../../support/rewriting-proxy.ts', import.meta.url);
 
 /** @returns its exit status and what it wrote */
 function report(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
@@ -31,7 +32,7 @@ test('the report of what a real Jaeger has names a deadline that a proxy took aw
   const service = await new GrpcService(loadGrpc()).listen();
   t.after(() => service.close());
   service.handler = answerAtOnce;
-  const flags = ['--import', 'tsx', proxyScript, String(service.port), 'grpc-timeout'];
+  const flags = [...scriptFlags, proxyScript, String(service.port), 'grpc-timeout'];
   const proxy = spawn(process.execPath, flags, { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => proxy.kill('SIGKILL'));
   const [port] = await once(proxy.stdout, 'data');
