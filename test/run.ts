@@ -48,6 +48,7 @@ const report = new Report(runs.length, words.length > 0);
 await runAll(runs, {
   outdir: compiled.outdir,
   concurrency: Number(values.concurrency ?? group.concurrency(availableParallelism())),
+  limitMinutes: group.limitMinutes,
   onStart: (run) => report.started(run),
   onEnd: (ended) => report.ended(ended),
 });

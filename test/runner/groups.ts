@@ -8,31 +8,43 @@ export type Group = {
   readonly needs?: string;
   /** Files at a time, on so many cores. */
   readonly concurrency: (cores: number) => number;
+  /** For one file. */
+  readonly limitMinutes: number;
 };
 
 /** A folder of test/ with this name is a group of its own; all other files are the group of `npm test`. */
 export const groups: Readonly<Record<string, Group>> = {
   // Most of these wait for sockets and timers.
-  fast: { command: 'npm test', concurrency: (cores) => 2 * cores },
+  fast: { command: 'npm test', concurrency: (cores) => 2 * cores, limitMinutes: 10 },
   stack: {
     command: 'npm run test:stack',
     needs: 'a real Jaeger, Collector, Prometheus, Alertmanager, OpenSearch, Kafka, Go or containers',
     concurrency: (cores) => Math.max(1, cores - 1), // beside the servers
+    limitMinutes: 30,
   },
   setups: {
     command: 'npm run test:setups',
     needs: 'other versions of Node and of OpenTelemetry, installed from npm',
     concurrency: (cores) => cores,
+    limitMinutes: 30,
   },
 };
 
-/** @returns of each group the paths of its test files, relative to test/ */
+/** Of `npm test`, those that take as long as a dozen others: at the end one of them would run alone. */
+const isLong = /^(memory|register|worlds|package|integrations.abort.collectable)/;
+
+/** @returns of each group the paths of its test files, relative to test/, in the order in which they start */
 export function filesByGroup(folder: string): Map<string, string[]> {
   const files = new Map(Object.keys(groups).map((name) => [name, [] as string[]]));
   for (const entry of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
     if (entry.endsWith('.test.ts') && !entry.split(sep).includes('node_modules'))
       (files.get(entry.split(sep)[0] ?? '') ?? files.get('fast'))?.push(entry);
   }
+  const fast = files.get('fast') ?? [];
+  files.set('fast', [
+    ...fast.filter((file) => isLong.test(file)),
+    ...fast.filter((file) => !isLong.test(file)),
+  ]);
   return files;
 }
 

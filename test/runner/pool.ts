@@ -23,7 +23,6 @@ export type Ended = Run & {
   readonly failure?: string;
 };
 
-const limitMinutes = 20;
 const killAfterMs = 10_000;
 const drainMs = 5_000;
 
@@ -31,6 +30,8 @@ export type PoolSettings = {
   /** Of the JavaScript, see compile.ts. */
   readonly outdir: string;
   readonly concurrency: number;
+  /** For one file. */
+  readonly limitMinutes: number;
   readonly onStart: (run: Run) => void;
   readonly onEnd: (ended: Ended) => void;
 };
@@ -87,7 +88,7 @@ function runOne(
     isLate = true;
     killGroup(child, 'SIGTERM');
     killTimer = setTimeout(() => killGroup(child, 'SIGKILL'), killAfterMs);
-  }, limitMinutes * 60_000);
+  }, settings.limitMinutes * 60_000);
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', () => {
@@ -102,7 +103,9 @@ function runOne(
       const records = recordsIn(results);
       const tests = records.filter((record) => 'names' in record);
       const remarks = records.flatMap((record) => ('remark' in record ? [record.remark] : []));
-      const failure = isLate ? `was not done within ${limitMinutes} minutes` : failureOf(tests, code, signal);
+      const failure = isLate
+        ? `was not done within ${settings.limitMinutes} minutes`
+        : failureOf(tests, code, signal);
       const durationMs = performance.now() - startedAt;
       resolve({ ...run, tests, remarks, output, durationMs, ...(failure && { failure }) });
     });

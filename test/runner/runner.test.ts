@@ -24,6 +24,7 @@ async function runText(text: string): Promise<Ended> {
   await runAll([{ file: 'one.test.ts', setup: 'official last', program }], {
     outdir,
     concurrency: 2,
+    limitMinutes: 0.05,
     onStart: () => {},
     onEnd: (ended) => ends.push(ended),
   });
@@ -63,6 +64,11 @@ const failures: [what: string, text: string, failure: RegExp][] = [
     /^its process ended with 3$/,
   ],
   ['is killed', "it('a', () => process.kill(process.pid, 'SIGKILL'));", /^its process ended with SIGKILL$/],
+  [
+    'hangs',
+    "it('a', () => new Promise(() => setInterval(() => {}, 1_000)));",
+    /^was not done within 0.05 minutes$/,
+  ],
   ['throws late', "it('a', () => void setTimeout(() => { throw new Error('late'); }, 9));", /ended with 1$/],
 ];
 for (const [what, text, expected] of failures) {

@@ -364,7 +364,7 @@ export async function grpcCases(telemetry: Telemetry): Promise<ContractSubject> 
         name: `${kind}: the deadline passes while connecting`,
         async stage() {
           const stuck = await service.client(silent.address);
-          const { call, ended } = startCall(stuck, kind, { deadline: Date.now() + 50 });
+          const { call, ended } = startCall(stuck, kind, { deadline: Date.now() + 150 });
           drain(call);
           await ended;
           stuck.close();
@@ -386,7 +386,7 @@ export async function grpcCases(telemetry: Telemetry): Promise<ContractSubject> 
           const stuck = await service.client(silent.address);
           const { call, ended } = startCall(stuck, kind);
           drain(call);
-          await after(20);
+          await after(100); // the name has been resolved, on a busy machine as well
           cancelCall(call);
           await ended;
           stuck.close();
@@ -403,7 +403,7 @@ export async function grpcCases(telemetry: Telemetry): Promise<ContractSubject> 
           const metadata = new grpc.Metadata();
           metadata.setOptions({ waitForReady: true });
           const waiting = await service.client(await deadAddress());
-          const { call, ended } = startCall(waiting, kind, { deadline: Date.now() + 50 }, metadata);
+          const { call, ended } = startCall(waiting, kind, { deadline: Date.now() + 150 }, metadata);
           drain(call);
           await ended;
           waiting.close();

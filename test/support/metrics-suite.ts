@@ -51,13 +51,20 @@ export async function metricsSuite(setup: Setup, isSampled: boolean): Promise<vo
       entered = event();
     });
 
-    for (const { name, stage, operations, deviation = [] } of cases) {
+    for (const { name, stage, operations, deviation = [], attempts = 1 } of cases) {
       // One that hangs is to be named.
       it(name, { timeout: 20_000 }, async () => {
-        await stage();
-        const collected = await collect();
-        assertLines(linesOf(collected, OPERATIONS), operations);
-        assertLines(signedLinesOf(collected, DEVIATION), deviation);
+        for (let attempt = 1; ; attempt++) {
+          await stage();
+          const collected = await collect();
+          try {
+            assertLines(linesOf(collected, OPERATIONS), operations);
+            assertLines(signedLinesOf(collected, DEVIATION), deviation);
+            return;
+          } catch (failure) {
+            if (attempt === attempts) throw failure;
+          }
+        }
       });
     }
 

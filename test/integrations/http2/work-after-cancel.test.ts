@@ -52,10 +52,15 @@ describe('a handler that goes on after the cancel of its stream', () => {
     });
 
     it(`${api}: stops when told`, async () => {
-      const work = await workAfterCancel(api, async ({ stream }) => {
-        await once(stream, 'aborted');
-      });
-      assert.equal(work, undefined);
+      // A busy machine looks late at the promise of a handler: then there is a short span.
+      for (let attempt = 1; attempt <= 5; attempt++) {
+        const work = await workAfterCancel(api, async ({ stream }) => {
+          await once(stream, 'aborted');
+        });
+        if (work === undefined) return;
+        assert.equal(work.attributes['cancel.finding'], undefined);
+      }
+      assert.fail('each time there was a span');
     });
   }
 
