@@ -1,0 +1,85 @@
+/** What the set-ups take from npm besides what they test: versions of Node and package managers, kept in the user's cache folder. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+const cacheFolder = join(
+  process.env.XDG_CACHE_HOME || join(homedir(), '.cache'),
+  'opentelemetry-instrumentation-cancellation',
+);
+const nodePackage = `node-${process.platform}-${process.arch}`;
+
+/** A number alone is the newest of that line. */
+export const nodeNames = ['20.19.0', '20', '22.12.0', '22.15.0', '22', '24', '26'] as const;
+export type NodeName = (typeof nodeNames)[number];
+
+/** What goes before the `add` or `install` of each, and what has to be installed from npm for it. */
+const managers = {
+  npm: { command: 'npm', from: undefined },
+  pnpm: { command: 'pnpm', from: 'pnpm@latest' },
+  'yarn 1': { command: 'yarn', from: 'yarn@1' },
+  'yarn 4': { command: 'yarn', from: '@yarnpkg/cli-dist@4' },
+  'yarn 4 PnP': { command: 'yarn', from: '@yarnpkg/cli-dist@4' },
+} as const;
+export type ManagerName = keyof typeof managers;
+export const managerNames = Object.keys(managers) as readonly ManagerName[];
+
+export function commandOf(manager: ManagerName): string {
+  return managers[manager].command;
+}
+
+/** Installs all of it, or what is newer by now. Otherwise only what is missing is installed. */
+export function refreshCache(): void {
+  for (const name of nodeNames) installNode(name);
+  for (const { from } of Object.values(managers)) if (from !== undefined) installManager(from);
+}
+
+/** A value for PATH: this Node and this package manager first. */
+export function pathWith(node: NodeName, manager: ManagerName): string {
+  const { from } = managers[manager];
+  const folders = [
+    join(
+      installedAt(`node-${node}`, () => installNode(node)),
+      nodePackage,
+      'bin',
+    ),
+  ];
+  if (from !== undefined)
+    folders.push(
+      join(
+        installedAt(folderOf(from), () => installManager(from)),
+        '.bin',
+      ),
+    );
+  return [...folders, process.env.PATH].join(delimiter);
+}
+
+function installNode(name: NodeName): void {
+  install(`node-${name}`, `${nodePackage}@${name}`);
+}
+
+function installManager(from: string): void {
+  install(folderOf(from), from);
+}
+
+function folderOf(from: string): string {
+  return from.replace(/^@/, '').replaceAll(/[/@]/g, '-');
+}
+
+function installedAt(name: string, install: () => void): string {
+  const folder = join(cacheFolder, name, 'node_modules');
+  if (!existsSync(folder)) install();
+  return folder;
+}
+
+function install(name: string, what: string): void {
+  const prefix = join(cacheFolder, name);
+  mkdirSync(prefix, { recursive: true });
+  const { status, stderr } = spawnSync(
+    'npm',
+    ['install', '--prefix', prefix, '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', what],
+    { encoding: 'utf8' },
+  );
+  if (status !== 0) throw new Error(`npm install ${what} failed: ${stderr}`);
+}

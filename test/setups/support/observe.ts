@@ -1,0 +1,156 @@
+/** Runs a server beside an OTLP receiver, lets somebody visit it, and tells what it exported and wrote. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const { startReceiver } = await import(new URL('../../../examples/receiver.js', import.meta.url).href);
+
+/** As examples/receiver.js tells it, with the name of the instrumentation scope. */
+export interface ExportedSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string | undefined;
+  readonly name: string;
+  readonly kind: 'internal' | 'server' | 'client' | 'producer' | 'consumer';
+  readonly scope: string;
+  readonly serviceName: string;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly events: readonly { readonly name: string; readonly attributes: Record<string, unknown> }[];
+  readonly status: { readonly code: 'unset' | 'ok' | 'error'; readonly message: string };
+}
+
+export interface Observation {
+  readonly spans: readonly ExportedSpan[];
+  /** Of stdout and stderr, in the order in which it came. */
+  readonly output: string;
+  readonly stderr: string;
+  /** Exit code or signal. */
+  readonly end: string;
+}
+
+export type Visit = (url: string) => Promise<unknown>;
+
+interface Program {
+  readonly line: string;
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly visit: Visit;
+  readonly enough: (spans: readonly ExportedSpan[]) => boolean;
+}
+
+const startMs = 60_000;
+const exportMs = 10_000;
+
+export async function observe({ line, cwd, env, visit, enough }: Program): Promise<Observation> {
+  const scopes = new Map<string, string>();
+  const receiver = await startReceiver({
+    forward: (_headers: unknown, body: Buffer) => noteScopes(JSON.parse(body.toString()), scopes),
+  });
+  const spans = (): ExportedSpan[] =>
+    receiver.spans.map((span: ExportedSpan) => ({ ...span, scope: scopes.get(span.spanId) ?? '' }));
+  const port = await freePort();
+  // `exec`, so that the signal reaches the program, by `env`, which takes variables before a command;
+  // a group, so that what it started ends with it.
+  const child = spawn('sh', ['-c', `exec env ${line}`], {
+    cwd,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      PORT: String(port),
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_BSP_SCHEDULE_DELAY: '100',
+      ...env,
+    },
+  });
+  let output = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    output += chunk;
+  });
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    output += chunk;
+    stderr += chunk;
+  });
+  const ended = once(child, 'close');
+  try {
+    if (await listens(port, () => hasEnded(child))) {
+      await visit(`http://127.0.0.1:${port}`).catch((error: unknown) => {
+        output += `[visit: ${error}]\n`;
+      });
+      await until(() => enough(spans()) || hasEnded(child), exportMs);
+    } else output += `[nothing listened on port ${port}]\n`;
+  } finally {
+    child.kill('SIGTERM');
+    const killing = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), 5_000);
+    await ended;
+    clearTimeout(killing);
+    signalGroup(child.pid, 'SIGKILL');
+    await receiver.close();
+  }
+  const end = child.signalCode ?? String(child.exitCode);
+  return { spans: spans(), output, stderr, end };
+}
+
+interface ExportRequest {
+  readonly resourceSpans?: readonly {
+    readonly scopeSpans?: readonly {
+      readonly scope?: { readonly name?: string };
+      readonly spans?: readonly { readonly spanId: string }[];
+    }[];
+  }[];
+}
+
+function noteScopes({ resourceSpans = [] }: ExportRequest, scopes: Map<string, string>): void {
+  for (const { scope, spans = [] } of resourceSpans.flatMap(({ scopeSpans = [] }) => scopeSpans))
+    for (const { spanId } of spans) scopes.set(spanId, scope?.name ?? '');
+}
+
+function hasEnded(child: { exitCode: number | null; signalCode: string | null }): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+async function listens(port: number, isOver: () => boolean): Promise<boolean> {
+  return until(async () => {
+    if (isOver()) return undefined;
+    const socket = connect(port, '127.0.0.1');
+    const isThere = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    });
+    socket.destroy();
+    return isThere;
+  }, startMs);
+}
+
+/** @returns whether it became true; undefined from the condition means that it never will */
+async function until(
+  condition: () => boolean | Promise<boolean | undefined>,
+  withinMs: number,
+): Promise<boolean> {
+  const endMs = performance.now() + withinMs;
+  for (;;) {
+    const isMet = await condition();
+    if (isMet !== false) return isMet === true;
+    if (performance.now() > endMs) return false;
+    await sleep(20);
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // Nothing of it is left.
+  }
+}
