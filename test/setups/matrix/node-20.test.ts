@@ -1,0 +1,3 @@
+import { testSetups } from '../support/matrix.ts';
+
+testSetups('20', ['npm']);

@@ -1,0 +1,29 @@
+/** The lines that a user copies, read out of the README: what stands there is what is tested. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ownName, root } from './tarball.ts';
+
+export const readmeFile: string = join(root, 'README.md');
+const text = readFileSync(readmeFile, 'utf8');
+
+/** The first: that of a folder without OpenTelemetry. */
+export const installLine: string = commandOf(new RegExp(`^npm install ${ownName}\\b`));
+/** The first that is for an application of one's own. */
+export const runLine: string = commandOf(new RegExp(`^[^#]*node --import ${ownName}/register app\\.js`));
+
+/** The class in somebody's own set-up: the block that imports it beside a package. */
+export function classSnippet(besides: string): string | undefined {
+  const blocks = [...text.matchAll(/^```(?:js|ts|javascript|typescript)\n(.*?)^```/gms)].map(([, block]) =>
+    String(block),
+  );
+  return blocks.find((block) => block.includes(`from '${ownName}'`) && block.includes(`from '${besides}'`));
+}
+
+/** Commands are in indented or fenced blocks, may go on after a backslash, and may have a comment behind. */
+function commandOf(pattern: RegExp): string {
+  const lines = text.replaceAll(/\\\n\s*/g, '').split('\n');
+  const command = lines.map((line) => line.trim()).find((line) => pattern.test(line));
+  assert.ok(command, `the README has no line like ${pattern}`);
+  return command.replace(/\s+# .*$/, '');
+}
