@@ -1,6 +1,6 @@
 /** What the set-ups take from npm besides what they test: versions of Node and package managers, kept in the user's cache folder. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
@@ -53,6 +53,12 @@ export function pathWith(node: NodeName, manager: ManagerName): string {
       ),
     );
   return [...folders, process.env.PATH].join(delimiter);
+}
+
+/** What `node` is of this name. */
+export function versionOf(node: NodeName): string {
+  const folder = installedAt(`node-${node}`, () => installNode(node));
+  return JSON.parse(readFileSync(join(folder, nodePackage, 'package.json'), 'utf8')).version;
 }
 
 function installNode(name: NodeName): void {

@@ -29,6 +29,8 @@ export interface Observation {
   readonly end: string;
 }
 
+/** Whether there is nothing more to wait for. */
+export type Enough = (spans: readonly ExportedSpan[], output: string) => boolean;
 export type Visit = (url: string) => Promise<unknown>;
 
 interface Program {
@@ -36,7 +38,7 @@ interface Program {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   readonly visit: Visit;
-  readonly enough: (spans: readonly ExportedSpan[]) => boolean;
+  readonly enough: Enough;
 }
 
 const startMs = 60_000;
@@ -74,23 +76,31 @@ export async function observe({ line, cwd, env, visit, enough }: Program): Promi
     stderr += chunk;
   });
   const ended = once(child, 'close');
+  const killAll = () => signalGroup(child.pid, 'SIGKILL');
+  process.once('exit', killAll).once('SIGTERM', exitAtSignal).once('SIGINT', exitAtSignal);
   try {
     if (await listens(port, () => hasEnded(child))) {
       await visit(`http://127.0.0.1:${port}`).catch((error: unknown) => {
         output += `[visit: ${error}]\n`;
       });
-      await until(() => enough(spans()) || hasEnded(child), exportMs);
+      await until(() => enough(spans(), output) || hasEnded(child), exportMs);
     } else output += `[nothing listened on port ${port}]\n`;
   } finally {
     child.kill('SIGTERM');
-    const killing = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), 5_000);
+    const killing = setTimeout(killAll, 5_000);
     await ended;
     clearTimeout(killing);
-    signalGroup(child.pid, 'SIGKILL');
+    killAll();
+    process.off('exit', killAll).off('SIGTERM', exitAtSignal).off('SIGINT', exitAtSignal);
     await receiver.close();
   }
   const end = child.signalCode ?? String(child.exitCode);
   return { spans: spans(), output, stderr, end };
+}
+
+/** Without a listener the `exit` event, in which what was started is ended, would not come. */
+function exitAtSignal(): void {
+  process.exit(1);
 }
 
 interface ExportRequest {

@@ -9,6 +9,8 @@ const text = readFileSync(readmeFile, 'utf8');
 
 /** The first: that of a folder without OpenTelemetry. */
 export const installLine: string = commandOf(new RegExp(`^npm install ${ownName}\\b`));
+/** Where the API is there already: naming it would bring its newest version, which may not fit the SDK there. */
+export const installLineBesideApi = `npm install ${ownName}`;
 /** The first that is for an application of one's own. */
 export const runLine: string = commandOf(new RegExp(`^[^#]*node --import ${ownName}/register app\\.js`));
 

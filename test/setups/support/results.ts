@@ -1,27 +1,30 @@
 /** What came out, kept in files, since each Node is tested in a process of its own. */
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ManagerName, NodeName } from './cache.ts';
 import { root } from './tarball.ts';
 
 export type SdkName = 'none' | '2.x' | '3.x';
-export type WayName = '--import' | '--require' | 'NODE_OPTIONS' | 'class' | 'NodeSDK';
+export const wayNames = ['console', '--import', '--require', 'NODE_OPTIONS', 'class', 'NodeSDK'] as const;
+export type WayName = (typeof wayNames)[number];
 
 export interface Result {
   readonly node: NodeName;
+  /** The Node that this name is today. */
+  readonly version: string;
   readonly manager: ManagerName;
   /** Of the application, before this package was installed. */
   readonly sdk: SdkName;
   readonly way: WayName;
-  readonly hasPassed: boolean;
+  /** `passed`, `failed`, or why it cannot work. */
+  readonly outcome: string;
 }
 
 const folder = join(root, '.cache/setups');
 
 export function recordResult(result: Result): void {
-  const file = join(folder, `${result.node}.jsonl`);
-  mkdirSync(dirname(file), { recursive: true });
-  appendFileSync(file, `${JSON.stringify(result)}\n`);
+  mkdirSync(folder, { recursive: true });
+  appendFileSync(join(folder, `${result.node}.jsonl`), `${JSON.stringify(result)}\n`);
 }
 
 export function forgetResults(): void {
@@ -29,7 +32,9 @@ export function forgetResults(): void {
 }
 
 export function readResults(): Result[] {
+  if (!existsSync(folder)) return [];
   return readdirSync(folder)
+    .sort()
     .flatMap((name) => readFileSync(join(folder, name), 'utf8').trim().split('\n'))
     .map((line): Result => JSON.parse(line));
 }

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { commandOf, type ManagerName, type NodeName, pathWith } from './cache.ts';
-import { type Observation, observe, type Visit } from './observe.ts';
+import { type Enough, type Observation, observe, type Visit } from './observe.ts';
 import { ownName, ownTarball } from './tarball.ts';
 
 export interface SetupOptions {
@@ -92,7 +92,7 @@ export class SetupFolder {
   async observe(
     line: string,
     visit: Visit,
-    enough: (spans: Observation['spans']) => boolean,
+    enough: Enough,
     env: NodeJS.ProcessEnv = {},
   ): Promise<Observation> {
     const observation = await observe({
