@@ -10,8 +10,8 @@ export const root: string = fileURLToPath(new URL('../../../', import.meta.url))
 
 /** Its path. The folder is new each time: package managers keep what they once read from a path. */
 export function ownTarball(): string {
-  process.env.SETUPS_TARBALL ??= pack();
-  return process.env.SETUPS_TARBALL;
+  process.env.PACKED_TARBALL ??= pack();
+  return process.env.PACKED_TARBALL;
 }
 
 function pack(): string {

@@ -1,12 +1,14 @@
 /** Who visits the server: clients in another process than its own, which is not instrumented. */
 import { get } from 'node:http';
 
-/** Leaves after 200 ms without an answer, as `curl --max-time 0.2` does. */
+/** Leaves when its request is out and 200 ms have brought no answer, as `curl --max-time 0.2` does. */
 export function leave(url: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = get(url, { agent: false }, () => reject(new Error(`${url} answered`)));
     request.once('error', () => resolve());
-    setTimeout(() => request.destroy(), 200);
+    request.once('socket', (socket) => {
+      socket.once('connect', () => setTimeout(() => request.destroy(), 200));
+    });
   });
 }
 
