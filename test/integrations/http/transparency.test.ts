@@ -288,7 +288,7 @@ function scenarios(name: string): Record<string, (watch: Watch) => Promise<unkno
         await once(request, 'timeout');
         request.destroy();
       },
-      { timeout: 20 },
+      { timeout: 100 },
     ),
     'the server resets': client(
       (request) => request.socket.resetAndDestroy(),
