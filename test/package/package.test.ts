@@ -189,6 +189,23 @@ for (const binary of binaries) {
       assert.equal(runFile('entry.cjs', `require('${name}/register');\n${text}`), 'true\n');
     });
 
+    it('loads no undici of Node, with which an application would have another global dispatcher than its own', () => {
+      const inNode = "process.moduleLoadList.some((name) => name.endsWith('internal/deps/undici/undici'))";
+      const undici = join(root, 'node_modules/undici7');
+      const text = `${required}
+        const isLoaded = ${inNode};
+        const { Agent, getGlobalDispatcher } = require(${JSON.stringify(undici)});
+        console.log(isLoaded, getGlobalDispatcher() instanceof Agent);`;
+      const ofTheClass = `function true ${manifest.version}\n`;
+      assert.equal(runFile('dispatcher.cjs', text), `${ofTheClass}false true\n`);
+      assert.equal(
+        runFile('dispatcher.cjs', text, '--import', `${name}/register`),
+        `${ofTheClass}false true\n`,
+      );
+      // It can be told from the list.
+      assert.equal(runFile('loaded.cjs', `new Response(); console.log(${inNode});`), 'true\n');
+    });
+
     it('tells its version', () => {
       const text = `console.log(require('${name}/package.json').version);`;
       assert.equal(runFile('version.cjs', text), `${manifest.version}\n`);

@@ -1,5 +1,5 @@
 /** Where outgoing requests are seen: made, given a socket, sent, destroyed, answered, failed, closed. */
-import http from 'node:http';
+import { http } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';

@@ -1,8 +1,6 @@
 /** Outgoing requests from their start to their end. */
-
-import http from 'node:http';
-import https from 'node:https';
 import { SpanKind } from '@opentelemetry/api';
+import { http, https } from '../../hook/built-ins.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';

@@ -1,6 +1,6 @@
 /** Where both sides of HTTP meet: sockets that are destroyed, and messages that are. */
-import http from 'node:http';
 import net from 'node:net';
+import { http } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';

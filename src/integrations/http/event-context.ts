@@ -4,7 +4,7 @@
  * binds the request and the response; for a span of ours the same is done without a trace on them, and
  * only from the first such span on, because it costs something for every chunk of every message.
  */
-import http from 'node:http';
+import { http } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';

@@ -1,7 +1,6 @@
 /** What Node itself is doing at this moment: a destroy() on its stack means something else then. */
-import http from 'node:http';
-import https from 'node:https';
 import net from 'node:net';
+import { http, https } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { type AnyFunction, replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Transport } from './internals.ts';

@@ -1,5 +1,5 @@
 /** Where the end of an incoming request is seen on its response. */
-import http from 'node:http';
+import { http } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';

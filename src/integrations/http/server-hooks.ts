@@ -1,6 +1,7 @@
 /** Where incoming requests are seen: started, handed to the application, destroyed, closed. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import http from 'node:http';
+import type { Server } from 'node:http';
+import { http } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { type AnyFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import { wrapListeners } from '../../hook/server-listeners.ts';
@@ -31,19 +32,13 @@ function watchStart(host: Host, installation: Installation, eventContext: EventC
   function onStart(message: unknown): void {
     if (!installation.isActive) return;
     try {
-      wrapListeners(
-        (message as { server: http.Server }).server,
-        'request',
-        kWrapped,
-        installation,
-        callListener,
-      );
+      wrapListeners((message as { server: Server }).server, 'request', kWrapped, installation, callListener);
     } catch (error) {
       installation.fault(error);
     }
   }
 
-  function callListener(listener: AnyFunction, server: http.Server, args: unknown[]): unknown {
+  function callListener(listener: AnyFunction, server: Server, args: unknown[]): unknown {
     const exchange = exchangeOf(server, args[0] as Message, args[1] as Response);
     if (exchange === null) return Reflect.apply(listener, server, args);
     try {
@@ -54,7 +49,7 @@ function watchStart(host: Host, installation: Installation, eventContext: EventC
     }
   }
 
-  function exchangeOf(server: http.Server, request: Message, response: Response): ServerExchange | null {
+  function exchangeOf(server: Server, request: Message, response: Response): ServerExchange | null {
     const known = response?.[kServerExchange];
     if (known !== undefined) return known;
     // Whoever emits 'request' may do so with anything; HTTP/2 does, too, on servers that speak both.

@@ -1,5 +1,5 @@
 /** What is kept for a session. */
-import { constants } from 'node:http2';
+import { http2 } from '../../hook/built-ins.ts';
 import type { Stack } from '../../operation/evidence.ts';
 import { kConnection, type Session, type Transport } from './internals.ts';
 import type { Limit } from './limit.ts';
@@ -31,7 +31,7 @@ export class Connection {
 
   constructor(session: Session) {
     this.session = session;
-    this.isClient = session.type === constants.NGHTTP2_SESSION_CLIENT;
+    this.isClient = session.type === http2.constants.NGHTTP2_SESSION_CLIENT;
   }
 
   /** True when the streams are undici's, which has an integration of its own. Not to be asked before the first request. */

@@ -1,5 +1,5 @@
 /** Who ends a stream and why: judged at the first sign of the end, which for a stream in flight is the cancel. */
-import { constants } from 'node:http2';
+import { http2 } from '../../hook/built-ins.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, Phase } from '../../operation/evidence.ts';
@@ -17,10 +17,10 @@ export type Ending = Evidence | Failure | undefined;
  * they give up with an error, curl's old ones with STREAM_CLOSED. What is left are errors of protocol.
  */
 const LEAVING: readonly number[] = [
-  constants.NGHTTP2_NO_ERROR,
-  constants.NGHTTP2_INTERNAL_ERROR,
-  constants.NGHTTP2_STREAM_CLOSED,
-  constants.NGHTTP2_CANCEL,
+  http2.constants.NGHTTP2_NO_ERROR,
+  http2.constants.NGHTTP2_INTERNAL_ERROR,
+  http2.constants.NGHTTP2_STREAM_CLOSED,
+  http2.constants.NGHTTP2_CANCEL,
 ];
 
 /** stream.close(). @param above the hook */
@@ -71,8 +71,10 @@ export function endedByPeer(stream: Stream, exchange: Exchange): Ending {
   const { rstCode } = stream;
   const { connection } = exchange;
   if (connection.isGone) return lost(stream, exchange, undefined);
-  if (rstCode === constants.NGHTTP2_NO_ERROR && isOrderly(stream, exchange)) return undefined;
-  const isLeaving = connection.isClient ? rstCode === constants.NGHTTP2_CANCEL : LEAVING.includes(rstCode);
+  if (rstCode === http2.constants.NGHTTP2_NO_ERROR && isOrderly(stream, exchange)) return undefined;
+  const isLeaving = connection.isClient
+    ? rstCode === http2.constants.NGHTTP2_CANCEL
+    : LEAVING.includes(rstCode);
   if (!isLeaving) return failureOfCode(rstCode);
   return { kind: 'peer-reset', phase: phaseOf(stream, exchange), rstCode };
 }
@@ -111,7 +113,7 @@ function isRefusal(error: unknown): boolean {
 
 /** What Node's _destroy() puts into the RST_STREAM. */
 function codeFor(error: unknown): number {
-  if (error === undefined || error === null) return constants.NGHTTP2_NO_ERROR;
+  if (error === undefined || error === null) return http2.constants.NGHTTP2_NO_ERROR;
   const isAbort = error instanceof Error && (error as NodeJS.ErrnoException).code === 'ABORT_ERR';
-  return isAbort ? constants.NGHTTP2_CANCEL : constants.NGHTTP2_INTERNAL_ERROR;
+  return isAbort ? http2.constants.NGHTTP2_CANCEL : http2.constants.NGHTTP2_INTERNAL_ERROR;
 }

@@ -1,6 +1,6 @@
 /** Ends that are neither a success nor a cancel, in the few words of `error.type`. */
-import { constants } from 'node:http2';
 import { describeReason } from '../../cancellation/reason.ts';
+import { http2 } from '../../hook/built-ins.ts';
 import type { Failure } from './exchange.ts';
 
 /** @param error what Node gave as the reason; without one it was the connection that broke */
@@ -45,5 +45,5 @@ const CODE_NAMES = new Map(
       'NGHTTP2_INADEQUATE_SECURITY',
       'NGHTTP2_HTTP_1_1_REQUIRED',
     ] as const
-  ).map((name) => [constants[name] as number, name]),
+  ).map((name) => [http2.constants[name] as number, name]),
 );

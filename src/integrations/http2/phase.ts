@@ -1,6 +1,6 @@
 /** How far a stream is. Asked only when it is cancelled. */
-import { constants } from 'node:http2';
 import { isIP } from 'node:net';
+import { http2 } from '../../hook/built-ins.ts';
 import type { ClientPhase, ServerPhase } from '../../operation/evidence.ts';
 import type { Exchange } from './exchange.ts';
 import type { Stream, Transport } from './internals.ts';
@@ -13,7 +13,7 @@ export function clientPhaseOf(stream: Stream, exchange: Exchange): ClientPhase {
     return transport?.secureConnecting ? 'tls' : 'queued';
   }
   // The peer allows no more streams at once, or the head was not even handed to the connection.
-  if (stream.state.state === constants.NGHTTP2_STREAM_STATE_IDLE) return 'queued';
+  if (stream.state.state === http2.constants.NGHTTP2_STREAM_STATE_IDLE) return 'queued';
   return stream.writableFinished ? 'wait' : 'send';
 }
 

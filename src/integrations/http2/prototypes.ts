@@ -1,6 +1,6 @@
 /** Node's session and stream classes, which it does not export. */
-import http2 from 'node:http2';
 import type { Socket } from 'node:net';
+import { http2 } from '../../hook/built-ins.ts';
 
 export interface SessionPrototypes {
   readonly client: object;

@@ -1,6 +1,7 @@
 /** Headers of requests, in whatever shape: to read them, and to add the trace context to a copy. */
-import http2, { type IncomingHttpHeaders } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http2';
 import type { TextMapGetter } from '@opentelemetry/api';
+import { http2 } from '../../hook/built-ins.ts';
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 

@@ -1,5 +1,5 @@
 /** Where all streams of a connection are ended at once, and where a server's begin. */
-import { constants } from 'node:http2';
+import { http2 } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
@@ -41,7 +41,7 @@ function watchEvents(
           return whilePassing(connectionOf(this), () => Reflect.apply(original, this, args));
         }
         // On a client: a stream that the server pushes.
-        if (this.type !== constants.NGHTTP2_SESSION_SERVER) return Reflect.apply(original, this, args);
+        if (this.type !== http2.constants.NGHTTP2_SESSION_SERVER) return Reflect.apply(original, this, args);
         return emitIncoming(host, installation, original, this, args, streamHooks);
       },
     };

@@ -3,7 +3,8 @@
  * request that is next in the queue of its client.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2';
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import { http2 } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo } from '../../hook/replace.ts';
 import { type Exchange, kExchange, type UndiciRequest } from './exchange.ts';
@@ -86,12 +87,12 @@ function nextOf(session: Session, headers: unknown): Exchange | undefined {
 export function codeToSend({ stream, isHeadSent }: Exchange, error: unknown): number | undefined {
   if (stream === undefined || stream.pending || stream.closed) return undefined;
   // 7 and later close the stream, and say when they send a head; 6 does not, and destroys it with the error.
-  if (isHeadSent) return constants.NGHTTP2_NO_ERROR;
+  if (isHeadSent) return http2.constants.NGHTTP2_NO_ERROR;
   const isAbort = error instanceof Error && (error as NodeJS.ErrnoException).code === 'ABORT_ERR';
-  return isAbort ? constants.NGHTTP2_CANCEL : constants.NGHTTP2_INTERNAL_ERROR;
+  return isAbort ? http2.constants.NGHTTP2_CANCEL : http2.constants.NGHTTP2_INTERNAL_ERROR;
 }
 
 /** The server has called the request off. Node closes the streams of a lost connection with the same code. */
 export function isCancelledByPeer({ stream, session }: Exchange): boolean {
-  return stream?.rstCode === constants.NGHTTP2_CANCEL && session?.destroyed === false;
+  return stream?.rstCode === http2.constants.NGHTTP2_CANCEL && session?.destroyed === false;
 }
