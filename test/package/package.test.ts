@@ -10,6 +10,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -29,19 +30,21 @@ interface Manifest {
   readonly version: string;
   readonly dependencies: Record<string, string>;
   readonly peerDependencies: Record<string, string>;
-  readonly exports: Record<string, string | Record<string, string>>;
+  readonly scripts: Record<string, string>;
+  readonly exports: Record<string, string | Record<string, Record<string, string>>>;
 }
 
 let folder: string;
 let unpacked: string;
+let tarball: string;
 let manifest: Manifest;
 
 before(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'cancellation-package-')));
   // Without scripts: the one that builds would remove dist/ under the tests that run beside this one.
   run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], root);
-  const [tarball] = readdirSync(folder);
-  run('tar', ['-xzf', String(tarball)], folder);
+  tarball = join(folder, String(readdirSync(folder)[0]));
+  run('tar', ['-xzf', tarball], folder);
   unpacked = join(folder, 'node_modules', name);
   mkdirSync(dirname(unpacked), { recursive: true });
   renameSync(join(folder, 'package'), unpacked);
@@ -81,7 +84,7 @@ describe('the tarball', () => {
     );
     const kinds = new Set(filesIn(join(unpacked, 'dist')).map((file) => /(\.d)?\.\w+$/.exec(file)?.[0]));
     // The licences of what is bundled are the one text.
-    assert.deepEqual([...kinds].sort(), ['.d.ts', '.js', '.txt']);
+    assert.deepEqual([...kinds].sort(), ['.cjs', '.d.cts', '.d.ts', '.js', '.txt']);
   });
 
   it('has a file for each source file, and none of a source that is gone', () => {
@@ -95,10 +98,23 @@ describe('the tarball', () => {
 
   it('has what its exports name', () => {
     for (const target of Object.values(manifest.exports)) {
-      for (const file of typeof target === 'string' ? [target] : Object.values(target)) {
+      const conditions = typeof target === 'string' ? [{ default: target }] : Object.values(target);
+      for (const file of conditions.flatMap((condition) => Object.values(condition)))
         assert.ok(existsSync(join(unpacked, file)), file);
-      }
     }
+  });
+
+  it('has no script that npm runs, or warns of, where it is installed', () => {
+    // `prepare` counts as one in a tarball that is not from a registry: in here it is `postprepare`.
+    const ofInstalls = /^(pre|post)?install$|^prepare$/;
+    assert.deepEqual(
+      Object.keys(manifest.scripts).filter((script) => ofInstalls.test(script)),
+      [],
+    );
+  });
+
+  it('is small', () => {
+    assert.ok(statSync(tarball).size < 1_000_000, `${statSync(tarball).size} bytes`);
   });
 
   it('imports what it declares', () => {
