@@ -1,14 +1,21 @@
 /** The OTEL_* variables that this entry reads itself; all others are read by the SDK and the exporter. */
 import { DiagLogLevel } from '@opentelemetry/api';
 import type { CancellationInstrumentationConfig } from '../config.ts';
-import { checkEndpoint, checkProtocol } from './otlp-checks.ts';
+import { checkEndpoint, checkProtocol, endpointOf } from './otlp-checks.ts';
 import { booleanOf, listOf, millisecondsOf, textOf, type Variables, type Warn } from './variables.ts';
 
 export type ExporterName = 'otlp' | 'console';
 
+/** Where OTLP goes to, whole URLs. */
+export interface Endpoints {
+  readonly traces: string;
+  readonly metrics: string;
+}
+
 export interface Environment {
   readonly isDisabled: boolean;
   readonly logLevel: DiagLogLevel | undefined;
+  readonly endpoints: Endpoints;
   readonly exporters: readonly ExporterName[];
   readonly metrics: MetricsEnvironment;
   readonly propagators: readonly PropagatorName[];
@@ -64,6 +71,7 @@ export function readEnvironment(variables: Variables, warn: Warn): Environment {
   return {
     isDisabled,
     logLevel: logLevelOf(variables, warn),
+    endpoints: { traces: endpointOf(variables, 'TRACES'), metrics: endpointOf(variables, 'METRICS') },
     exporters: exportersOf(variables, 'OTEL_TRACES_EXPORTER', ['otlp'], warn),
     metrics: metricsOf(variables, warn),
     propagators: propagatorsOf(variables, warn),
@@ -79,6 +87,7 @@ const NO_METRICS: MetricsEnvironment = { exporters: [], intervalMs: 60_000, time
 const DISABLED: Environment = {
   isDisabled: true,
   logLevel: undefined,
+  endpoints: { traces: '', metrics: '' },
   exporters: [],
   metrics: NO_METRICS,
   propagators: PROPAGATORS,

@@ -39,14 +39,17 @@ export class MetricsExport {
   readonly #provider: MeterProvider;
   readonly #targets: readonly Target[];
   readonly #timeoutMs: number;
+  readonly #url: string;
   readonly #adds = new Map<number, Add>();
   #observed: Measured['observed'] = new Map();
   #isExporting = false;
 
-  constructor({ exporters, timeoutMs, resource }: MetricsSetUp) {
+  /** @param url of the receiver of OTLP */
+  constructor({ exporters, timeoutMs, resource }: MetricsSetUp, url: string) {
+    this.#url = url;
     this.#timeoutMs = timeoutMs;
     this.#targets = exporters.map((name) => {
-      const exporter = name === 'otlp' ? createOtlpExporter() : new ConsoleMetricExporter();
+      const exporter = name === 'otlp' ? createOtlpExporter({ url }) : new ConsoleMetricExporter();
       const reader = new Reader({
         aggregationTemporalitySelector: (type) => exporter.selectAggregationTemporality(type),
       });
@@ -66,17 +69,19 @@ export class MetricsExport {
 
   /**
    * @param lastMs the process waits for so long
-   * @returns what went wrong, if anything did
+   * @returns what went wrong, if anything did; 'skipped' while the last one is not over
    */
-  async exportAll(lastMs?: number): Promise<string | undefined> {
+  async exportAll(lastMs?: number): Promise<Error | 'skipped' | undefined> {
     // A slow collector gets what it misses by the next export.
-    if (this.#isExporting && lastMs === undefined) return undefined;
+    if (this.#isExporting && lastMs === undefined) return 'skipped';
     this.#isExporting = true;
     const errors = await Promise.all(
       this.#targets.map(async ({ name, reader, exporter }) => {
         // As of spans: too short for retries.
         const to =
-          name === 'otlp' && lastMs !== undefined ? createOtlpExporter({ timeoutMillis: lastMs }) : exporter;
+          name === 'otlp' && lastMs !== undefined
+            ? createOtlpExporter({ url: this.#url, timeoutMillis: lastMs })
+            : exporter;
         return await within(exportFrom(reader, to), lastMs ?? this.#timeoutMs);
       }),
     );
@@ -114,30 +119,30 @@ function addTo(instrument: Counter | Histogram): Add {
     : ({ value, attributes }) => recordSigned(instrument, value, attributes);
 }
 
-function createOtlpExporter(options?: { timeoutMillis: number }): PushMetricExporter & {
+function createOtlpExporter(options: { url: string; timeoutMillis?: number }): PushMetricExporter & {
   selectAggregationTemporality: NonNullable<PushMetricExporter['selectAggregationTemporality']>;
 } {
   return new OTLPMetricExporter(options);
 }
 
-async function exportFrom(reader: MetricReader, exporter: PushMetricExporter): Promise<string | undefined> {
+async function exportFrom(reader: MetricReader, exporter: PushMetricExporter): Promise<Error | undefined> {
   const { resourceMetrics } = await reader.collect();
   return await new Promise((resolve) => {
     exporter.export(resourceMetrics, ({ code, error }) =>
-      resolve(code === 0 ? undefined : String(error ?? 'for an unknown reason')),
+      resolve(code === 0 ? undefined : (error ?? new Error('for an unknown reason'))),
     );
   });
 }
 
-async function within(exported: Promise<string | undefined>, limitMs: number): Promise<string | undefined> {
+async function within(exported: Promise<Error | undefined>, limitMs: number): Promise<Error | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(resolve, limitMs, `not within ${limitMs} ms`);
+  const late = new Promise<Error>((resolve) => {
+    timer = setTimeout(() => resolve(new Error(`no answer within ${limitMs} ms`)), limitMs);
   });
   try {
     return await Promise.race([exported, late]);
   } catch (error) {
-    return String(error);
+    return error instanceof Error ? error : new Error(String(error));
   } finally {
     clearTimeout(timer);
   }

@@ -4,16 +4,23 @@
  * when a process ends, nothing asynchronous runs there any more.
  */
 import { Worker } from 'node:worker_threads';
-import { diag } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import { PACKAGE_NAME } from '../version.ts';
+import type { Endpoints } from './environment.ts';
 import type { MetricsSetUp } from './export-metrics.ts';
 import type { Measured } from './measurements.ts';
+import type { Warn } from './variables.ts';
 
 /** How long the end of the process may be held up, in ms. */
 const EXIT_LIMIT_MS = 2_000;
 /** As many as the batch processor's queue holds by default; what comes on top of them is given up. */
 const MAX_UNDER_WAY = 2048;
+
+/** What the thread is started with. */
+export interface ExportSettings {
+  readonly endpoints: Endpoints;
+  /** Whether nothing is said of exports that fail. */
+  readonly isQuiet: boolean;
+}
 
 /** A batch to export. */
 export interface Batch {
@@ -34,6 +41,12 @@ export interface MetricsToExport {
   readonly measured: Measured;
 }
 
+/** Spans that are not handed over at all. */
+export interface GivenUp {
+  readonly lost: number;
+  readonly cause: string;
+}
+
 /** The last batch: the thread sets the flag, one Int32, from 0 to 1 when there is nothing left to wait for. */
 export interface LastBatch {
   readonly spans: readonly unknown[];
@@ -45,41 +58,46 @@ export interface LastBatch {
 /** What became of a batch. */
 export interface BatchResult {
   readonly id: number;
-  readonly error: string | undefined;
+  readonly isExported: boolean;
 }
 
 export class ExportThread {
+  readonly #settings: ExportSettings;
+  readonly #warn: Warn;
   /** By id, how many spans are in the batches that the thread has not reported on. */
   readonly #underWay = new Map<number, number>();
   readonly #waiting: (() => void)[] = [];
   #lastId = 0;
   #worker: Worker | undefined;
+  #isFailing = false;
 
-  /** Hands over what was measured; whether it arrives, when it is due, is said through diag. */
-  sendMetrics(metrics: MetricsToExport, isDue: boolean): void {
-    const id = ++this.#lastId;
-    this.#underWay.set(id, 0);
-    this.#post({ id, metrics, isDue });
+  constructor(settings: ExportSettings, warn: Warn) {
+    this.#settings = settings;
+    this.#warn = warn;
   }
 
-  /** Hands the spans over; whether they arrive is said through diag. */
+  /** Hands over what was measured. */
+  sendMetrics(metrics: MetricsToExport, isDue: boolean): void {
+    this.#post({ id: ++this.#lastId, metrics, isDue }, 0);
+  }
+
+  /** Hands the spans over. */
   send(spans: readonly ReadableSpan[]): void {
-    const id = ++this.#lastId;
     let total = spans.length;
     for (const count of this.#underWay.values()) total += count;
-    this.#underWay.set(id, spans.length);
-    if (total > MAX_UNDER_WAY) {
-      this.#settle({ id, error: `${spans.length} spans given up, the collector is too slow` });
-      return;
+    if (total <= MAX_UNDER_WAY) this.#post({ id: ++this.#lastId, spans: cloneable(spans) }, spans.length);
+    else {
+      const cause = `more than ${MAX_UNDER_WAY} spans are under way`;
+      this.#worker?.postMessage({ lost: spans.length, cause } satisfies GivenUp);
     }
-    this.#post({ id, spans: cloneable(spans) });
   }
 
-  #post(batch: Batch | MetricsBatch): void {
+  #post(batch: Batch | MetricsBatch, spans: number): void {
+    this.#underWay.set(batch.id, spans);
     try {
       this.#start().postMessage(batch);
     } catch (error) {
-      this.#settle({ id: batch.id, error: String(error) });
+      this.#giveUp(String(error));
     }
   }
 
@@ -92,7 +110,9 @@ export class ExportThread {
 
   /** Sends these and waits, blocking, until they and what is under way have arrived, within a limit. */
   finish(spans: readonly ReadableSpan[], metrics: MetricsToExport | undefined): void {
-    if (spans.length === 0 && metrics === undefined && this.#underWay.size === 0) return;
+    const isDone = spans.length === 0 && metrics === undefined && this.#underWay.size === 0;
+    // The thread has a last word to say of what failed.
+    if (isDone && !this.#isFailing) return;
     try {
       const done = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
       const timeoutMs = EXIT_LIMIT_MS / 2;
@@ -107,11 +127,15 @@ export class ExportThread {
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
     const worker = new Worker(new URL('./export-worker.js', import.meta.url), {
+      workerData: this.#settings,
       // Not this entry once more, which the thread would inherit by --import or --require.
       execArgv: [],
       env: { ...process.env, NODE_OPTIONS: '' },
     });
-    worker.on('message', (result: BatchResult) => this.#settle(result));
+    worker.on('message', ({ id, isExported }: BatchResult) => {
+      this.#isFailing = !isExported;
+      this.#settle(id);
+    });
     worker.on('error', (error) => this.#giveUp(String(error)));
     worker.on('exit', () => this.#giveUp('the thread that exports has ended'));
     worker.unref();
@@ -121,12 +145,13 @@ export class ExportThread {
 
   #giveUp(error: string): void {
     this.#worker = undefined;
-    for (const id of this.#underWay.keys()) this.#settle({ id, error });
+    if (this.#underWay.size === 0) return;
+    this.#warn(`not exported: ${error}`);
+    for (const id of this.#underWay.keys()) this.#settle(id);
   }
 
-  #settle({ id, error }: BatchResult): void {
+  #settle(id: number): void {
     this.#underWay.delete(id);
-    if (error !== undefined) diag.error(`${PACKAGE_NAME}: not exported: ${error}`);
     if (this.#underWay.size > 0) return;
     this.#worker?.unref();
     for (const resolve of this.#waiting.splice(0)) resolve();

@@ -1,12 +1,22 @@
-/** Runs in the thread of ExportThread: exports the batches it is sent. */
+/** Runs in the thread of ExportThread: exports the batches it is sent, and says whether that works. */
 import { Console } from 'node:console';
 import { writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { createTraceState } from '@opentelemetry/api';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
+import { PACKAGE_NAME } from '../version.ts';
+import { ExportHealth } from './export-health.ts';
 import { MetricsExport } from './export-metrics.ts';
-import type { Batch, BatchResult, LastBatch, MetricsBatch } from './export-thread.ts';
+import type {
+  Batch,
+  BatchResult,
+  ExportSettings,
+  GivenUp,
+  LastBatch,
+  MetricsBatch,
+  MetricsToExport,
+} from './export-thread.ts';
 import { OTLPTraceExporter } from './exporter-packages.ts';
 
 interface PlainContext {
@@ -19,8 +29,12 @@ interface PlainSpan {
   readonly links: readonly { readonly context: PlainContext }[];
 }
 
-const exporter: SpanExporter = new OTLPTraceExporter();
-const underWay = new Set<Promise<void>>();
+const { endpoints, isQuiet } = workerData as ExportSettings;
+const spansHealth = new ExportHealth('spans', endpoints.traces, say);
+const metricsHealth = new ExportHealth('metrics', endpoints.metrics, say);
+const exporter: SpanExporter = new OTLPTraceExporter({ url: endpoints.traces });
+/** Exports that are not over, with the number of their spans. */
+const underWay = new Map<Promise<unknown>, number>();
 let metricsExport: MetricsExport | undefined;
 
 // The thread's own output is written by the main thread, which at the end of the process waits for this one.
@@ -32,53 +46,77 @@ const stdout = new Writable({
 });
 globalThis.console = new Console({ stdout, stderr: process.stderr });
 
-parentPort?.on('message', (batch: Batch | MetricsBatch | LastBatch) => {
-  if ('done' in batch) {
-    exportLast(batch);
-    return;
+function say(line: string): void {
+  if (isQuiet) return;
+  try {
+    writeSync(2, `${PACKAGE_NAME}: ${line}\n`);
+  } catch {
+    // Nobody reads it any more.
   }
-  const exported = ('spans' in batch ? exportBatch(exporter, batch.spans) : exportMetrics(batch)).then(
-    (error) => {
-      parentPort?.postMessage({ id: batch.id, error } satisfies BatchResult);
-    },
-  );
-  underWay.add(exported);
-  exported.finally(() => underWay.delete(exported));
-});
-
-async function exportMetrics({ metrics, isDue }: MetricsBatch): Promise<string | undefined> {
-  const target = receive(metrics);
-  return isDue ? await target.exportAll() : undefined;
 }
 
-function receive({ setUp, measured }: MetricsBatch['metrics']): MetricsExport {
-  metricsExport ??= new MetricsExport(setUp);
-  metricsExport.receive(measured);
-  return metricsExport;
+parentPort?.on('message', (batch: Batch | MetricsBatch | GivenUp | LastBatch) => {
+  if ('done' in batch) exportLast(batch);
+  else if ('cause' in batch) spansHealth.failed(batch.lost, new Error(batch.cause));
+  else if ('spans' in batch) track(batch.id, batch.spans.length, exportSpans(exporter, batch.spans));
+  else track(batch.id, 0, exportMetrics(batch));
+});
+
+function track(id: number, spans: number, exported: Promise<boolean>): void {
+  underWay.set(exported, spans);
+  exported.then((isExported) => {
+    underWay.delete(exported);
+    parentPort?.postMessage({ id, isExported } satisfies BatchResult);
+  });
 }
 
 function exportLast({ spans, metrics, done, timeoutMs }: LastBatch): void {
+  spansHealth.ending();
+  metricsHealth.ending();
   const flag = new Int32Array(done);
+  let isOver = false;
   const wake = (): void => {
+    if (isOver) return;
+    isOver = true;
+    let unanswered = 0;
+    for (const each of underWay.values()) unanswered += each;
+    if (unanswered > 0) spansHealth.failed(unanswered, new Error(`no answer within ${timeoutMs} ms`));
+    spansHealth.ended();
+    metricsHealth.ended();
     Atomics.store(flag, 0, 1);
     Atomics.notify(flag, 0);
   };
   // Too short for the exporter's retries: an absent collector is found out at once.
-  const lastExporter = new OTLPTraceExporter({ timeoutMillis: timeoutMs });
-  const exportedMetrics = metrics && receive(metrics).exportAll(timeoutMs);
-  Promise.all([exportBatch(lastExporter, spans), exportedMetrics, ...underWay]).then(wake, wake);
+  const lastExporter = new OTLPTraceExporter({ url: endpoints.traces, timeoutMillis: timeoutMs });
+  track(0, spans.length, exportSpans(lastExporter, spans));
+  if (metrics !== undefined) track(0, 0, exportMetrics({ metrics, isDue: true }, timeoutMs));
+  Promise.all(underWay.keys()).then(wake, wake);
   setTimeout(wake, timeoutMs);
 }
 
-/** Says what went wrong, if anything did. */
-async function exportBatch(to: SpanExporter, spans: readonly unknown[]): Promise<string | undefined> {
-  if (spans.length === 0) return undefined;
-  return await new Promise((resolve) => {
-    to.export(
-      spans.map((span) => revive(span as PlainSpan)),
-      ({ code, error }) => resolve(code === 0 ? undefined : String(error ?? 'for an unknown reason')),
-    );
+async function exportMetrics(
+  { metrics, isDue }: { metrics: MetricsToExport; isDue: boolean },
+  lastMs?: number,
+): Promise<boolean> {
+  metricsExport ??= new MetricsExport(metrics.setUp, endpoints.metrics);
+  metricsExport.receive(metrics.measured);
+  if (!isDue) return true;
+  const error = await metricsExport.exportAll(lastMs);
+  if (error === 'skipped') return true;
+  if (error === undefined) metricsHealth.succeeded();
+  else metricsHealth.failed(0, error);
+  return error === undefined;
+}
+
+async function exportSpans(to: SpanExporter, spans: readonly unknown[]): Promise<boolean> {
+  if (spans.length === 0) return true;
+  const revived = spans.map((span) => revive(span as PlainSpan));
+  const { code, error } = await new Promise<{ code: number; error?: unknown }>((resolve) => {
+    to.export(revived, resolve);
   });
+  if (code === 0) spansHealth.succeeded();
+  else spansHealth.failed(spans.length, error ?? new Error('for an unknown reason'));
+  return code === 0;
 }
 
 function revive(plain: PlainSpan): ReadableSpan {

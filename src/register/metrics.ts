@@ -10,14 +10,13 @@ interface Resource {
   readonly attributes: Attributes;
 }
 
-/** @returns what is to be exported at the end of the process */
+/** @returns what gives what is to be exported at the end of the process; undefined when there are no metrics of ours */
 export function startMetrics(
   { exporters, intervalMs, timeoutMs }: MetricsEnvironment,
   thread: ExportThread,
   resource: Resource,
-): () => MetricsToExport | undefined {
-  const none = (): undefined => undefined;
-  if (exporters.length === 0 || hasMeterProvider()) return none;
+): (() => MetricsToExport | undefined) | undefined {
+  if (exporters.length === 0 || hasMeterProvider()) return undefined;
   const toExport = (measured: Measured): MetricsToExport => {
     return { setUp: { exporters, timeoutMs, resource: resource.attributes }, measured };
   };

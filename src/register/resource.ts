@@ -24,24 +24,34 @@ const DETECTORS = {
 } satisfies Record<DetectorName, unknown>;
 
 export function resourceOf(names: readonly DetectorName[]): Resource {
-  const detected = defaultResource().merge(
-    detectResources({ detectors: names.map((name) => DETECTORS[name]) }),
-  );
-  const attributes: Attributes = {};
-  // Of two values the first one counts.
-  const add = (key: string, value: AttributeValue | undefined): void => {
-    if (value !== undefined) attributes[key] ??= value;
-  };
-  for (const [key, value] of detected.getRawAttributes()) {
-    // What is found out later is there from then on; the SDK has seen to it that none of them rejects.
-    if (value instanceof Promise) value.then((found) => add(key, found));
-    else add(key, value as AttributeValue | undefined);
+  const detectors = names.map((name) => DETECTORS[name]);
+  return new KnownResource(defaultResource().merge(detectResources({ detectors })));
+}
+
+/** A class, since the SDK copies the plain objects of its configuration, and this one grows. */
+class KnownResource implements Resource {
+  readonly attributes: Attributes = {};
+  readonly #detected: Resource;
+
+  constructor(detected: Resource) {
+    this.#detected = detected;
+    for (const [key, value] of detected.getRawAttributes()) {
+      // What is found out later is there from then on; the SDK has seen to it that none of them rejects.
+      if (value instanceof Promise) value.then((found) => this.#add(key, found));
+      else this.#add(key, value as AttributeValue | undefined);
+    }
   }
-  const { schemaUrl } = detected;
-  return {
-    attributes,
-    ...(schemaUrl === undefined ? {} : { schemaUrl }),
-    merge: (other) => detected.merge(other),
-    getRawAttributes: () => detected.getRawAttributes(),
-  };
+
+  merge(other: Resource | null): Resource {
+    return this.#detected.merge(other);
+  }
+
+  getRawAttributes(): ReturnType<Resource['getRawAttributes']> {
+    return this.#detected.getRawAttributes();
+  }
+
+  /** Of two values the first one counts. */
+  #add(key: string, value: AttributeValue | undefined): void {
+    if (value !== undefined) this.attributes[key] ??= value;
+  }
 }

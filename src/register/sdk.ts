@@ -1,21 +1,23 @@
 /** Tracer provider and exporters of the SDK that this entry brings along. */
-import { context, type ProxyTracerProvider, propagation, trace } from '@opentelemetry/api';
+import { context, DiagLogLevel, type ProxyTracerProvider, propagation, trace } from '@opentelemetry/api';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { CancellationSampler, CancellationSpanProcessor } from '../index.ts';
 import type { Environment } from './environment.ts';
 import { ExportThread } from './export-thread.ts';
+import type { GlobalName } from './give-way.ts';
 import { startMetrics } from './metrics.ts';
 import { propagatorOf } from './propagators.ts';
+import { YieldingTracerProvider } from './provider.ts';
 import { resourceOf } from './resource.ts';
 import { samplerOf } from './sampler.ts';
 import {
   AsyncLocalStorageContextManager,
-  BasicTracerProvider,
   BatchSpanProcessor,
   ConsoleSpanExporter,
   SimpleSpanProcessor,
 } from './sdk-packages.ts';
 import { UnsentSpans } from './unsent-spans.ts';
+import type { Warn } from './variables.ts';
 
 /** True when somebody has set a global tracer provider already. */
 export function hasTracerProvider(): boolean {
@@ -24,18 +26,29 @@ export function hasTracerProvider(): boolean {
   return provider.getDelegate?.().constructor.name !== 'NoopTracerProvider';
 }
 
-/** Returns what sends all that is unsent, blocking. */
-export function startSdk(environment: Environment): () => void {
+export interface StartedSdk {
+  /** Sends all that is unsent, blocking. */
+  sendNow(): void;
+  /** What it has set of the API's globals. */
+  readonly globals: readonly GlobalName[];
+  /** Makes no more spans. */
+  giveWay(): void;
+  hasGivenWay(): boolean;
+  /** Whoever has asked it for a tracer. */
+  tracerNames(): Iterable<string>;
+}
+
+export function startSdk(environment: Environment, warn: Warn): StartedSdk {
   const resource = resourceOf(environment.resourceDetectors);
-  const thread = new ExportThread();
-  const takeMetrics = startMetrics(environment.metrics, thread, resource);
+  const { endpoints, logLevel } = environment;
+  const thread = new ExportThread({ endpoints, isQuiet: logLevel === DiagLogLevel.NONE }, warn);
   const unsent = new UnsentSpans(thread, (exporter) => new BatchSpanProcessor(exporter));
   const spanProcessors: SpanProcessor[] = [];
   for (const name of environment.exporters) {
     if (name === 'otlp') spanProcessors.push(unsent);
     else spanProcessors.push(new SimpleSpanProcessor(new ConsoleSpanExporter()));
   }
-  const provider = new BasicTracerProvider({
+  const provider = new YieldingTracerProvider({
     resource,
     ...(environment.keepsCancelled
       ? {
@@ -44,9 +57,18 @@ export function startSdk(environment: Environment): () => void {
         }
       : { spanProcessors }),
   });
-  trace.setGlobalTracerProvider(provider);
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  const takeMetrics = startMetrics(environment.metrics, thread, resource);
+  const globals: GlobalName[] = takeMetrics === undefined ? [] : ['metrics'];
+  if (trace.setGlobalTracerProvider(provider)) globals.push('trace');
+  if (context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable()))
+    globals.push('context');
   const propagator = propagatorOf(environment.propagators);
-  if (propagator !== undefined) propagation.setGlobalPropagator(propagator);
-  return () => thread.finish(unsent.take(), takeMetrics());
+  if (propagator !== undefined && propagation.setGlobalPropagator(propagator)) globals.push('propagation');
+  return {
+    sendNow: () => thread.finish(unsent.take(), takeMetrics?.()),
+    globals,
+    giveWay: () => provider.giveWay(),
+    hasGivenWay: () => provider.isReplaced,
+    tracerNames: () => provider.tracerNames,
+  };
 }

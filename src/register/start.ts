@@ -1,27 +1,52 @@
 /** What register does: the SDK, unless another one is there, and the instrumentation. */
-import { DiagConsoleLogger, diag } from '@opentelemetry/api';
+import { DiagConsoleLogger, DiagLogLevel, diag, metrics } from '@opentelemetry/api';
 import { CancellationInstrumentation } from '../instrumentation.ts';
+import { PACKAGE_NAME } from '../version.ts';
+import { announce } from './announcement.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { flushAtExit } from './exit.ts';
+import { giveWay, hasDiagLogger } from './give-way.ts';
 import { hasTracerProvider, startSdk } from './sdk.ts';
 import type { Warn } from './variables.ts';
 
 export function start(warn: Warn): void {
   const environment = readEnvironment(process.env, warn);
   if (environment.isDisabled) return;
-  if (environment.logLevel !== undefined) {
-    diag.setLogger(new DiagConsoleLogger(), { logLevel: environment.logLevel });
-  }
+  const { logLevel } = environment;
+  if (logLevel !== undefined && !hasDiagLogger()) diag.setLogger(new DiagConsoleLogger(), { logLevel });
+  const isQuiet = logLevel === DiagLogLevel.NONE;
+  const sayUnlessQuiet: Warn = isQuiet ? () => {} : warn;
   // Another SDK that was set up before us keeps its provider, exporter and exit handling.
-  if (!hasTracerProvider()) {
-    const sendNow = startSdk(environment);
+  const sdk = hasTracerProvider() ? undefined : startSdk(environment, sayUnlessQuiet);
+  const instrumentation = createInstrumentation(environment, warn);
+  if (sdk !== undefined) {
     flushAtExit(() => {
       instrumentation.recordUnfinished();
-      sendNow();
+      sdk.sendNow();
     });
   }
-  const instrumentation = createInstrumentation(environment, warn);
+  if (environment.keepsCancelled && sdk === undefined) sayUnlessQuiet(NOT_KEPT);
+  giveWay(sdk?.globals ?? [], {
+    taken(name) {
+      if (name === 'metrics') instrumentation.setMeterProvider(metrics.getMeterProvider());
+      if (name !== 'trace' || sdk === undefined) return;
+      sdk.giveWay();
+      diag.info(`${PACKAGE_NAME}: an SDK was set up after register: it makes the spans from now on`);
+      if (environment.keepsCancelled) sayUnlessQuiet(NOT_KEPT);
+    },
+    refused() {
+      sayUnlessQuiet(REFUSED);
+    },
+  });
+  if (logLevel !== undefined && logLevel >= DiagLogLevel.INFO) announce(environment, sdk);
 }
+
+const NOT_KEPT =
+  'OTEL_INSTRUMENTATION_CANCELLATION_KEEP_CANCELLED has no effect: another SDK makes the spans. ' +
+  'Give that one CancellationSampler and CancellationSpanProcessor.';
+const REFUSED =
+  'an SDK of another version of @opentelemetry/api was refused, and exports nothing: install one version of it ' +
+  '(npm ls @opentelemetry/api shows them), or set that SDK up before register.';
 
 function createInstrumentation(environment: Environment, warn: Warn): CancellationInstrumentation {
   try {

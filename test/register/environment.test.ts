@@ -11,6 +11,10 @@ function read(variables: Record<string, string>): { environment: Environment; wa
 const defaults: Environment = {
   isDisabled: false,
   logLevel: undefined,
+  endpoints: {
+    traces: 'http://localhost:4318/v1/traces',
+    metrics: 'http://localhost:4318/v1/metrics',
+  },
   exporters: ['otlp'],
   metrics: { exporters: [], intervalMs: 60_000, timeoutMs: 30_000 },
   propagators: ['tracecontext', 'baggage'],
@@ -94,8 +98,25 @@ describe('the environment', () => {
     [{ OTEL_PROPAGATORS: 'none' }, { propagators: [] }],
     [{ OTEL_PROPAGATORS: 'baggage' }, { propagators: ['baggage'] }],
     [{ OTEL_PROPAGATORS: 'baggage, tracecontext' }, { propagators: ['tracecontext', 'baggage'] }],
-    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example:4318/base' }, {}],
-    [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:4318/v1/traces' }, {}],
+    ...['https://collector.example:4318/base', 'https://collector.example:4318/base/'].map(
+      (value): [Record<string, string>, object] => [
+        { OTEL_EXPORTER_OTLP_ENDPOINT: value },
+        {
+          endpoints: {
+            traces: 'https://collector.example:4318/base/v1/traces',
+            metrics: 'https://collector.example:4318/base/v1/metrics',
+          },
+        },
+      ],
+    ),
+    [
+      {
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1',
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:2/here',
+        OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://127.0.0.1:3',
+      },
+      { endpoints: { traces: 'http://127.0.0.1:2/here', metrics: 'http://127.0.0.1:3/' } },
+    ],
     [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' }, {}],
     [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' }, {}],
     [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/json' }, {}],
@@ -118,6 +139,7 @@ describe('the environment', () => {
           environment: {
             isDisabled: true,
             logLevel: undefined,
+            endpoints: { traces: '', metrics: '' },
             exporters: [],
             metrics: defaults.metrics,
             propagators: ['tracecontext', 'baggage'],

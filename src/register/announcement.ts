@@ -1,0 +1,53 @@
+/** One line at OTEL_LOG_LEVEL=info: what is instrumented, who makes the spans, where they go to, and beside whom. */
+import { createRequire } from 'node:module';
+import { diag, type ProxyTracerProvider, trace } from '@opentelemetry/api';
+import { defaultIntegrations } from '../index.ts';
+import { PACKAGE_NAME, PACKAGE_VERSION } from '../version.ts';
+import type { Environment } from './environment.ts';
+import { shownUrl } from './otlp-checks.ts';
+import type { StartedSdk } from './sdk.ts';
+
+/** An application has set up by then what it sets up at its start. */
+const AFTER_MS = 1_000;
+
+/** At the latest when the process ends. */
+export function announce(environment: Environment, sdk: StartedSdk | undefined): void {
+  const tell = (): void => {
+    clearTimeout(timer);
+    process.removeListener('exit', tell);
+    diag.info(`${PACKAGE_NAME}: ${announcementOf(environment, sdk)}`);
+  };
+  const timer = setTimeout(tell, AFTER_MS).unref();
+  process.on('exit', tell);
+}
+
+function announcementOf(environment: Environment, sdk: StartedSdk | undefined): string {
+  const { integrations = defaultIntegrations } = environment.instrumentationConfig;
+  const names = integrations.map(({ name }) => name).join(', ');
+  const official = officialInstrumentations(sdk);
+  const beside = official.length === 0 ? '' : `, beside ${official.join(', ')}`;
+  return `${PACKAGE_VERSION} instruments ${names || 'nothing'}${beside}; ${spansOf(environment, sdk)}`;
+}
+
+function spansOf({ exporters, endpoints }: Environment, sdk: StartedSdk | undefined): string {
+  if (sdk === undefined || sdk.hasGivenWay()) {
+    return `spans are made and exported by the SDK that the application has set up (${providerName()})`;
+  }
+  const to = exporters.map((name) => (name === 'otlp' ? shownUrl(endpoints.traces) : 'the console'));
+  return `spans are made by the SDK of register and go to ${to.join(' and ') || 'nowhere (OTEL_TRACES_EXPORTER)'}`;
+}
+
+function providerName(): string {
+  const provider = trace.getTracerProvider() as Partial<ProxyTracerProvider>;
+  // A bundler may have numbered it.
+  return (provider.getDelegate?.() ?? provider).constructor.name.replace(/\$\d+$/, '');
+}
+
+const OFFICIAL = /(@opentelemetry[\\/]instrumentation-(?:http|grpc|undici))(?:[\\/]|$)/;
+
+/** Those whose spans are tagged, as far as they show: by a CommonJS file that is loaded, or by a tracer of our SDK. */
+function officialInstrumentations(sdk: StartedSdk | undefined): readonly string[] {
+  const loaded = Object.keys(createRequire(import.meta.url).cache);
+  const names = [...loaded, ...(sdk?.tracerNames() ?? [])].flatMap((name) => OFFICIAL.exec(name)?.[1] ?? []);
+  return [...new Set(names.map((name) => name.replace('\\', '/')))].sort();
+}

@@ -1,0 +1,81 @@
+/**
+ * The API keeps the first SDK that is set up and refuses all later ones, which then export nothing. `register` comes
+ * first by its nature, so its globals give way: whoever sets one of them takes it over.
+ *
+ * The API has no way to ask for that. But every copy of it, of which a process may have several (of 1.10 one for
+ * CommonJS and one for ES modules), registers in the same object, and assigns this object to `globalThis` right before it
+ * looks whether the place is taken. That is the moment at which ours step aside; they are back at the next look.
+ */
+const kApi = Symbol.for('opentelemetry.js.api.1');
+
+export type GlobalName = 'trace' | 'context' | 'propagation' | 'metrics';
+type Registered = Partial<Record<GlobalName | 'diag', unknown>>;
+type ApiGlobal = typeof globalThis & { [kApi]?: Registered };
+
+/** True when the application, or an SDK, has set one: it would have to be replaced, and says so at length. */
+export function hasDiagLogger(): boolean {
+  return (globalThis as ApiGlobal)[kApi]?.diag !== undefined;
+}
+
+export interface Listener {
+  /** Somebody has set it, whether or not it was ours. */
+  taken(name: GlobalName): void;
+  /** Somebody tried to, with another version of the API. */
+  refused(): void;
+}
+
+const NAMES: readonly GlobalName[] = ['trace', 'context', 'propagation', 'metrics'];
+
+/**
+ * To be called when they are set.
+ * @param ours what gives way
+ */
+export function giveWay(ours: Iterable<GlobalName>, listener: Listener): void {
+  const global: ApiGlobal = globalThis;
+  const registered = global[kApi];
+  if (registered === undefined) return;
+  const yielding = new Set(ours);
+  let isUntouched = true;
+  /** Set while somebody registers: what was there. */
+  let before: Registered | undefined;
+
+  function stepAside(now: Registered): void {
+    before = { ...now };
+    for (const name of yielding) now[name] = undefined;
+  }
+
+  function comeBack(now: Registered, was: Registered): void {
+    before = undefined;
+    const taken = NAMES.filter((name) =>
+      yielding.has(name) ? now[name] !== undefined : now[name] !== was[name],
+    );
+    for (const name of taken) yielding.delete(name);
+    for (const name of yielding) now[name] = was[name];
+    // Later, since the API is still in the middle of it.
+    for (const name of taken) queueMicrotask(() => listener.taken(name));
+    if (taken.length > 0) isUntouched = false;
+    // Nothing has changed, though ours were out of the way: the versions differ, and the API wants them to be the same.
+    else if (isUntouched && isSame(now, was)) queueMicrotask(() => listener.refused());
+  }
+
+  Object.defineProperty(global, kApi, {
+    configurable: true,
+    enumerable: true,
+    get() {
+      if (before !== undefined) comeBack(registered, before);
+      return registered;
+    },
+    set(value: unknown) {
+      if (before !== undefined) comeBack(registered, before);
+      if (value === registered) stepAside(registered);
+      // Somebody starts anew.
+      else
+        Object.defineProperty(global, kApi, { value, configurable: true, enumerable: true, writable: true });
+    },
+  });
+}
+
+function isSame(now: object, was: object): boolean {
+  const [a, b] = [Object.entries(now), new Map(Object.entries(was))];
+  return a.length === b.size && a.every(([key, value]) => b.get(key) === value);
+}
