@@ -5,6 +5,9 @@
  * The API has no way to ask for that. But every copy of it, of which a process may have several (of 1.10 one for
  * CommonJS and one for ES modules), registers in the same object, and assigns this object to `globalThis` right before it
  * looks whether the place is taken. That is the moment at which ours step aside; they are back at the next look.
+ *
+ * To see it costs some 50 ns for every look at a global, of which an operation takes several. So it ends when an
+ * application has long been set up.
  */
 const kApi = Symbol.for('opentelemetry.js.api.1');
 
@@ -17,10 +20,12 @@ export function hasDiagLogger(): boolean {
   return (globalThis as ApiGlobal)[kApi]?.diag !== undefined;
 }
 
+const WINDOW_MS = 30_000;
+
 export interface Listener {
   /** Somebody has set it, whether or not it was ours. */
   taken(name: GlobalName): void;
-  /** Somebody tried to, with another version of the API. */
+  /** Somebody tried to, with another version of the API. Said once. */
   refused(): void;
 }
 
@@ -53,9 +58,10 @@ export function giveWay(ours: Iterable<GlobalName>, listener: Listener): void {
     for (const name of yielding) now[name] = was[name];
     // Later, since the API is still in the middle of it.
     for (const name of taken) queueMicrotask(() => listener.taken(name));
-    if (taken.length > 0) isUntouched = false;
     // Nothing has changed, though ours were out of the way: the versions differ, and the API wants them to be the same.
-    else if (isUntouched && isSame(now, was)) queueMicrotask(() => listener.refused());
+    const isRefused = isUntouched && taken.length === 0 && isSame(now, was);
+    if (isRefused) queueMicrotask(() => listener.refused());
+    if (isRefused || taken.length > 0) isUntouched = false;
   }
 
   Object.defineProperty(global, kApi, {
@@ -65,14 +71,21 @@ export function giveWay(ours: Iterable<GlobalName>, listener: Listener): void {
       if (before !== undefined) comeBack(registered, before);
       return registered;
     },
-    set(value: unknown) {
+    set(value: Registered) {
       if (before !== undefined) comeBack(registered, before);
       if (value === registered) stepAside(registered);
       // Somebody starts anew.
-      else
-        Object.defineProperty(global, kApi, { value, configurable: true, enumerable: true, writable: true });
+      else makePlain(value);
     },
   });
+  setTimeout(() => makePlain(global[kApi]), WINDOW_MS).unref();
+}
+
+/** Anew: V8 reads a property that has never been anything else faster. */
+function makePlain(value: Registered | undefined): void {
+  const global: ApiGlobal = globalThis;
+  delete global[kApi];
+  if (value !== undefined) global[kApi] = value;
 }
 
 function isSame(now: object, was: object): boolean {

@@ -26,6 +26,11 @@ export function hasTracerProvider(): boolean {
   return provider.getDelegate?.().constructor.name !== 'NoopTracerProvider';
 }
 
+/** Nothing else keeps a provider from being set where none is seen. */
+const OTHER_API =
+  'no spans: an SDK that was set up before has another version of @opentelemetry/api. Install one version of it ' +
+  '(npm ls @opentelemetry/api shows them).';
+
 export interface StartedSdk {
   /** Sends all that is unsent, blocking. */
   sendNow(): void;
@@ -60,6 +65,7 @@ export function startSdk(environment: Environment, warn: Warn): StartedSdk {
   const takeMetrics = startMetrics(environment.metrics, thread, resource);
   const globals: GlobalName[] = takeMetrics === undefined ? [] : ['metrics'];
   if (trace.setGlobalTracerProvider(provider)) globals.push('trace');
+  else warn(OTHER_API);
   if (context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable()))
     globals.push('context');
   const propagator = propagatorOf(environment.propagators);

@@ -45,8 +45,8 @@ const NOT_KEPT =
   'OTEL_INSTRUMENTATION_CANCELLATION_KEEP_CANCELLED has no effect: another SDK makes the spans. ' +
   'Give that one CancellationSampler and CancellationSpanProcessor.';
 const REFUSED =
-  'an SDK of another version of @opentelemetry/api was refused, and exports nothing: install one version of it ' +
-  '(npm ls @opentelemetry/api shows them), or set that SDK up before register.';
+  'an SDK of another version of @opentelemetry/api was refused, and exports nothing. Install one version of it ' +
+  '(npm ls @opentelemetry/api shows them).';
 
 function createInstrumentation(environment: Environment, warn: Warn): CancellationInstrumentation {
   try {
