@@ -62,6 +62,7 @@ import { OwnedOperations } from './owned-operations.ts';
 import { isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
 import { writePending } from './pending-events.ts';
 import { markNeeded } from './sampling.ts';
+import { Visibility } from './visibility.ts';
 import { WorkAfterCancel } from './work-after-cancel.ts';
 
 /** Calls back for every write to `target` from now on, and for its end. */
@@ -73,6 +74,7 @@ export class Recorder implements Host {
   readonly #tracer: () => Tracer;
   readonly #watchLateWrites: WatchLateWrites;
   readonly #metrics = new Metrics();
+  readonly #visibility = new Visibility(() => this.#metrics.isOn);
   readonly #workAfterCancel: WorkAfterCancel;
   readonly #deadlines: Deadlines;
   /** Only when asked for. */
@@ -136,6 +138,7 @@ export class Recorder implements Host {
     const options: SpanOptions = { kind, attributes };
     if (startTime !== undefined) options.startTime = startTime;
     const span = this.#tracer().startSpan(name, options, parent);
+    this.#visibility.look(span, parent);
     const own = trace.setSpan(parent, span);
     const extended = entry === undefined ? own : extendContext(own, span, entry.key, entry.value);
     const operation = this.#operation(side, system, span, true, extended, parent);
