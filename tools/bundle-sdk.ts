@@ -1,20 +1,30 @@
 /**
  * Puts the packages that `register` uses of OpenTelemetry's SDK into the compiled files that name them, in the
- * place of their imports. Only `@opentelemetry/api` stays outside: it is what all SDKs of a process share.
+ * place of their imports. Only `@opentelemetry/api` stays outside: it is what all SDKs of a thread share.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
-const ENTRIES = ['dist/register/sdk-packages.js', 'dist/register/exporter-packages.js'];
 const NOTICE = 'dist/register/LICENSES.txt';
 const SHARED = '@opentelemetry/api';
 
 export async function bundleSdk(root: string): Promise<void> {
+  const inputs = [
+    ...(await bundle(root, 'dist/register/sdk-packages.js', [SHARED])),
+    // A thread of its own shares nothing. Whole, it starts wherever the application's packages are: in an archive, say.
+    ...(await bundle(root, 'dist/register/export-worker.js', [])),
+  ];
+  for (const extension of ['js', 'd.ts']) rmSync(join(root, `dist/register/exporter-packages.${extension}`));
+  writeFileSync(join(root, NOTICE), noticeOf(root, inputs));
+}
+
+/** @returns the files that are in it */
+async function bundle(root: string, entry: string, shared: readonly string[]): Promise<string[]> {
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: ENTRIES,
+    entryPoints: [entry],
     outdir: 'dist/register',
     allowOverwrite: true,
     bundle: true,
@@ -28,11 +38,11 @@ export async function bundleSdk(root: string): Promise<void> {
     minifyIdentifiers: false,
     legalComments: 'none',
     banner: { js: `/* Bundled packages and their licences: ${NOTICE.split('/').at(-1)} */` },
-    plugins: [oneCopy(root), importedByRequire],
+    plugins: [oneCopy(root), importedByRequire(shared)],
     metafile: true,
     logLevel: 'warning',
   });
-  writeFileSync(join(root, NOTICE), noticeOf(root, Object.keys(metafile.inputs)));
+  return Object.keys(metafile.inputs);
 }
 
 /** npm may have installed a package in two patch versions; they are one in here. */
@@ -41,7 +51,7 @@ function oneCopy(root: string): Plugin {
     name: 'one-copy',
     setup({ onResolve, resolve }) {
       onResolve({ filter: /^@opentelemetry\// }, async ({ path, kind, pluginData }) => {
-        if (path === SHARED || pluginData === 'one-copy') return undefined;
+        if (pluginData === 'one-copy') return undefined;
         return await resolve(path, { resolveDir: root, kind, pluginData: 'one-copy' });
       });
     },
@@ -49,19 +59,21 @@ function oneCopy(root: string): Plugin {
 }
 
 /** An ES module has no require(): what stays outside is imported for the CommonJS files in here. */
-const importedByRequire: Plugin = {
-  name: 'imported-by-require',
-  setup({ onResolve, onLoad }) {
-    const outside = new Set([SHARED, ...builtinModules, ...builtinModules.map((name) => `node:${name}`)]);
-    onResolve({ filter: /./ }, ({ path, kind }) => {
-      if (!outside.has(path)) return undefined;
-      return kind === 'require-call' ? { path, namespace: 'imported' } : { path, external: true };
-    });
-    onLoad({ filter: /./, namespace: 'imported' }, ({ path }) => ({
-      contents: `export * from ${JSON.stringify(path)};`,
-    }));
-  },
-};
+function importedByRequire(shared: readonly string[]): Plugin {
+  const outside = new Set([...shared, ...builtinModules, ...builtinModules.map((name) => `node:${name}`)]);
+  return {
+    name: 'imported-by-require',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /./ }, ({ path, kind }) => {
+        if (!outside.has(path)) return undefined;
+        return kind === 'require-call' ? { path, namespace: 'imported' } : { path, external: true };
+      });
+      onLoad({ filter: /./, namespace: 'imported' }, ({ path }) => ({
+        contents: `export * from ${JSON.stringify(path)};`,
+      }));
+    },
+  };
+}
 
 function noticeOf(root: string, inputs: readonly string[]): string {
   const folders = new Set(inputs.flatMap((input) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []));

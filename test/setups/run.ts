@@ -4,8 +4,7 @@
  * test files, as with `npm test`; then there is no whole table to compare.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { refreshCache } from './support/cache.ts';
 import { readmeFile } from './support/readme.ts';
@@ -19,13 +18,12 @@ const { values, positionals: words } = parseArgs({
 });
 forgetResults();
 refreshCache();
-const tarball = ownTarball();
+ownTarball();
 const { status } = spawnSync(
   process.execPath,
   ['--import', 'tsx', 'test/run.ts', '--group=setups', ...words],
   { cwd: root, stdio: 'inherit' },
 );
-rmSync(dirname(tarball), { recursive: true });
 process.exitCode = status ?? 1;
 
 const results = readResults();
@@ -35,7 +33,7 @@ if (words.length === 0) finishReadme(readmeTable(results));
 function finishReadme(table: string): void {
   const text = readFileSync(readmeFile, 'utf8');
   const [, before, found, after] =
-    /^(.*<!-- npm run test:setups -- --write -->\n)(.*?)(\n<!-- end -->.*)$/s.exec(text) ?? [];
+    /^(.*<!-- npm run test:setups -- --write -->\n)(.*?)(<!-- end -->.*)$/s.exec(text) ?? [];
   if (found === table) return;
   console.log(`${table}\n`);
   if (found === undefined) {

@@ -10,7 +10,7 @@ const text = readFileSync(readmeFile, 'utf8');
 /** The first: that of a folder without OpenTelemetry. */
 export const installLine: string = commandOf(new RegExp(`^npm install ${ownName}\\b`));
 /** Where the API is there already: naming it would bring its newest version, which may not fit the SDK there. */
-export const installLineBesideApi = `npm install ${ownName}`;
+export const installLineBesideApi: string = inline(`npm install ${ownName}`);
 /** The first that is for an application of one's own. */
 export const runLine: string = commandOf(new RegExp(`^[^#]*node --import ${ownName}/register app\\.js`));
 
@@ -28,4 +28,9 @@ function commandOf(pattern: RegExp): string {
   const command = lines.map((line) => line.trim()).find((line) => pattern.test(line));
   assert.ok(command, `the README has no line like ${pattern}`);
   return command.replace(/\s+# .*$/, '');
+}
+
+function inline(command: string): string {
+  assert.ok(text.includes(`\`${command}\``), `the README does not say \`${command}\``);
+  return command;
 }

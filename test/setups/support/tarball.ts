@@ -1,6 +1,6 @@
 /** This package as npm packs it. Made once in a run: `npm run test:setups` says in a variable where it is. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, realpathSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +16,7 @@ export function ownTarball(): string {
 
 function pack(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'cancellation-tarball-')));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   // Without scripts: the one that builds would remove dist/ under what runs beside this.
   const stdout = execFileSync('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], {
     cwd: root,
