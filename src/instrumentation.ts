@@ -9,6 +9,7 @@ import {
 } from '@opentelemetry/api';
 import { AbortOrigins } from './cancellation/abort-origins.ts';
 import { type CancellationInstrumentationConfig, resolveConfig } from './config.ts';
+import { createInstallation } from './hook/installation.ts';
 import { watchLateWrites } from './hook/late-writes.ts';
 import { loadedFiles, watchFiles } from './hook/loaded-files.ts';
 import type { Undo } from './hook/replace.ts';
@@ -41,7 +42,11 @@ export class CancellationInstrumentation {
   constructor(config: CancellationInstrumentationConfig = {}) {
     const resolved = resolveConfig(config, defaultIntegrations);
     this.#config = { ...config, enabled: config.enabled ?? true };
-    this.#recorder = new Recorder(resolved, new AbortOrigins(), () => this.#tracer, watchLateWrites);
+    const { guard } = createInstallation(
+      (message, error) => diag.error(`${PACKAGE_NAME}: ${message}`, error),
+      Number.POSITIVE_INFINITY,
+    );
+    this.#recorder = new Recorder(resolved, new AbortOrigins(), () => this.#tracer, watchLateWrites, guard);
     this.setMeterProvider(metrics.getMeterProvider());
     this.#parts = resolved.integrations.map((integration) => new Part(integration, this.#recorder));
     this.#packageNames = [...new Set(this.#parts.flatMap(({ packageNames }) => packageNames))];

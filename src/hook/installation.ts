@@ -5,16 +5,45 @@ export interface Installation {
   readonly isActive: boolean;
   /** A hook of ours threw. The application never hears of it. */
   fault(error: unknown): void;
+  /**
+   * `fn` for whoever calls it that is not ours: a listener, a subscriber, a tick, a timer, a callback. What it
+   * throws ends in fault().
+   */
+  guard<Self, Args extends unknown[]>(
+    fn: (this: Self, ...args: Args) => void,
+  ): (this: Self, ...args: Args) => void;
 }
 
 /** So many faults, and the integration is switched off rather than tried on every call. */
 const MAX_FAULTS = 10;
 
+/** @param maxFaults Infinity for what is never switched off */
 export function createInstallation(
   report: (message: string, error: unknown) => void,
+  maxFaults: number = MAX_FAULTS,
 ): Installation & { close(): void } {
   let isActive = true;
   let faults = 0;
+  function fault(error: unknown): void {
+    faults++;
+    try {
+      if (faults === 1) report('a hook failed; the application is not affected', error);
+      if (faults === maxFaults && isActive) {
+        isActive = false;
+        report(`switched itself off after ${maxFaults} failures`, error);
+      }
+    } catch {
+      // The logger is the application's own.
+    }
+  }
+  const guard: Installation['guard'] = (fn) =>
+    function guarded(...args) {
+      try {
+        Reflect.apply(fn, this, args);
+      } catch (error) {
+        fault(error);
+      }
+    };
   return {
     get isActive() {
       return isActive;
@@ -22,13 +51,7 @@ export function createInstallation(
     close() {
       isActive = false;
     },
-    fault(error) {
-      faults++;
-      if (faults === 1) report('a hook failed; the application is not affected', error);
-      if (faults === MAX_FAULTS && isActive) {
-        isActive = false;
-        report(`switched itself off after ${MAX_FAULTS} failures`, error);
-      }
-    },
+    fault,
+    guard,
   };
 }

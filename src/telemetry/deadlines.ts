@@ -4,6 +4,7 @@ import { describeMalformed, type Headers, readDeadlineHeaders } from '../cancell
 import type { ResolvedConfig } from '../config.ts';
 import type { DeadlineHeader, ReadHeader } from '../integration.ts';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
+import type { Guard } from '../operation/guard.ts';
 import type { Deadline, Operation } from '../operation/operation.ts';
 import {
   ATTR_DEADLINE_CLOCK_SKEW_MS,
@@ -25,17 +26,20 @@ const MAX_DEADLINE_FRAMES = 16;
 export class Deadlines {
   readonly #config: ResolvedConfig;
   readonly #addFinding: AddFinding;
+  readonly #guard: Guard;
   readonly #eventLoopDelay = new EventLoopDelay();
 
-  constructor(config: ResolvedConfig, addFinding: AddFinding) {
+  constructor(config: ResolvedConfig, addFinding: AddFinding, guard: Guard) {
     this.#config = config;
     this.#addFinding = addFinding;
+    this.#guard = guard;
   }
 
   set(operation: Operation, deadline: Deadline): void {
     if (operation.deadline === undefined && !operation.ownsSpan) {
       // Whoever owns the span may end it before it tells anybody that the operation is over.
-      beforeEnd(operation.span, () => writeDeviation(operation));
+      const write = this.#guard(() => writeDeviation(operation));
+      beforeEnd(operation.span, write);
     }
     this.#eventLoopDelay.watch();
     operation.deadline = deadline;

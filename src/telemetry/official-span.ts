@@ -60,7 +60,7 @@ export function extendContext(spanContext: Context, span: Span, key: symbol, val
   return spanContext;
 }
 
-/** Calls `observe` at the end of the span, while it can still be written to. */
+/** Calls `observe` at the end of the span, while it can still be written to. @param observe must not throw */
 export function beforeEnd(span: Span, observe: () => void): void {
   const { end } = span;
   shadow(span, 'end', function endAfterwards(this: Span, ...args: unknown[]) {

@@ -4,6 +4,7 @@
  */
 import { type Context, type Span, trace } from '@opentelemetry/api';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
+import type { Guard } from '../operation/guard.ts';
 import type { Operation } from '../operation/operation.ts';
 import type { AddFinding } from './finding-event.ts';
 import { parentSpanIdOf } from './official-span.ts';
@@ -22,6 +23,7 @@ export class OwnedOperations {
   readonly #addFinding: AddFinding;
   readonly #workAfterCancel: WorkAfterCancel;
   readonly #capturesStacks: boolean;
+  readonly #checkDeadline: (inheritedAtMs: number, operation: Operation) => void;
   readonly #open: OpenOperations;
 
   constructor(
@@ -29,11 +31,15 @@ export class OwnedOperations {
     addFinding: AddFinding,
     workAfterCancel: WorkAfterCancel,
     capturesStacks: boolean,
+    guard: Guard,
   ) {
     this.#open = open;
     this.#addFinding = addFinding;
     this.#workAfterCancel = workAfterCancel;
     this.#capturesStacks = capturesStacks;
+    this.#checkDeadline = guard((inheritedAtMs, operation) =>
+      checkDeadline(addFinding, inheritedAtMs, operation),
+    );
   }
 
   /**
@@ -82,7 +88,7 @@ export class OwnedOperations {
       // The deadline of the new operation is told by the integration that is on the stack.
       const deadlineAtMs = inheritedDeadlineAtMs(operation.context, owner);
       if (deadlineAtMs !== Number.POSITIVE_INFINITY) {
-        process.nextTick(checkDeadline, this.#addFinding, deadlineAtMs, operation);
+        process.nextTick(this.#checkDeadline, deadlineAtMs, operation);
       }
     }
   }

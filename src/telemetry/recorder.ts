@@ -34,6 +34,7 @@ import type {
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { Evidence } from '../operation/evidence.ts';
 import type { FindingRule } from '../operation/finding.ts';
+import type { Guard } from '../operation/guard.ts';
 import {
   type Cancellation,
   type Deadline,
@@ -73,6 +74,7 @@ export class Recorder implements Host {
   readonly abortOrigins: AbortOrigins;
   readonly #tracer: () => Tracer;
   readonly #watchLateWrites: WatchLateWrites;
+  readonly #guard: Guard;
   readonly #metrics = new Metrics();
   readonly #visibility = new Visibility(() => this.#metrics.isOn);
   readonly #workAfterCancel: WorkAfterCancel;
@@ -87,19 +89,22 @@ export class Recorder implements Host {
     abortOrigins: AbortOrigins,
     tracer: () => Tracer,
     watchLateWrites: WatchLateWrites,
+    guard: Guard,
   ) {
     this.config = config;
     this.abortOrigins = abortOrigins;
     this.#tracer = tracer;
     this.#watchLateWrites = watchLateWrites;
-    this.#workAfterCancel = new WorkAfterCancel(tracer, config, this.#metrics);
+    this.#guard = guard;
+    this.#workAfterCancel = new WorkAfterCancel(tracer, config, this.#metrics, guard);
     const addFinding: AddFinding = (operation, rule, detail) => this.addFinding(operation, rule, detail);
-    this.#deadlines = new Deadlines(config, addFinding);
+    this.#deadlines = new Deadlines(config, addFinding, guard);
     this.#owned = new OwnedOperations(
       this.#open,
       addFinding,
       this.#workAfterCancel,
       config.capturePendingStack,
+      guard,
     );
     this.#asyncResources = config.trackAsync ? new AsyncResources() : undefined;
   }
@@ -262,7 +267,8 @@ export class Recorder implements Host {
     if (!operation.span.isRecording() && !this.#metrics.isOn) return;
     this.#workAfterCancel.watch(operation);
     if (operation.answer !== undefined) {
-      this.#watchLateWrites(operation.answer, (isEnd) => this.lateWrite(operation, isEnd));
+      const onWrite = this.#guard((isEnd: boolean) => this.lateWrite(operation, isEnd));
+      this.#watchLateWrites(operation.answer, onWrite);
     }
   }
 
@@ -309,7 +315,7 @@ export class Recorder implements Host {
     this.#metrics.ended(operation, settlement);
     const { span, cancellation } = operation;
     if (!operation.ownsSpan) {
-      if (cancellation !== undefined) endUnlessEnded(span);
+      if (cancellation !== undefined) this.#endUnlessEnded(span);
       return;
     }
     if (settlement?.attributes !== undefined) span.setAttributes(settlement.attributes);
@@ -333,11 +339,26 @@ export class Recorder implements Host {
    * unmarked if not cancelled by now, and the official ones are their owners' alone.
    */
   abandon(): void {
-    for (const operation of this.#open.all()) {
-      this.#over(operation);
-      if (operation.ownsSpan) operation.span.end();
-      else if (operation.cancellation !== undefined) endUnlessEnded(operation.span);
-    }
+    for (const operation of this.#open.all()) this.#guard(() => this.#abandon(operation))();
+  }
+
+  #abandon(operation: Operation): void {
+    this.#over(operation);
+    if (operation.ownsSpan) operation.span.end();
+    else if (operation.cancellation !== undefined) this.#endUnlessEnded(operation.span);
+  }
+
+  /**
+   * An official span usually ends in the same tick, with attributes of its own. Where it would stay open
+   * for ever or for long, it is ended here, as of now.
+   */
+  #endUnlessEnded(span: Span): void {
+    const endTime = Date.now();
+    setImmediate(
+      this.#guard(() => {
+        if (span.isRecording()) endAndSeal(span, endTime);
+      }),
+    );
   }
 
   #over(operation: Operation): void {
@@ -360,14 +381,3 @@ function call(
 }
 
 const ERROR_STATUS = { code: SpanStatusCode.ERROR } as const;
-
-/**
- * An official span usually ends in the same tick, with attributes of its own. Where it would stay open
- * for ever or for long, it is ended here, as of now.
- */
-function endUnlessEnded(span: Span): void {
-  const endTime = Date.now();
-  setImmediate(() => {
-    if (span.isRecording()) endAndSeal(span, endTime);
-  });
-}

@@ -7,6 +7,7 @@
  */
 import { inspect, types } from 'node:util';
 import { context, ROOT_CONTEXT, type Tracer, trace } from '@opentelemetry/api';
+import type { Guard } from '../operation/guard.ts';
 import { LateWork } from '../operation/late-work.ts';
 import type { Operation } from '../operation/operation.ts';
 import {
@@ -39,14 +40,18 @@ export class WorkAfterCancel {
   readonly #tracer: () => Tracer;
   readonly #limits: WorkLimits;
   readonly #metrics: Metrics;
+  readonly #guard: Guard;
+  readonly #onTimer: () => void;
   /** Handlers that go on. */
   readonly #active = new Set<LateWork>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(tracer: () => Tracer, limits: WorkLimits, metrics: Metrics) {
+  constructor(tracer: () => Tracer, limits: WorkLimits, metrics: Metrics, guard: Guard) {
     this.#tracer = tracer;
     this.#limits = limits;
     this.#metrics = metrics;
+    this.#guard = guard;
+    this.#onTimer = guard(() => this.#look());
   }
 
   /** The operation has just been cancelled, or its handler returned a promise after that. */
@@ -100,7 +105,7 @@ export class WorkAfterCancel {
   /** The process ends or the instrumentation is switched off: what goes on is recorded as not settled. */
   close(): void {
     const nowMs = performance.now();
-    for (const work of this.#active) this.#settle(work, nowMs, false);
+    for (const work of this.#active) this.#settleSafely(work, nowMs, false);
   }
 
   #sign(operation: Operation): LateWork | undefined {
@@ -126,7 +131,7 @@ export class WorkAfterCancel {
 
   #lookLater(): NodeJS.Timeout {
     // In no context: the timer is not for the operation that happens to be the first.
-    return context.with(ROOT_CONTEXT, () => setTimeout(() => this.#look(), LOOK_EVERY_MS).unref());
+    return context.with(ROOT_CONTEXT, () => setTimeout(this.#onTimer, LOOK_EVERY_MS).unref());
   }
 
   #look(): void {
@@ -139,13 +144,18 @@ export class WorkAfterCancel {
         work.lastSignMs = nowMs;
       }
       if (work.promise === undefined && work.openOperations <= 0 && isSilent(work, nowMs)) {
-        this.#settle(work, work.lastSignMs, true);
+        this.#settleSafely(work, work.lastSignMs, true);
       } else if (nowMs - work.cancelledAtMs > this.#limits.maxWorkAfterCancelMs) {
         // Nobody knows what a client that has not read to the end does between two messages.
-        this.#settle(work, work.operation.side === 'client' ? work.lastSignMs : nowMs, false);
+        this.#settleSafely(work, work.operation.side === 'client' ? work.lastSignMs : nowMs, false);
       }
     }
     if (this.#active.size > 0) this.#timer = this.#lookLater();
+  }
+
+  /** One that fails does not keep the others from being settled. */
+  #settleSafely(work: LateWork, atMs: number, isSettled: boolean): void {
+    this.#guard(() => this.#settle(work, atMs, isSettled))();
   }
 
   #settle(work: LateWork, atMs: number, isSettled: boolean): void {

@@ -22,6 +22,35 @@ describe('an installation', () => {
     assert.deepEqual(reports.slice(1), [['switched itself off after 10 failures', 10]]);
   });
 
+  it('is not switched off when it may have any number of faults', () => {
+    const reports: string[] = [];
+    const installation = createInstallation((message) => reports.push(message), Number.POSITIVE_INFINITY);
+    for (let fault = 1; fault <= 100; fault++) installation.fault(fault);
+    assert.equal(installation.isActive, true);
+    assert.equal(reports.length, 1);
+  });
+
+  it('guards a function: this and arguments are passed on, what it throws is a fault', () => {
+    const reports: unknown[] = [];
+    const { guard } = createInstallation((_message, error) => reports.push(error));
+    const seen: unknown[] = [];
+    const guarded = guard(function (this: string, ...args: number[]): void {
+      seen.push(this, ...args);
+      throw new Error('ours');
+    });
+    assert.equal(guarded.call('self', 1, 2), undefined);
+    assert.deepEqual(seen, ['self', 1, 2]);
+    assert.deepEqual(reports, [new Error('ours')]);
+  });
+
+  it('survives a logger that throws', () => {
+    const installation = createInstallation(() => {
+      throw new Error('no disk');
+    });
+    for (let fault = 1; fault <= 10; fault++) installation.fault(fault);
+    assert.equal(installation.isActive, false);
+  });
+
   it('is switched off by close(), and then does not speak of switching itself off', () => {
     const reports: string[] = [];
     const installation = createInstallation((message) => reports.push(message));

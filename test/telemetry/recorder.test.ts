@@ -65,6 +65,7 @@ function recorderWith(config: CancellationInstrumentationConfig = {}, tracer?: T
     new AbortOrigins(),
     () => tracer ?? provider.getTracer('ours'),
     () => {},
+    (fn) => fn,
   );
 }
 

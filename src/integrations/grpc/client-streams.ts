@@ -77,17 +77,13 @@ function abandon(
   host.cancel(operation, evidence, isConnected(call));
   // Leaving a loop is often followed by cancel(), in the same tick or its microtasks, and that does reach
   // the server. The stream's own events, on which the official span ends, come in a later tick.
-  process.nextTick(endAbandoned, host, installation, operation);
+  process.nextTick(installation.guard(endAbandoned), host, operation);
 }
 
-function endAbandoned(host: Host, installation: Installation, operation: Operation): void {
+function endAbandoned(host: Host, operation: Operation): void {
   if (operation.isSettled) return;
-  try {
-    host.addFinding(operation, 'cancel_not_sent', 'destroy() does not cancel the call: the server goes on');
-    host.settle(operation);
-  } catch (error) {
-    installation.fault(error);
-  }
+  host.addFinding(operation, 'cancel_not_sent', 'destroy() does not cancel the call: the server goes on');
+  host.settle(operation);
 }
 
 /**
@@ -115,9 +111,12 @@ function watchLoop(streamClass: StreamClass | undefined, host: Host, installatio
 
 function watchReturn(stream: LeavableStream, iterator: object, host: Host, installation: Installation): void {
   replaceFunction(iterator, 'return', (original) => {
+    const remember = installation.guard(() => {
+      stream[kLeaving] = host.captureStack(leave);
+    });
     const { leave } = {
       leave(this: unknown, ...args: unknown[]): unknown {
-        if (installation.isActive) stream[kLeaving] = host.captureStack(leave);
+        if (installation.isActive) remember();
         return Reflect.apply(original, this, args);
       },
     };

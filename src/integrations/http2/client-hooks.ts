@@ -68,7 +68,13 @@ export function watchRequests(
         return;
       }
       // The signal was aborted already, or the session has just failed.
-      decide(host, stream, exchange, endedByDestroy(host, stream, exchange, undefined, request));
+      decide(
+        host,
+        installation,
+        stream,
+        exchange,
+        endedByDestroy(host, stream, exchange, undefined, request),
+      );
       settleStream(host, stream, exchange);
     }
 

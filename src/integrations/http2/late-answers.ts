@@ -1,24 +1,34 @@
 /** Sees what a handler of the core API does with a stream that was cancelled. */
+import type { Installation } from '../../hook/installation.ts';
 import { disguise } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 import type { Stream } from './internals.ts';
 
 /** Put on when the stream was cancelled, so nobody pays for it before. */
-export function watchLateAnswers(host: Host, stream: Stream, operation: Operation): void {
+export function watchLateAnswers(
+  host: Host,
+  installation: Installation,
+  stream: Stream,
+  operation: Operation,
+): void {
   // A response of the compatibility API: it is watched itself.
   if (operation.answer !== undefined) return;
   // Not at once: Node is about to end the stream by itself.
-  process.nextTick(() => {
-    for (const name of ['respond', 'write', 'end'] as const) shadow(host, stream, operation, name);
+  const watch = installation.guard(() => {
+    for (const name of ['respond', 'write', 'end'] as const) {
+      const see = installation.guard(() => host.lateWrite(operation, name === 'end'));
+      shadow(stream, name, see);
+    }
   });
+  process.nextTick(watch);
 }
 
 /** Node refuses respond() now, by an exception, and ignores the others. */
-function shadow(host: Host, stream: Stream, operation: Operation, name: 'respond' | 'write' | 'end'): void {
+function shadow(stream: Stream, name: 'respond' | 'write' | 'end', see: () => void): void {
   const original = stream[name] as (...args: unknown[]) => unknown;
   const replacement = function (this: unknown, ...args: unknown[]): unknown {
-    host.lateWrite(operation, name === 'end');
+    see();
     return Reflect.apply(original, this, args);
   };
   disguise(replacement, original);

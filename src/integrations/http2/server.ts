@@ -31,7 +31,7 @@ export function emitIncoming(
   const stream = args[1] as Stream;
   let exchange: Exchange | undefined;
   try {
-    exchange = begin(host, session, stream, args[2] as IncomingHttpHeaders);
+    exchange = begin(host, installation, session, stream, args[2] as IncomingHttpHeaders);
     if (exchange !== undefined) {
       streamHooks.follow(stream, exchange);
       wrapHandlers(host, installation, session);
@@ -55,6 +55,7 @@ export function emitIncoming(
 
 function begin(
   host: Host,
+  installation: Installation,
   session: Session,
   stream: Stream,
   headers: IncomingHttpHeaders,
@@ -68,7 +69,7 @@ function begin(
   host.readDeadline(operation, headers);
   if (stream.closed) {
     // Reset in the same packet: the handler is called all the same.
-    decide(host, stream, exchange, endedByPeer(stream, exchange));
+    decide(host, installation, stream, exchange, endedByPeer(stream, exchange));
     settleStream(host, stream, exchange);
   }
   return exchange;

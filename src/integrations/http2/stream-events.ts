@@ -22,7 +22,8 @@ export function emitOnStream(
     try {
       if (isClient) responded(host, stream, exchange, args[1]);
       // Before the application, whose reaction is to be seen as a consequence of this cancel.
-      else if (!exchange.isDecided) decide(host, stream, exchange, endedByPeer(stream, exchange));
+      else if (!exchange.isDecided)
+        decide(host, installation, stream, exchange, endedByPeer(stream, exchange));
     } catch (error) {
       installation.fault(error);
     }

@@ -55,7 +55,7 @@ function watchClose(host: Host, installation: Installation, prototype: object): 
           const [code = 0, callback] = args;
           // Anything else is refused by the original, and the stream goes on.
           if (isErrorCode(code) && (callback === undefined || typeof callback === 'function')) {
-            decide(host, this, exchange, endedByClose(host, this, exchange, code, close));
+            decide(host, installation, this, exchange, endedByClose(host, this, exchange, code, close));
           }
         } catch (error) {
           installation.fault(error);
@@ -87,7 +87,7 @@ function watchDestroy(host: Host, installation: Installation, prototype: object)
             const ending = this.closed
               ? endedByPeer(this, exchange)
               : endedByDestroy(host, this, exchange, error, destroy);
-            decide(host, this, exchange, ending);
+            decide(host, installation, this, exchange, ending);
           }
           settleStream(host, this, exchange);
         } catch (error) {

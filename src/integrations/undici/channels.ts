@@ -84,7 +84,7 @@ function watchCreate(host: Host, installation: Installation): Undo {
           original.call(this, message);
         };
         try {
-          requestCreated(host, (message as Message).request, this, publishOnce);
+          requestCreated(host, installation, (message as Message).request, this, publishOnce);
         } catch (error) {
           installation.fault(error);
         }

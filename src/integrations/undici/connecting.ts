@@ -31,9 +31,12 @@ const inProgress = new Set<Connecting>();
 let announced: ConnectParams | undefined;
 
 export function watchConnects(installation: Installation): Undo {
-  const announce = (message: unknown): void => {
+  const announce = installation.guard((message: unknown): void => {
     announced = (message as { readonly connectParams: ConnectParams }).connectParams;
-  };
+  });
+  const seeConnect = installation.guard((socket: UndiciSocket, params: ConnectParams, given: unknown) => {
+    if (isTo(params.hostname, given)) remember(socket, params);
+  });
   subscribe(BEFORE_CONNECT, announce);
   const undo = replaceFunction(Socket.prototype, 'connect', (original) => {
     const { connect } = {
@@ -41,7 +44,7 @@ export function watchConnects(installation: Installation): Undo {
         if (announced !== undefined) {
           const params = announced;
           announced = undefined;
-          if (installation.isActive && isTo(params.hostname, args[0])) remember(this, params);
+          if (installation.isActive) seeConnect(this, params, args[0]);
         }
         return Reflect.apply(original, this, args);
       },

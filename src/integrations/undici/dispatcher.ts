@@ -62,7 +62,8 @@ function watchDispatch(prototype: object, host: Host, installation: Installation
         } finally {
           dispatching = outer;
           try {
-            if (current.call.expectsRequest) enqueue(host, current.call, current.handler, current.dispatcher);
+            if (current.call.expectsRequest)
+              enqueue(host, installation, current.call, current.handler, current.dispatcher);
           } catch (error) {
             installation.fault(error);
           }

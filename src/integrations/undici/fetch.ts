@@ -33,7 +33,7 @@ export function watchFetch(owner: unknown, host: Host, installation: Installatio
         ...given,
       );
       try {
-        called(host, call);
+        called(host, installation, call);
       } catch (error) {
         installation.fault(error);
       }
@@ -71,7 +71,7 @@ function signalOf(input: unknown, init: unknown): AbortSignal | undefined {
 }
 
 /** fetch() has returned its promise. */
-function called(host: Host, call: Call): void {
+function called(host: Host, installation: Installation, call: Call): void {
   const { signal } = call;
   if (!call.expectsRequest || signal === undefined) return;
   if (signal.aborted) {
@@ -79,10 +79,11 @@ function called(host: Host, call: Call): void {
     return;
   }
   // It may be about to become a request, may wait in a queue, or may be a `data:` URL.
-  watchSignal(signal, call, (aborted, by) => abortCall(host, aborted, by));
-  setImmediate(() => {
+  watchSignal(installation, signal, call, (aborted, by) => abortCall(host, aborted, by));
+  const settled = installation.guard(() => {
     if (call.exchange === undefined && call.queue === undefined) unwatchSignal(signal, call);
-  }).unref();
+  });
+  setImmediate(settled).unref();
 }
 
 function targetOf(input: unknown, init: unknown): Target | undefined {

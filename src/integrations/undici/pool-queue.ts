@@ -1,4 +1,5 @@
 /** Calls that wait in a pool, all of whose connections are busy. */
+import type { Installation } from '../../hook/installation.ts';
 import type { Host } from '../../integration.ts';
 import type { Call } from './call.ts';
 import { abortCall } from './call-end.ts';
@@ -32,7 +33,13 @@ export function waitingIn(dispatcher: Dispatcher): Iterable<Call> {
 }
 
 /** dispatch() made no request: the call waits in this pool, or was refused, or is answered by a mock. */
-export function enqueue(host: Host, call: Call, handler: Handler, dispatcher: Dispatcher): void {
+export function enqueue(
+  host: Host,
+  installation: Installation,
+  call: Call,
+  handler: Handler,
+  dispatcher: Dispatcher,
+): void {
   if (!(Number(dispatcher.stats?.queued) > 0)) return;
   const { signal } = call;
   if (signal?.aborted) {
@@ -42,5 +49,7 @@ export function enqueue(host: Host, call: Call, handler: Handler, dispatcher: Di
   if (dispatcher[kQueue] === undefined) Object.defineProperty(dispatcher, kQueue, { value: new Set() });
   call.queue = dispatcher[kQueue];
   call.queue?.add(call);
-  if (signal !== undefined) watchSignal(signal, call, (aborted, by) => abortCall(host, aborted, by));
+  if (signal !== undefined) {
+    watchSignal(installation, signal, call, (aborted, by) => abortCall(host, aborted, by));
+  }
 }

@@ -1,5 +1,6 @@
 /** A request comes to be: on the official instrumentation's span, or on one of ours. */
 import { type Context, context, createContextKey } from '@opentelemetry/api';
+import type { Installation } from '../../hook/installation.ts';
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { CALL_KEY, type Call, leaveQueue, toUnixMs } from './call.ts';
@@ -20,6 +21,7 @@ const SUPPRESS_KEY = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TR
 /** @param publish tells everybody else of the request */
 export function requestCreated(
   host: Host,
+  installation: Installation,
   request: UndiciRequest,
   channel: object,
   publish: () => void,
@@ -46,7 +48,7 @@ export function requestCreated(
   const exchange =
     (isInPlace ? isWanted(host, request) : context.with(parent, isWanted, undefined, host, request)) &&
     begin(host, request, channel, publish, parent, call, waitedSinceMs);
-  if (exchange) follow(host, call, exchange, waitedSinceMs ?? exchange.operation.startedAtMs);
+  if (exchange) follow(host, installation, call, exchange, waitedSinceMs ?? exchange.operation.startedAtMs);
   else release(call);
 }
 
@@ -82,7 +84,13 @@ function takeCall(fetched: Call | undefined): Call | undefined {
   return call;
 }
 
-function follow(host: Host, call: Call, exchange: Exchange, startedAtMs: number): void {
+function follow(
+  host: Host,
+  installation: Installation,
+  call: Call,
+  exchange: Exchange,
+  startedAtMs: number,
+): void {
   call.exchange = exchange;
   const { signal } = call;
   if (signal !== undefined) setDeadline(host, exchange.operation, signal, startedAtMs);
@@ -90,7 +98,7 @@ function follow(host: Host, call: Call, exchange: Exchange, startedAtMs: number)
   if (signal === undefined) return;
   // Not sent, and never to be.
   if (signal.aborted) abortCall(host, call, signal, 'queued');
-  else watchSignal(signal, call, (aborted, by) => abortCall(host, aborted, by));
+  else watchSignal(installation, signal, call, (aborted, by) => abortCall(host, aborted, by));
 }
 
 /** True unless our own is the only subscriber. Without the list, which is Node's own, there may be others. */

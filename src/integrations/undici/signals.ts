@@ -1,5 +1,6 @@
 /** One listener for each signal, however many calls share it; none when the last of them is over. */
 import { getMaxListeners, setMaxListeners } from 'node:events';
+import type { Installation } from '../../hook/installation.ts';
 import type { Call } from './call.ts';
 
 type OnAbort = (call: Call, signal: AbortSignal) => void;
@@ -8,9 +9,11 @@ class Watch {
   readonly calls = new Map<Call, OnAbort>();
   /** The limit of listeners that we raised by one, for ours not to be the one that sets off Node's warning. */
   readonly maxListeners: number;
+  readonly listener: () => void;
 
-  constructor(maxListeners: number) {
+  constructor(maxListeners: number, listener: () => void) {
     this.maxListeners = maxListeners;
+    this.listener = listener;
   }
 }
 
@@ -18,16 +21,22 @@ class Watch {
 const watches = new Map<AbortSignal, Watch>();
 
 /** Idempotent. */
-export function watchSignal(signal: AbortSignal, call: Call, onAbort: OnAbort): void {
+export function watchSignal(
+  installation: Installation,
+  signal: AbortSignal,
+  call: Call,
+  onAbort: OnAbort,
+): void {
   let watch = watches.get(signal);
   if (watch === undefined) {
     const maxListeners = getMaxListeners(signal);
     if (maxListeners > 0) setMaxListeners(maxListeners + 1, signal);
-    watch = new Watch(maxListeners);
+    watch = new Watch(maxListeners, installation.guard(onAborted));
     watches.set(signal, watch);
-    signal.addEventListener('abort', onAborted);
+    signal.addEventListener('abort', watch.listener);
   }
-  watch.calls.set(call, onAbort);
+  // Each by itself: one that fails does not keep the others from being told.
+  watch.calls.set(call, installation.guard(onAbort));
 }
 
 export function unwatchSignal(signal: AbortSignal, call: Call): void {
@@ -41,7 +50,7 @@ export function forgetSignals(): void {
 
 function stop(signal: AbortSignal, watch: Watch): void {
   watches.delete(signal);
-  signal.removeEventListener('abort', onAborted);
+  signal.removeEventListener('abort', watch.listener);
   const { maxListeners } = watch;
   if (maxListeners > 0 && getMaxListeners(signal) === maxListeners + 1) setMaxListeners(maxListeners, signal);
 }
