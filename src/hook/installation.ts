@@ -7,11 +7,11 @@ export interface Installation {
   fault(error: unknown): void;
   /**
    * `fn` for whoever calls it that is not ours: a listener, a subscriber, a tick, a timer, a callback. What it
-   * throws ends in fault().
+   * throws ends in fault(), and then it returns undefined.
    */
-  guard<Self, Args extends unknown[]>(
-    fn: (this: Self, ...args: Args) => void,
-  ): (this: Self, ...args: Args) => void;
+  guard<Self, Args extends unknown[], Result>(
+    fn: (this: Self, ...args: Args) => Result,
+  ): (this: Self, ...args: Args) => Result | undefined;
 }
 
 /** So many faults, and the integration is switched off rather than tried on every call. */
@@ -39,9 +39,10 @@ export function createInstallation(
   const guard: Installation['guard'] = (fn) =>
     function guarded(...args) {
       try {
-        Reflect.apply(fn, this, args);
+        return Reflect.apply(fn, this, args);
       } catch (error) {
         fault(error);
+        return undefined;
       }
     };
   return {

@@ -45,10 +45,13 @@ function inheritedDescriptor(target: object, key: PropertyKey): PropertyDescript
   return undefined;
 }
 
-/** Gives `replacement` the name and length of `original`. */
+/** Gives `replacement` the name and length of `original`, and a prototype property where that has one. */
 export function disguise(replacement: AnyFunction, original: AnyFunction): void {
   Object.defineProperty(replacement, 'name', { value: original.name, configurable: true });
   Object.defineProperty(replacement, 'length', { value: original.length, configurable: true });
+  if (Object.hasOwn(original, 'prototype') && !Object.hasOwn(replacement, 'prototype')) {
+    Object.defineProperty(replacement, 'prototype', { value: original.prototype, writable: true });
+  }
 }
 
 /** Undoes all, last first. */

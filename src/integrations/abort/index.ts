@@ -10,7 +10,8 @@
 
 import { rememberSignalLimit } from '../../cancellation/abort-origins.ts';
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import { after, during } from '../../hook/observe.ts';
+import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host, Integration } from '../../integration.ts';
 
 export const abortIntegration: Integration = {
@@ -26,47 +27,27 @@ export const abortIntegration: Integration = {
   },
 };
 
-// Each replacement is written as a method, like what it replaces: no prototype property, no constructor.
-
 function watchAbort(host: Host, installation: Installation): Undo {
   const { abortOrigins } = host;
   // Not `controller.signal`, which a subclass may have replaced.
   const getSignal = Object.getOwnPropertyDescriptor(AbortController.prototype, 'signal')?.get;
-  return replaceFunction(AbortController.prototype, 'abort', (original) => {
-    const { abort } = {
-      abort(this: AbortController, ...args: unknown[]): unknown {
-        if (!installation.isActive) return Reflect.apply(original, this, args);
-        const signal = pendingSignal(this, getSignal);
-        const stack = signal && attempt(installation, () => host.captureStack(abort));
-        if (signal === undefined || stack === undefined) return Reflect.apply(original, this, args);
-        const outer = abortOrigins.enterAbort(signal, stack);
-        try {
-          return Reflect.apply(original, this, args);
-        } finally {
-          abortOrigins.leaveAbort(outer);
-          abortOrigins.rememberAbort(signal, stack);
-        }
-      },
+  return during(AbortController.prototype, 'abort', installation, (self, _args, above) => {
+    const signal = pendingSignal(self, getSignal);
+    if (signal === undefined) return undefined;
+    const stack = host.captureStack(above);
+    const outer = abortOrigins.enterAbort(signal, stack);
+    return () => {
+      abortOrigins.leaveAbort(outer);
+      abortOrigins.rememberAbort(signal, stack);
     };
-    return abort;
   });
 }
 
 function watchTimeout(host: Host, installation: Installation): Undo {
-  return replaceFunction(AbortSignal, 'timeout', (original) => {
-    const { timeout } = {
-      timeout(this: unknown, ...args: unknown[]): unknown {
-        const signal: unknown = Reflect.apply(original, this, args);
-        if (installation.isActive && signal instanceof AbortSignal) {
-          attempt(installation, () => {
-            const atMs = performance.now() + Number(args[0]);
-            rememberSignalLimit(signal, { atMs, stack: host.captureDeadlineStack(timeout) });
-          });
-        }
-        return signal;
-      },
-    };
-    return timeout;
+  return after(AbortSignal, 'timeout', installation, (_self, args, signal, above) => {
+    if (!(signal instanceof AbortSignal)) return;
+    const atMs = performance.now() + Number(args[0]);
+    rememberSignalLimit(signal, { atMs, stack: host.captureDeadlineStack(above) });
   });
 }
 
@@ -76,53 +57,21 @@ function watchTimeout(host: Host, installation: Installation): Undo {
  */
 function watchFiring(host: Host, installation: Installation): Undo {
   const { abortOrigins } = host;
-  return replaceFunction(AbortSignal.prototype, 'dispatchEvent', (original) => {
-    const { dispatchEvent } = {
-      dispatchEvent(this: AbortSignal, ...args: unknown[]): unknown {
-        if (!installation.isActive || abortOrigins.isInProgress) {
-          return Reflect.apply(original, this, args);
-        }
-        const story = attempt(installation, () =>
-          isAborted(this) ? abortOrigins.explain(this, this.reason) : undefined,
-        );
-        if (!story?.isTimeout) return Reflect.apply(original, this, args);
-        const outer = abortOrigins.enterTimeout(this, story.stack);
-        try {
-          return Reflect.apply(original, this, args);
-        } finally {
-          abortOrigins.leaveAbort(outer);
-        }
-      },
-    };
-    return dispatchEvent;
+  return during(AbortSignal.prototype, 'dispatchEvent', installation, (self) => {
+    if (abortOrigins.isInProgress || !isAborted(self)) return undefined;
+    const story = abortOrigins.explain(self, self.reason);
+    if (!story.isTimeout) return undefined;
+    const outer = abortOrigins.enterTimeout(self, story.stack);
+    return () => abortOrigins.leaveAbort(outer);
   });
 }
 
 function watchAny(host: Host, installation: Installation): Undo {
-  return replaceFunction(AbortSignal, 'any', (original) => {
-    const { any } = {
-      any(this: unknown, ...args: unknown[]): unknown {
-        const signal: unknown = Reflect.apply(original, this, args);
-        if (installation.isActive && signal instanceof AbortSignal && signal.aborted) {
-          attempt(installation, () => {
-            const source = firstAborted(args[0]);
-            if (source !== undefined) host.abortOrigins.rememberBornAborted(signal, source);
-          });
-        }
-        return signal;
-      },
-    };
-    return any;
+  return after(AbortSignal, 'any', installation, (_self, args, signal) => {
+    if (!(signal instanceof AbortSignal) || !signal.aborted) return;
+    const source = firstAborted(args[0]);
+    if (source !== undefined) host.abortOrigins.rememberBornAborted(signal, source);
   });
-}
-
-function attempt<T>(installation: Installation, ours: () => T): T | undefined {
-  try {
-    return ours();
-  } catch (error) {
-    installation.fault(error);
-    return undefined;
-  }
 }
 
 /** Undefined also for a `this` that is no AbortController: then the original throws, as it should. */
@@ -139,7 +88,7 @@ function pendingSignal(
   }
 }
 
-function isAborted(signal: unknown): boolean {
+function isAborted(signal: unknown): signal is AbortSignal {
   try {
     return signal instanceof AbortSignal && signal.aborted;
   } catch {

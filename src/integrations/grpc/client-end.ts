@@ -1,6 +1,7 @@
 /** A client call ends: who ended it, and with what status. */
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import { before } from '../../hook/observe.ts';
+import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
@@ -38,22 +39,12 @@ export function watchEnd(moduleExports: unknown, host: Host, installation: Insta
 
 /** Every end that is decided on this side comes through here: cancel(), interceptors, the deadline, `parent`. */
 function watchCancel(prototype: object, host: Host, installation: Installation): Undo {
-  return replaceFunction(prototype, 'cancelWithStatus', (original) => {
-    const { cancelWithStatus } = {
-      cancelWithStatus(this: ResolvingCall, ...args: [code: number, details: string]): unknown {
-        const operation = this[kOperation];
-        // A cancel() after the end is common: nice-grpc calls it for every stream.
-        if (operation !== undefined && !this.ended && !operation.isSettled && installation.isActive) {
-          try {
-            noteCancel(host, this, operation, args[0], args[1], cancelWithStatus);
-          } catch (error) {
-            installation.fault(error);
-          }
-        }
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return cancelWithStatus;
+  type Args = [code: number, details: string];
+  return before(prototype, 'cancelWithStatus', installation, (call: ResolvingCall, args: Args, above) => {
+    const operation = call[kOperation];
+    // A cancel() after the end is common: nice-grpc calls it for every stream.
+    if (operation === undefined || call.ended || operation.isSettled) return;
+    noteCancel(host, call, operation, args[0], args[1], above);
   });
 }
 
@@ -140,21 +131,10 @@ function noteConfiguredDeadline(host: Host, call: ResolvingCall, operation: Oper
 
 /** The first status is the call's; grpc-js ignores any other. */
 function watchStatus(prototype: object, host: Host, installation: Installation): Undo {
-  return replaceFunction(prototype, 'outputStatus', (original) => {
-    const { outputStatus } = {
-      outputStatus(this: ResolvingCall, ...args: [StatusObject]): unknown {
-        const operation = this[kOperation];
-        if (operation !== undefined && !this.ended && !operation.isSettled && installation.isActive) {
-          try {
-            noteStatus(host, this, operation, args[0]);
-          } catch (error) {
-            installation.fault(error);
-          }
-        }
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return outputStatus;
+  return before(prototype, 'outputStatus', installation, (call: ResolvingCall, args: [StatusObject]) => {
+    const operation = call[kOperation];
+    if (operation === undefined || call.ended || operation.isSettled) return;
+    noteStatus(host, call, operation, args[0]);
   });
 }
 

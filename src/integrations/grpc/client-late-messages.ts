@@ -3,7 +3,8 @@
  * which a loop comes back before it hears of the cancel.
  */
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import { before } from '../../hook/observe.ts';
+import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import { type ClientStream, callOf, kOperation, type StreamClass } from './library.ts';
 
@@ -19,24 +20,11 @@ export function watchLateMessages(moduleExports: unknown, host: Host, installati
 /** Node emits 'data' for whatever is read, by whatever means; and on a stream that nobody has destroyed, 'end' after the last. */
 function watchEmit(streamClass: StreamClass | undefined, host: Host, installation: Installation): Undo {
   if (streamClass === undefined) throw new TypeError('a stream class of grpc-js is missing');
-  return replaceFunction(streamClass.prototype, 'emit', (original) => {
-    const { emit } = {
-      emit(this: ClientStream, ...args: unknown[]): unknown {
-        const [event] = args;
-        if ((event === 'data' || event === 'end' || event === 'close') && installation.isActive) {
-          try {
-            const operation = callOf(this)?.[kOperation];
-            if (operation?.cancellation !== undefined) {
-              if (event === 'data') host.lateMessage(operation);
-              else host.lateEnd(operation);
-            }
-          } catch (error) {
-            installation.fault(error);
-          }
-        }
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return emit;
+  return before(streamClass.prototype, 'emit', installation, (stream: ClientStream, [event]: unknown[]) => {
+    if (event !== 'data' && event !== 'end' && event !== 'close') return;
+    const operation = callOf(stream)?.[kOperation];
+    if (operation?.cancellation === undefined) return;
+    if (event === 'data') host.lateMessage(operation);
+    else host.lateEnd(operation);
   });
 }

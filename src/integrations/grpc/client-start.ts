@@ -1,7 +1,8 @@
 /** A client call begins: its operation, its time limit, its trace context. */
 import { SpanKind } from '@opentelemetry/api';
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo } from '../../hook/replace.ts';
+import { after, during } from '../../hook/observe.ts';
+import type { Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { endStarted } from './client-end.ts';
@@ -26,27 +27,19 @@ type CreateCall = [
  */
 export function watchChannel(moduleExports: unknown, host: Host, installation: Installation): Undo {
   const { ChannelImplementation } = moduleExports as { ChannelImplementation: { prototype: Channel } };
-  return replaceFunction(ChannelImplementation.prototype, 'createCall', (original) => {
-    const { createCall } = {
-      createCall(this: Channel, ...args: CreateCall): ResolvingCall {
-        if (!installation.isActive) return Reflect.apply(original, this, args);
-        const given = args[1];
-        try {
-          if (host.config.propagate.grpcDeadline) args[1] = passOnDeadline(host, given);
-        } catch (error) {
-          installation.fault(error);
-        }
-        const call: ResolvingCall = Reflect.apply(original, this, args);
-        try {
-          begin(host, this, call, args, given, createCall);
-        } catch (error) {
-          installation.fault(error);
-        }
-        return call;
-      },
-    };
-    return createCall;
-  });
+  return during(
+    ChannelImplementation.prototype,
+    'createCall',
+    installation,
+    (channel: Channel, args: CreateCall, above) => {
+      const given = args[1];
+      const leave = (call: unknown): void => {
+        if (call !== undefined) begin(host, channel, call as ResolvingCall, args, given, above);
+      };
+      if (host.config.propagate.grpcDeadline) args[1] = passOnDeadline(host, given);
+      return leave;
+    },
+  );
 }
 
 /** The earlier of what the application said and what is left of its incoming operation's time. */
@@ -96,23 +89,12 @@ function begin(
 /** start() clones the application's metadata: what is added to the clone is sent, and nobody else sees it. */
 export function watchStart(moduleExports: unknown, host: Host, installation: Installation): Undo {
   const { ResolvingCall } = moduleExports as { ResolvingCall: { prototype: object } };
-  return replaceFunction(ResolvingCall.prototype, 'start', (original) => {
-    const { start } = {
-      start(this: ResolvingCall, ...args: unknown[]): unknown {
-        const result: unknown = Reflect.apply(original, this, args);
-        const operation = this[kOperation];
-        if (operation === undefined || operation.isSettled || !installation.isActive) return result;
-        try {
-          if (this.ended) endStarted(host, this, operation);
-          else if (operation.ownsSpan && this.metadata !== null) {
-            host.inject(operation, this.metadata, metadataSetter);
-          }
-        } catch (error) {
-          installation.fault(error);
-        }
-        return result;
-      },
-    };
-    return start;
+  return after(ResolvingCall.prototype, 'start', installation, (call: ResolvingCall) => {
+    const operation = call[kOperation];
+    if (operation === undefined || operation.isSettled) return;
+    if (call.ended) endStarted(host, call, operation);
+    else if (operation.ownsSpan && call.metadata !== null) {
+      host.inject(operation, call.metadata, metadataSetter);
+    }
   });
 }

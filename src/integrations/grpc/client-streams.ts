@@ -3,7 +3,8 @@
  * cancel the call then: the server writes on, and no status ever comes.
  */
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import { after, before } from '../../hook/observe.ts';
+import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, Stack } from '../../operation/evidence.ts';
@@ -39,22 +40,16 @@ function watchDestroy(
   installation: Installation,
 ): Undo {
   if (streamClass === undefined) throw missing();
-  return replaceFunction(streamClass.prototype, 'destroy', (original) => {
-    const { destroy } = {
-      destroy(this: LeavableStream, ...args: unknown[]): unknown {
-        if (!this.destroyed && installation.isActive) {
-          try {
-            // A writable destroys itself when all is written, while the answer is still to come.
-            if (!(isWriteOnly && this.writableFinished)) abandon(host, installation, this, args[0], destroy);
-          } catch (error) {
-            installation.fault(error);
-          }
-        }
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return destroy;
-  });
+  return before(
+    streamClass.prototype,
+    'destroy',
+    installation,
+    (stream: LeavableStream, [error]: unknown[], above) => {
+      // A writable destroys itself when all is written, while the answer is still to come.
+      if (stream.destroyed || (isWriteOnly && stream.writableFinished)) return;
+      abandon(host, installation, stream, error, above);
+    },
+  );
 }
 
 function abandon(
@@ -92,36 +87,16 @@ function endAbandoned(host: Host, operation: Operation): void {
  */
 function watchLoop(streamClass: StreamClass | undefined, host: Host, installation: Installation): Undo {
   if (streamClass === undefined) throw missing();
-  return replaceFunction(streamClass.prototype, Symbol.asyncIterator, (original) => {
-    const { iterate } = {
-      iterate(this: LeavableStream, ...args: unknown[]): unknown {
-        const iterator: object = Reflect.apply(original, this, args);
-        if (!installation.isActive) return iterator;
-        try {
-          watchReturn(this, iterator, host, installation);
-        } catch (error) {
-          installation.fault(error);
-        }
-        return iterator;
-      },
-    };
-    return iterate;
-  });
-}
-
-function watchReturn(stream: LeavableStream, iterator: object, host: Host, installation: Installation): void {
-  replaceFunction(iterator, 'return', (original) => {
-    const remember = installation.guard(() => {
-      stream[kLeaving] = host.captureStack(leave);
-    });
-    const { leave } = {
-      leave(this: unknown, ...args: unknown[]): unknown {
-        if (installation.isActive) remember();
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return leave;
-  });
+  return after(
+    streamClass.prototype,
+    Symbol.asyncIterator,
+    installation,
+    (stream: LeavableStream, _args, iterator) => {
+      before(iterator as object, 'return', installation, (_self, _nothing, above) => {
+        stream[kLeaving] = host.captureStack(above);
+      });
+    },
+  );
 }
 
 function missing(): TypeError {

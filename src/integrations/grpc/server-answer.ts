@@ -3,7 +3,8 @@
  * before grpc-js hears of the answer, so on its spans this is seen where the handler says so.
  */
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import { before } from '../../hook/observe.ts';
+import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Operation } from '../../operation/operation.ts';
@@ -20,15 +21,12 @@ export function noteAnswer(
   callback: unknown,
 ): unknown {
   if (typeof callback !== 'function') return callback;
+  const see = installation.guard((error: unknown) =>
+    noteError(host, operation, surface, error, patchedCallback),
+  );
   // Named and counted as the function it stands for.
   const patchedCallback = (error: unknown, value: unknown, ...rest: unknown[]): unknown => {
-    if (error != null && installation.isActive) {
-      try {
-        noteError(host, operation, surface, error, patchedCallback);
-      } catch (fault) {
-        installation.fault(fault);
-      }
-    }
+    if (error != null && installation.isActive) see(error);
     return rest.length === 0 ? callback(error, value) : callback(error, value, ...rest);
   };
   return patchedCallback;
@@ -50,22 +48,16 @@ function watchEmit(
   installation: Installation,
 ): Undo {
   if (streamClass === undefined) throw new TypeError('a stream class of grpc-js is missing');
-  return replaceFunction(streamClass.prototype, 'emit', (original) => {
-    const { emit } = {
-      emit(this: SurfaceCall, ...args: unknown[]): unknown {
-        if (args[0] === 'error' && installation.isActive) {
-          try {
-            const operation = baseOf(this)?.[kOperation];
-            if (operation !== undefined) noteError(host, operation, this, args[1], emit);
-          } catch (fault) {
-            installation.fault(fault);
-          }
-        }
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return emit;
-  });
+  return before(
+    streamClass.prototype,
+    'emit',
+    installation,
+    (surface: SurfaceCall, args: unknown[], above) => {
+      if (args[0] !== 'error') return;
+      const operation = baseOf(surface)?.[kOperation];
+      if (operation !== undefined) noteError(host, operation, surface, args[1], above);
+    },
+  );
 }
 
 function noteError(

@@ -1,6 +1,7 @@
 /** A server call ends: answered by its handler, by its own timer, or left by its client. */
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import { before } from '../../hook/observe.ts';
+import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, ServerPhase } from '../../operation/evidence.ts';
@@ -35,24 +36,17 @@ export function watchServerCalls19(moduleExports: unknown, host: Host, installat
 }
 
 function watchSendStatus(prototype: object, host: Host, installation: Installation): Undo {
-  return replaceFunction(prototype, 'sendStatus', (original) => {
-    const { sendStatus } = {
-      sendStatus(this: BaseServerCall, ...args: [StatusObject]): unknown {
-        const operation = this[kOperation];
-        if (installation.isActive) {
-          try {
-            if (operation === undefined) noteRefusal(host, this, args[0]);
-            else if (operation.lateWork !== undefined) host.lateEnd(operation);
-            else if (!operation.isSettled) noteStatus(host, this, operation, args[0], sendStatus);
-          } catch (error) {
-            installation.fault(error);
-          }
-        }
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return sendStatus;
-  });
+  return before(
+    prototype,
+    'sendStatus',
+    installation,
+    (call: BaseServerCall, args: [StatusObject], above) => {
+      const operation = call[kOperation];
+      if (operation === undefined) noteRefusal(host, call, args[0]);
+      else if (operation.lateWork !== undefined) host.lateEnd(operation);
+      else if (!operation.isSettled) noteStatus(host, call, operation, args[0], above);
+    },
+  );
 }
 
 function noteStatus(
@@ -87,21 +81,9 @@ function watchLateAnswer(
   host: Host,
   installation: Installation,
 ): Undo {
-  return replaceFunction(prototype, method, (original) => {
-    const { send } = {
-      send(this: BaseServerCall, ...args: unknown[]): unknown {
-        const operation = this[kOperation];
-        if (operation?.lateWork !== undefined && installation.isActive) {
-          try {
-            host.lateWrite(operation, true);
-          } catch (error) {
-            installation.fault(error);
-          }
-        }
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return send;
+  return before(prototype, method, installation, (call: BaseServerCall) => {
+    const operation = call[kOperation];
+    if (operation?.lateWork !== undefined) host.lateWrite(operation, true);
   });
 }
 
@@ -111,37 +93,18 @@ export function isOver({ cancelled, stream }: BaseServerCall): boolean {
 
 /** Told at the end of every call since 1.10, which is what settled operations are for. */
 function watchNotifyOnCancel(prototype: object, host: Host, installation: Installation): Undo {
-  return replaceFunction(prototype, 'notifyOnCancel', (original) => {
-    const { notifyOnCancel } = {
-      notifyOnCancel(this: BaseServerCall, ...args: unknown[]): unknown {
-        cancelTold(host, installation, this);
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return notifyOnCancel;
-  });
+  return before(prototype, 'notifyOnCancel', installation, (call: BaseServerCall) => cancelTold(host, call));
 }
 
 function watchEmit19(prototype: object, host: Host, installation: Installation): Undo {
-  return replaceFunction(prototype, 'emit', (original) => {
-    const { emit } = {
-      emit(this: BaseServerCall, ...args: unknown[]): unknown {
-        if (args[0] === 'cancelled') cancelTold(host, installation, this);
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return emit;
+  return before(prototype, 'emit', installation, (call: BaseServerCall, args: unknown[]) => {
+    if (args[0] === 'cancelled') cancelTold(host, call);
   });
 }
 
-function cancelTold(host: Host, installation: Installation, call: BaseServerCall): void {
+function cancelTold(host: Host, call: BaseServerCall): void {
   const operation = call[kOperation];
-  if (operation === undefined || operation.isSettled || !installation.isActive) return;
-  try {
-    noteCancel(host, call, operation);
-  } catch (error) {
-    installation.fault(error);
-  }
+  if (operation !== undefined && !operation.isSettled) noteCancel(host, call, operation);
 }
 
 function noteCancel(host: Host, call: BaseServerCall, operation: Operation): void {

@@ -1,7 +1,8 @@
 /** A server call begins: its handler runs inside of its operation. */
 import { SpanKind } from '@opentelemetry/api';
 import type { Installation } from '../../hook/installation.ts';
-import { type AnyFunction, disguise, replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import { after, before, during } from '../../hook/observe.ts';
+import { type AnyFunction, disguise, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 import {
@@ -26,7 +27,12 @@ type Register = [path: string, handler: unknown, serialize: unknown, deserialize
 interface Watch {
   host: Host;
   installation: Installation;
+  /** begin(), guarded. */
+  begin: Begin;
 }
+
+/** @param args of the handler. @returns undefined when the call is not to be recorded */
+type Begin = (args: unknown[], path: string, answersByCallback: boolean) => Operation | undefined;
 
 interface ServerPrototype {
   readonly register: unknown;
@@ -51,9 +57,17 @@ const watches = new WeakMap<object, Watch>();
 
 export function watchServer(moduleExports: unknown, host: Host, installation: Installation): Undo {
   const { prototype } = (moduleExports as { Server: { prototype: ServerPrototype } }).Server;
-  const watch = watches.get(prototype) ?? { host, installation };
-  watch.host = host;
-  watch.installation = installation;
+  const guarded = installation.guard<unknown, Parameters<Begin>, ReturnType<Begin>>(
+    (args, path, answersByCallback) => {
+      const operation = begin(host, args[0] as SurfaceCall, path);
+      if (operation?.ownsSpan === false && answersByCallback) {
+        args[1] = noteAnswer(host, installation, operation, args[0] as SurfaceCall, args[1]);
+      }
+      return operation;
+    },
+  );
+  const watch = watches.get(prototype) ?? { host, installation, begin: guarded };
+  Object.assign(watch, { host, installation, begin: guarded });
   watches.set(prototype, watch);
   const undos = [
     rememberRegister(prototype, prototype.register),
@@ -69,39 +83,26 @@ export function watchServer(moduleExports: unknown, host: Host, installation: In
  * around what it finds there, so that we are inside of its span whoever came first.
  */
 function watchRegister(prototype: object, watch: Watch, installation: Installation): Undo {
-  return replaceFunction(prototype, 'register', (original) => {
-    const { register } = {
-      register(this: Server, ...args: Register): unknown {
-        const [path, handler, , , type] = args;
-        if (!installation.isActive || typeof handler !== 'function') {
-          return Reflect.apply(original, this, args);
-        }
-        args[1] = watchHandler(handler as AnyFunction, path, type, watch);
-        const isNew: unknown = Reflect.apply(original, this, args);
-        const entry = this.handlers.get(path);
-        if (isNew === true && entry !== undefined) entry[kWatched] = true;
-        return isNew;
-      },
+  return during(prototype, 'register', installation, (server: Server, args: Register) => {
+    const [path, handler, , , type] = args;
+    if (typeof handler !== 'function') return undefined;
+    const leave = (isNew: unknown): void => {
+      const entry = server.handlers.get(path);
+      if (isNew === true && entry !== undefined) entry[kWatched] = true;
     };
-    return register;
+    args[1] = watchHandler(handler as AnyFunction, path, type, watch);
+    return leave;
   });
 }
 
 /** Handlers that were registered before anybody watched are found when the first call comes for them. */
 function watchRetrieve(prototype: object, watch: Watch, installation: Installation): Undo {
-  return replaceFunction(prototype, '_retrieveHandler', (original) => {
-    const { _retrieveHandler } = {
-      _retrieveHandler(this: unknown, ...args: unknown[]): unknown {
-        const entry: HandlerEntry | null = Reflect.apply(original, this, args);
-        if (entry !== null && entry[kWatched] !== true && installation.isActive) {
-          entry[kWatched] = true;
-          // We would be outside of the official instrumentation's span, and make a second one.
-          if (!isWrapped(entry.func)) entry.func = watchHandler(entry.func, entry.path, entry.type, watch);
-        }
-        return entry;
-      },
-    };
-    return _retrieveHandler;
+  return after(prototype, '_retrieveHandler', installation, (_server, _args, found) => {
+    const entry = found as HandlerEntry | null;
+    if (entry === null || entry[kWatched] === true) return;
+    entry[kWatched] = true;
+    // We would be outside of the official instrumentation's span, and make a second one.
+    if (!isWrapped(entry.func)) entry.func = watchHandler(entry.func, entry.path, entry.type, watch);
   });
 }
 
@@ -111,15 +112,7 @@ function watchHandler(handler: AnyFunction, path: string, type: string, watch: W
     handle(this: unknown, ...args: unknown[]): unknown {
       const { host, installation } = watch;
       if (!installation.isActive) return Reflect.apply(handler, this, args);
-      let operation: Operation | undefined;
-      try {
-        operation = begin(host, args[0] as SurfaceCall, path);
-        if (operation?.ownsSpan === false && answersByCallback) {
-          args[1] = noteAnswer(host, installation, operation, args[0] as SurfaceCall, args[1]);
-        }
-      } catch (error) {
-        installation.fault(error);
-      }
+      const operation = watch.begin(args, path, answersByCallback);
       if (operation === undefined) return Reflect.apply(handler, this, args);
       return host.run(operation, handler, this, args);
     },
@@ -147,20 +140,9 @@ function begin(host: Host, surface: SurfaceCall, path: string): Operation | unde
 }
 
 function watchForceShutdown(prototype: object, host: Host, installation: Installation): Undo {
-  return replaceFunction(prototype, 'forceShutdown', (original) => {
-    const { forceShutdown } = {
-      forceShutdown(this: { readonly sessions: Map<ServerSession, unknown> }, ...args: unknown[]): unknown {
-        if (installation.isActive) {
-          try {
-            const stack = host.captureStack(forceShutdown);
-            for (const session of this.sessions.keys()) session[kShutdown] = stack;
-          } catch (error) {
-            installation.fault(error);
-          }
-        }
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return forceShutdown;
+  type Shut = { readonly sessions: Map<ServerSession, unknown> };
+  return before(prototype, 'forceShutdown', installation, ({ sessions }: Shut, _args, above) => {
+    const stack = host.captureStack(above);
+    for (const session of sessions.keys()) session[kShutdown] = stack;
   });
 }

@@ -8,7 +8,8 @@ import {
   malformedGrpcTimeout,
 } from '../../cancellation/deadline-headers.ts';
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo } from '../../hook/replace.ts';
+import { before } from '../../hook/observe.ts';
+import type { Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { deadlineFrom } from './deadline.ts';
@@ -27,18 +28,8 @@ const MAX_LATENESS_MS = 60_000;
 
 /** From 1.10 on, the only function that gets both the stream and the headers. */
 export function watchTimeouts(moduleExports: unknown, _host: Host, installation: Installation): Undo {
-  return replaceFunction(moduleExports as object, 'getServerInterceptingCall', (original) => {
-    // A function with a prototype, like the one it replaces.
-    return function getServerInterceptingCall(this: unknown, ...args: unknown[]): unknown {
-      if (installation.isActive) {
-        try {
-          noteHeader(args[1] as Stream, args[2] as Readonly<Record<string, unknown>>);
-        } catch (error) {
-          installation.fault(error);
-        }
-      }
-      return Reflect.apply(original, this, args);
-    };
+  return before(moduleExports as object, 'getServerInterceptingCall', installation, (_self, args) => {
+    noteHeader(args[1] as Stream, args[2] as Readonly<Record<string, unknown>>);
   });
 }
 
