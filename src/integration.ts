@@ -115,7 +115,10 @@ export interface Host {
    */
   start(description: SpanDescription, parent?: Context, entry?: ContextEntry): Operation;
 
-  /** Calls `fn` in the operation's context: its span is active, and what it starts is owned by it. */
+  /**
+   * Calls `fn` in the operation's context: its span is active, and what it starts is owned by it. Throws only what
+   * `fn` throws, so it needs no guard.
+   */
   run<T>(
     operation: Operation,
     fn: (this: unknown, ...args: never[]) => T,

@@ -75,6 +75,7 @@ export class Recorder implements Host {
   readonly #tracer: () => Tracer;
   readonly #watchLateWrites: WatchLateWrites;
   readonly #guard: Guard;
+  readonly #watchHandled: (operation: Operation) => void;
   readonly #metrics = new Metrics();
   readonly #visibility = new Visibility(() => this.#metrics.isOn);
   readonly #workAfterCancel: WorkAfterCancel;
@@ -96,6 +97,8 @@ export class Recorder implements Host {
     this.#tracer = tracer;
     this.#watchLateWrites = watchLateWrites;
     this.#guard = guard;
+    // Cancelled by the time that its handler returned.
+    this.#watchHandled = guard((operation) => this.#workAfterCancel.watch(operation));
     this.#workAfterCancel = new WorkAfterCancel(tracer, config, this.#metrics, guard);
     const addFinding: AddFinding = (operation, rule, detail) => this.addFinding(operation, rule, detail);
     this.#deadlines = new Deadlines(config, addFinding, guard);
@@ -193,8 +196,7 @@ export class Recorder implements Host {
           context.with(operation.context, call, undefined, fn, thisArg, args);
     if (result instanceof Promise) {
       operation.handled = result;
-      // Cancelled by the time that its handler returned.
-      if (operation.lateWork !== undefined) this.#workAfterCancel.watch(operation);
+      if (operation.lateWork !== undefined) this.#watchHandled(operation);
     }
     return result as T;
   }

@@ -2,7 +2,8 @@
 import net from 'node:net';
 import { http } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import { before } from '../../hook/observe.ts';
+import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { clientSocketDestroyed, responseDestroyed } from './client-events.ts';
@@ -20,36 +21,15 @@ import { incomingDestroyed, serverSocketDestroyed } from './server-events.ts';
 export function watchConnections(host: Host, installation: Installation): Undo {
   const undos = [
     // Not destroy(): this one is called once, and with the error.
-    replaceFunction(net.Socket.prototype, '_destroy', (original) => {
-      const { _destroy } = {
-        _destroy(this: Transport, ...args: unknown[]): unknown {
-          if (installation.isActive && this._httpMessage) {
-            try {
-              socketDestroyed(host, this, args[0], _destroy);
-            } catch (error) {
-              installation.fault(error);
-            }
-          }
-          return Reflect.apply(original, this, args);
-        },
-      };
-      return _destroy;
+    before(net.Socket.prototype, '_destroy', installation, (socket: Transport, [error]: unknown[], above) => {
+      if (socket._httpMessage) socketDestroyed(host, socket, error, above);
     }),
-    replaceFunction(http.IncomingMessage.prototype, '_destroy', (original) => {
-      const { _destroy } = {
-        _destroy(this: Message, ...args: unknown[]): unknown {
-          if (installation.isActive) {
-            try {
-              messageDestroyed(host, this, args[0], _destroy);
-            } catch (error) {
-              installation.fault(error);
-            }
-          }
-          return Reflect.apply(original, this, args);
-        },
-      };
-      return _destroy;
-    }),
+    before(
+      http.IncomingMessage.prototype,
+      '_destroy',
+      installation,
+      (message: Message, [error]: unknown[], above) => messageDestroyed(host, message, error, above),
+    ),
   ];
   return () => undoAll(undos);
 }

@@ -12,16 +12,12 @@ interface HandlerStart {
 }
 
 export function watchFastify(installation: Installation): Undo {
-  function onStart(message: unknown): void {
+  const onStart = installation.guard((message: unknown): void => {
     if (!installation.isActive) return;
-    try {
-      const { request, route } = message as HandlerStart;
-      const metadata = request.raw[kServerExchange]?.metadata;
-      if (metadata) metadata.route ??= route.url;
-    } catch (error) {
-      installation.fault(error);
-    }
-  }
+    const { request, route } = message as HandlerStart;
+    const metadata = request.raw[kServerExchange]?.metadata;
+    if (metadata) metadata.route ??= route.url;
+  });
   subscribe(HANDLER_START, onStart);
   return () => unsubscribe(HANDLER_START, onStart);
 }

@@ -2,7 +2,8 @@
 import net from 'node:net';
 import { http, https } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
-import { type AnyFunction, replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import { during } from '../../hook/observe.ts';
+import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Transport } from './internals.ts';
 
 /** The socket whose idle limit has just passed. */
@@ -20,39 +21,24 @@ export function isShuttingDown(): boolean {
 }
 
 export function watchNodeActivity(installation: Installation): Undo {
-  const shutdown = (original: AnyFunction): AnyFunction => {
-    const { destroyAll } = {
-      destroyAll(this: unknown, ...args: unknown[]): unknown {
-        if (!installation.isActive) return Reflect.apply(original, this, args);
-        shutdowns++;
-        try {
-          return Reflect.apply(original, this, args);
-        } finally {
-          shutdowns--;
-        }
-      },
-    };
-    return destroyAll;
+  const leaveShutdown = (): void => {
+    shutdowns--;
+  };
+  const enterShutdown = (): (() => void) => {
+    shutdowns++;
+    return leaveShutdown;
   };
   const undos = [
-    replaceFunction(http.Agent.prototype, 'destroy', shutdown),
-    replaceFunction(http.Server.prototype, 'closeAllConnections', shutdown),
+    during(http.Agent.prototype, 'destroy', installation, enterShutdown),
+    during(http.Server.prototype, 'closeAllConnections', installation, enterShutdown),
     // https.Server has one of its own.
-    replaceFunction(https.Server.prototype, 'closeAllConnections', shutdown),
-    replaceFunction(net.Socket.prototype, '_onTimeout', (original) => {
-      const { _onTimeout } = {
-        _onTimeout(this: unknown, ...args: unknown[]): unknown {
-          if (!installation.isActive) return Reflect.apply(original, this, args);
-          const outer = timingOut;
-          timingOut = this;
-          try {
-            return Reflect.apply(original, this, args);
-          } finally {
-            timingOut = outer;
-          }
-        },
+    during(https.Server.prototype, 'closeAllConnections', installation, enterShutdown),
+    during(net.Socket.prototype, '_onTimeout', installation, (socket) => {
+      const outer = timingOut;
+      timingOut = socket;
+      return () => {
+        timingOut = outer;
       };
-      return _onTimeout;
     }),
   ];
   return () => undoAll(undos);

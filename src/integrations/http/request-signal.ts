@@ -6,7 +6,8 @@
  */
 import { setTimeout } from 'node:timers';
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo } from '../../hook/replace.ts';
+import { before } from '../../hook/observe.ts';
+import type { Undo } from '../../hook/replace.ts';
 import type { OutgoingRequest } from './internals.ts';
 
 /** How long a signal may be held that somebody listened to who made no request, in ms. */
@@ -22,18 +23,11 @@ export function watchSignals(installation: Installation): Undo {
     ({ description }) => description === 'kNewListener',
   );
   if (key === undefined) return () => {};
-  return replaceFunction(AbortSignal.prototype, key, (original) => {
-    const { newListener } = {
-      newListener(this: AbortSignal, ...args: unknown[]): unknown {
-        // (size, type, listener, once, capture, passive, weak): Node's own listeners are called once.
-        if (args[3] === true && installation.isActive && args[1] === 'abort') {
-          lastSignal = this;
-          if (!isToBeForgotten) forgetLater(installation);
-        }
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return newListener;
+  return before(AbortSignal.prototype, key, installation, (signal: AbortSignal, args: unknown[]) => {
+    // (size, type, listener, once, capture, passive, weak): Node's own listeners are called once.
+    if (args[3] !== true || args[1] !== 'abort') return;
+    lastSignal = signal;
+    if (!isToBeForgotten) forgetLater(installation);
   });
 }
 
@@ -49,11 +43,7 @@ export function takeSignal(request: OutgoingRequest): AbortSignal | undefined {
 
 function forgetLater(installation: Installation): void {
   isToBeForgotten = true;
-  try {
-    setTimeout(forget, FORGET_AFTER_MS).unref();
-  } catch (error) {
-    installation.fault(error);
-  }
+  setTimeout(installation.guard(forget), FORGET_AFTER_MS).unref();
 }
 
 function forget(): void {

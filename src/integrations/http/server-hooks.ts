@@ -29,18 +29,15 @@ export function watchServer(host: Host, installation: Installation): Undo {
 
 /** Published before 'request' is emitted. Upgrades and CONNECT are not published: they are no operations. */
 function watchStart(host: Host, installation: Installation, eventContext: EventContext): Undo {
-  function onStart(message: unknown): void {
+  const onStart = installation.guard((message: unknown): void => {
     if (!installation.isActive) return;
-    try {
-      wrapListeners((message as { server: Server }).server, 'request', kWrapped, installation, callListener);
-    } catch (error) {
-      installation.fault(error);
-    }
-  }
+    const { server } = message as { readonly server: Server };
+    wrapListeners(server, 'request', kWrapped, installation, callListener);
+  });
 
   function callListener(listener: AnyFunction, server: Server, args: unknown[]): unknown {
     const exchange = exchangeOf(server, args[0] as Message, args[1] as Response);
-    if (exchange === null) return Reflect.apply(listener, server, args);
+    if (exchange == null) return Reflect.apply(listener, server, args);
     try {
       return host.run(exchange.operation, listener, server, args);
     } catch (thrown) {
@@ -49,28 +46,21 @@ function watchStart(host: Host, installation: Installation, eventContext: EventC
     }
   }
 
-  function exchangeOf(server: Server, request: Message, response: Response): ServerExchange | null {
-    const known = response?.[kServerExchange];
-    if (known !== undefined) return known;
-    // Whoever emits 'request' may do so with anything; HTTP/2 does, too, on servers that speak both.
-    if (!((response as unknown) instanceof http.ServerResponse)) return null;
-    try {
+  const exchangeOf = installation.guard(
+    (server: Server, request: Message, response: Response): ServerExchange | null => {
+      const known = response?.[kServerExchange];
+      if (known !== undefined) return known;
+      // Whoever emits 'request' may do so with anything; HTTP/2 does, too, on servers that speak both.
+      if (!((response as unknown) instanceof http.ServerResponse)) return null;
       const exchange = beginIncoming(host, server, request, response);
       if (exchange?.operation.ownsSpan) eventContext.ensure();
       return exchange;
-    } catch (error) {
-      installation.fault(error);
-      return null;
-    }
-  }
+    },
+  );
 
-  function failed(exchange: ServerExchange, thrown: unknown): void {
-    try {
-      settleIncoming(host, exchange.response, exchange, thrown ?? new Error(String(thrown)));
-    } catch (error) {
-      installation.fault(error);
-    }
-  }
+  const failed = installation.guard((exchange: ServerExchange, thrown: unknown): void => {
+    settleIncoming(host, exchange.response, exchange, thrown ?? new Error(String(thrown)));
+  });
 
   subscribe(REQUEST_START, onStart);
   return () => unsubscribe(REQUEST_START, onStart);

@@ -2,6 +2,7 @@
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
 import { beginRequest } from './client.ts';
 import { decide } from './decision.ts';
 import { endedByDestroy } from './ending.ts';
@@ -19,20 +20,38 @@ export function watchRequests(
   prototype: object,
   streamHooks: StreamHooks,
 ): Undo {
+  const begin = installation.guard((session: Session, args: unknown[], above: StackTop) => {
+    const exchange = beginRequest(host, session, args[0], args[1], above);
+    if (exchange === undefined) return undefined;
+    return { exchange, given: [withContext(host, exchange.operation, args[0]), ...args.slice(1)] };
+  });
+
+  const refused = installation.guard((exchange: Exchange, error: unknown): void => {
+    exchange.failure = failureThrown(error);
+    settleStream(host, undefined, exchange);
+  });
+
+  const begun = installation.guard((stream: Stream, exchange: Exchange, above: StackTop): void => {
+    streamHooks.follow(stream, exchange);
+    if (!stream.destroyed) {
+      const { operation } = exchange;
+      if (host.config.propagate.cancel && operation.owner !== undefined) {
+        operation.stop = () => stopStream(stream, exchange);
+      }
+      return;
+    }
+    // The signal was aborted already, or the session has just failed.
+    const ending = endedByDestroy(host, stream, exchange, undefined, above);
+    decide(host, installation, stream, exchange, ending);
+    settleStream(host, stream, exchange);
+  });
+
   return replaceFunction(prototype, 'request', (original) => {
     const { request } = {
       request(this: Session, ...args: unknown[]): unknown {
-        if (!installation.isActive) return Reflect.apply(original, this, args);
-        let exchange: Exchange | undefined;
-        let given = args;
-        try {
-          exchange = beginRequest(host, this, args[0], args[1], request);
-          if (exchange !== undefined)
-            given = [withContext(host, exchange.operation, args[0]), ...args.slice(1)];
-        } catch (error) {
-          installation.fault(error);
-        }
-        if (exchange === undefined) return Reflect.apply(original, this, args);
+        const started = installation.isActive ? begin(this, args, request) : undefined;
+        if (started === undefined) return Reflect.apply(original, this, args);
+        const { exchange, given } = started;
         let stream: unknown;
         try {
           stream = Reflect.apply(original, this, given);
@@ -40,44 +59,10 @@ export function watchRequests(
           refused(exchange, error);
           throw error;
         }
-        try {
-          begun(stream as Stream, exchange);
-        } catch (error) {
-          installation.fault(error);
-        }
+        begun(stream as Stream, exchange, request);
         return stream;
       },
     };
-
-    function refused(exchange: Exchange, error: unknown): void {
-      try {
-        exchange.failure = failureThrown(error);
-        settleStream(host, undefined, exchange);
-      } catch (fault) {
-        installation.fault(fault);
-      }
-    }
-
-    function begun(stream: Stream, exchange: Exchange): void {
-      streamHooks.follow(stream, exchange);
-      if (!stream.destroyed) {
-        const { operation } = exchange;
-        if (host.config.propagate.cancel && operation.owner !== undefined) {
-          operation.stop = () => stopStream(stream, exchange);
-        }
-        return;
-      }
-      // The signal was aborted already, or the session has just failed.
-      decide(
-        host,
-        installation,
-        stream,
-        exchange,
-        endedByDestroy(host, stream, exchange, undefined, request),
-      );
-      settleStream(host, stream, exchange);
-    }
-
     return request;
   });
 }

@@ -9,17 +9,22 @@ const kWrapped: unique symbol = Symbol('opentelemetry.cancellation.http2.wrapped
 
 export function wrapHandlers(host: Host, installation: Installation, { server }: Session): void {
   if (server === undefined) return;
+  const handed = installation.guard(exchangeOf);
+  const answered = installation.guard((given: unknown) => {
+    const response = given as { readonly stream?: unknown } | undefined;
+    // Of HTTP/1, it has no stream.
+    const exchange = exchangeOf(response?.stream);
+    if (exchange !== undefined) exchange.operation.answer = response;
+    return exchange;
+  });
   wrapListeners(server, 'stream', kWrapped, installation, (listener, emitter, args) => {
-    const exchange = exchangeOf(args[0]);
+    const exchange = handed(args[0]);
     if (exchange === undefined) return Reflect.apply(listener, emitter, args);
     return host.run(exchange.operation, listener, emitter, args);
   });
   wrapListeners(server, 'request', kWrapped, installation, (listener, emitter, args) => {
-    const response = args[1] as { readonly stream?: unknown } | undefined;
-    // Of HTTP/1, it has no stream.
-    const exchange = exchangeOf(response?.stream);
+    const exchange = answered(args[1]);
     if (exchange === undefined) return Reflect.apply(listener, emitter, args);
-    exchange.operation.answer = response;
     return host.run(exchange.operation, listener, emitter, args);
   });
 }

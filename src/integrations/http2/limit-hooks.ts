@@ -1,6 +1,7 @@
 /** setTimeout() and 'timeout', which streams and sessions have alike. */
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo } from '../../hook/replace.ts';
+import { after } from '../../hook/observe.ts';
+import type { Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import { Limit } from './limit.ts';
 
@@ -15,31 +16,22 @@ export function watchLimits(
   prototype: object,
   recordOf: (target: object) => Limited | undefined,
 ): Undo {
-  return replaceFunction(prototype, 'setTimeout', (original) => {
-    const { setTimeout } = {
-      setTimeout(this: object, ...args: unknown[]): unknown {
-        const result: unknown = Reflect.apply(original, this, args);
-        if (!installation.isActive) return result;
-        try {
-          const record = recordOf(this);
-          // Node clears the limit of every stream that it closes.
-          if (record !== undefined) {
-            const timeoutMs = Number(args[0]);
-            record.limit =
-              timeoutMs > 0 ? new Limit(timeoutMs, host.captureDeadlineStack(setTimeout)) : undefined;
-          }
-        } catch (error) {
-          installation.fault(error);
-        }
-        return result;
-      },
-    };
-    return setTimeout;
-  });
+  return after(
+    prototype,
+    'setTimeout',
+    installation,
+    (target: object, [given]: unknown[], _result, above) => {
+      const record = recordOf(target);
+      // Node clears the limit of every stream that it closes.
+      if (record === undefined) return;
+      const timeoutMs = Number(given);
+      record.limit = timeoutMs > 0 ? new Limit(timeoutMs, host.captureDeadlineStack(above)) : undefined;
+    },
+  );
 }
 
 /** Emits 'timeout' so that what is done in its listeners is known to be done because of the limit. */
-export function whilePassing<T>({ limit }: Limited, emit: () => T): T {
+export function whilePassing<T>(limit: Limit | undefined, emit: () => T): T {
   if (limit === undefined) return emit();
   limit.isPassing = true;
   try {

@@ -20,36 +20,36 @@ import type { StreamHooks } from './stream-hooks.ts';
  * Emits a session's 'stream' in the context of its operation. The server's 'stream' and, of the
  * compatibility API, 'request' are emitted by a listener of it.
  */
-export function emitIncoming(
-  host: Host,
-  installation: Installation,
-  original: AnyFunction,
-  session: Session,
-  args: unknown[],
-  streamHooks: StreamHooks,
-): unknown {
-  const stream = args[1] as Stream;
-  let exchange: Exchange | undefined;
-  try {
-    exchange = begin(host, installation, session, stream, args[2] as IncomingHttpHeaders);
-    if (exchange !== undefined) {
+export class Incoming {
+  readonly #host: Host;
+  readonly #begin: (session: Session, args: unknown[]) => Exchange | undefined;
+  readonly #failed: (stream: Stream, exchange: Exchange, thrown: unknown) => void;
+
+  constructor(host: Host, installation: Installation, streamHooks: StreamHooks) {
+    this.#host = host;
+    this.#begin = installation.guard((session, args) => {
+      const stream = args[1] as Stream;
+      const exchange = begin(host, installation, session, stream, args[2] as IncomingHttpHeaders);
+      if (exchange === undefined) return undefined;
       streamHooks.follow(stream, exchange);
       wrapHandlers(host, installation, session);
-    }
-  } catch (error) {
-    installation.fault(error);
-  }
-  if (exchange === undefined) return Reflect.apply(original, session, args);
-  try {
-    return host.run(exchange.operation, original, session, args);
-  } catch (thrown) {
-    try {
+      return exchange;
+    });
+    this.#failed = installation.guard((stream, exchange, thrown) => {
       exchange.failure = failureThrown(thrown);
       settleStream(host, stream, exchange);
-    } catch (error) {
-      installation.fault(error);
+    });
+  }
+
+  emit(original: AnyFunction, session: Session, args: unknown[]): unknown {
+    const exchange = this.#begin(session, args);
+    if (exchange === undefined) return Reflect.apply(original, session, args);
+    try {
+      return this.#host.run(exchange.operation, original, session, args);
+    } catch (thrown) {
+      this.#failed(args[1] as Stream, exchange, thrown);
+      throw thrown;
     }
-    throw thrown;
   }
 }
 

@@ -1,13 +1,14 @@
 /** Where all streams of a connection are ended at once, and where a server's begin. */
 import { http2 } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
+import { before } from '../../hook/observe.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { type Connection, connectionOf, type Teardown } from './connection.ts';
 import type { Session } from './internals.ts';
 import { watchLimits, whilePassing } from './limit-hooks.ts';
-import { emitIncoming } from './server.ts';
+import { Incoming } from './server.ts';
 import type { StreamHooks } from './stream-hooks.ts';
 
 export function watchSessions(
@@ -30,6 +31,8 @@ function watchEvents(
   prototype: object,
   streamHooks: StreamHooks,
 ): Undo {
+  const limitOf = installation.guard((session: Session) => connectionOf(session).limit);
+  const incoming = new Incoming(host, installation, streamHooks);
   return replaceFunction(prototype, 'emit', (original) => {
     const { emit } = {
       emit(this: Session, ...args: unknown[]): unknown {
@@ -38,11 +41,11 @@ function watchEvents(
           return Reflect.apply(original, this, args);
         }
         if (event === 'timeout') {
-          return whilePassing(connectionOf(this), () => Reflect.apply(original, this, args));
+          return whilePassing(limitOf(this), () => Reflect.apply(original, this, args));
         }
         // On a client: a stream that the server pushes.
         if (this.type !== http2.constants.NGHTTP2_SESSION_SERVER) return Reflect.apply(original, this, args);
-        return emitIncoming(host, installation, original, this, args, streamHooks);
+        return incoming.emit(original, this, args);
       },
     };
     return emit;
@@ -50,20 +53,10 @@ function watchEvents(
 }
 
 function watchDestroy(host: Host, installation: Installation, prototype: object): Undo {
-  return replaceFunction(prototype, 'destroy', (original) => {
-    const { destroy } = {
-      destroy(this: Session, ...args: unknown[]): unknown {
-        if (!installation.isActive || this.destroyed) return Reflect.apply(original, this, args);
-        try {
-          const connection = connectionOf(this);
-          connection.teardown = whyDestroyed(host, connection, args[0], destroy);
-        } catch (error) {
-          installation.fault(error);
-        }
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return destroy;
+  return before(prototype, 'destroy', installation, (session: Session, [error]: unknown[], above) => {
+    if (session.destroyed) return;
+    const connection = connectionOf(session);
+    connection.teardown = whyDestroyed(host, connection, error, above);
   });
 }
 

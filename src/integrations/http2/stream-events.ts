@@ -1,37 +1,35 @@
 /** Events of a stream, before anybody hears of them. */
 import type { Installation } from '../../hook/installation.ts';
-import type { AnyFunction } from '../../hook/replace.ts';
+import { type AnyFunction, replaceFunction, type Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import { decide } from './decision.ts';
 import { endedByPeer } from './ending.ts';
 import type { Exchange } from './exchange.ts';
-import type { Stream } from './internals.ts';
+import { kExchange, type Stream } from './internals.ts';
 import { whilePassing } from './limit-hooks.ts';
 
-export function emitOnStream(
-  host: Host,
-  installation: Installation,
-  original: AnyFunction,
-  stream: Stream,
-  exchange: Exchange,
-  args: unknown[],
-): unknown {
-  const [event] = args;
-  const { isClient } = exchange.connection;
-  if (isClient ? event === 'response' : event === 'aborted') {
-    try {
-      if (isClient) responded(host, stream, exchange, args[1]);
+export function watchStreamEvents(host: Host, installation: Installation, prototype: object): Undo {
+  const see = installation.guard((stream: Stream, exchange: Exchange, event: unknown, value: unknown) => {
+    if (exchange.connection.isClient) {
+      if (event === 'response') responded(host, stream, exchange, value);
+    } else if (event === 'aborted' && !exchange.isDecided) {
       // Before the application, whose reaction is to be seen as a consequence of this cancel.
-      else if (!exchange.isDecided)
-        decide(host, installation, stream, exchange, endedByPeer(stream, exchange));
-    } catch (error) {
-      installation.fault(error);
+      decide(host, installation, stream, exchange, endedByPeer(stream, exchange));
     }
-  }
-  if (event === 'timeout') {
-    return whilePassing(exchange, () => emitInContext(host, original, stream, exchange, args));
-  }
-  return emitInContext(host, original, stream, exchange, args);
+  });
+  return replaceFunction(prototype, 'emit', (original) => {
+    const { emit } = {
+      emit(this: Stream, ...args: unknown[]): unknown {
+        const exchange = this[kExchange];
+        if (exchange === undefined || !installation.isActive) return Reflect.apply(original, this, args);
+        const [event] = args;
+        if (event === 'response' || event === 'aborted') see(this, exchange, event, args[1]);
+        if (event !== 'timeout') return emitInContext(host, original, this, exchange, args);
+        return whilePassing(exchange.limit, () => emitInContext(host, original, this, exchange, args));
+      },
+    };
+    return emit;
+  });
 }
 
 /**

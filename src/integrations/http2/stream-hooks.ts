@@ -1,6 +1,7 @@
 /** Where the end of a stream is seen: close(), the peer's reset, destroy(), and what a client receives. */
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import { before } from '../../hook/observe.ts';
+import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import { decide } from './decision.ts';
 import { endedByClose, endedByDestroy, endedByPeer } from './ending.ts';
@@ -9,7 +10,7 @@ import { kExchange, type Stream } from './internals.ts';
 import { watchLimits } from './limit-hooks.ts';
 import { streamPrototypeOf } from './prototypes.ts';
 import { settleStream } from './settlement.ts';
-import { emitOnStream } from './stream-events.ts';
+import { watchStreamEvents } from './stream-events.ts';
 
 /** The first stream shows the class of all: there is no other way to it. */
 export class StreamHooks {
@@ -31,7 +32,7 @@ export class StreamHooks {
     this.#undos.push(
       watchClose(this.#host, this.#installation, prototype),
       watchDestroy(this.#host, this.#installation, prototype),
-      watchEvents(this.#host, this.#installation, prototype),
+      watchStreamEvents(this.#host, this.#installation, prototype),
       watchLimits(this.#host, this.#installation, prototype, (target) => (target as Stream)[kExchange]),
     );
   }
@@ -41,75 +42,30 @@ export class StreamHooks {
   }
 }
 
-// Each replacement is written as a method, like what it replaces: no prototype property, no constructor.
-
 function watchClose(host: Host, installation: Installation, prototype: object): Undo {
-  return replaceFunction(prototype, 'close', (original) => {
-    const { close } = {
-      close(this: Stream, ...args: unknown[]): unknown {
-        const exchange = this[kExchange];
-        if (exchange === undefined || exchange.isDecided || !installation.isActive || this.closed) {
-          return Reflect.apply(original, this, args);
-        }
-        try {
-          const [code = 0, callback] = args;
-          // Anything else is refused by the original, and the stream goes on.
-          if (isErrorCode(code) && (callback === undefined || typeof callback === 'function')) {
-            decide(host, installation, this, exchange, endedByClose(host, this, exchange, code, close));
-          }
-        } catch (error) {
-          installation.fault(error);
-        }
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return close;
+  return before(prototype, 'close', installation, (stream: Stream, args: unknown[], above) => {
+    const exchange = stream[kExchange];
+    if (exchange === undefined || exchange.isDecided || stream.closed) return;
+    const [code = 0, callback] = args;
+    // Anything else is refused by the original, and the stream goes on.
+    if (!isErrorCode(code) || (callback !== undefined && typeof callback !== 'function')) return;
+    decide(host, installation, stream, exchange, endedByClose(host, stream, exchange, code, above));
   });
 }
 
 function watchDestroy(host: Host, installation: Installation, prototype: object): Undo {
   // Whatever ends a stream calls this in the end. Not _destroy(): there its state cannot be asked for any more.
-  return replaceFunction(prototype, 'destroy', (original) => {
-    const { destroy } = {
-      destroy(this: Stream, ...args: unknown[]): unknown {
-        const exchange = this[kExchange];
-        if (
-          exchange === undefined ||
-          exchange.operation.isSettled ||
-          this.destroyed ||
-          !installation.isActive
-        ) {
-          return Reflect.apply(original, this, args);
-        }
-        try {
-          if (!exchange.isDecided) {
-            const error = args[0] ?? undefined;
-            const ending = this.closed
-              ? endedByPeer(this, exchange)
-              : endedByDestroy(host, this, exchange, error, destroy);
-            decide(host, installation, this, exchange, ending);
-          }
-          settleStream(host, this, exchange);
-        } catch (error) {
-          installation.fault(error);
-        }
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return destroy;
-  });
-}
-
-function watchEvents(host: Host, installation: Installation, prototype: object): Undo {
-  return replaceFunction(prototype, 'emit', (original) => {
-    const { emit } = {
-      emit(this: Stream, ...args: unknown[]): unknown {
-        const exchange = this[kExchange];
-        if (exchange === undefined || !installation.isActive) return Reflect.apply(original, this, args);
-        return emitOnStream(host, installation, original, this, exchange, args);
-      },
-    };
-    return emit;
+  return before(prototype, 'destroy', installation, (stream: Stream, args: unknown[], above) => {
+    const exchange = stream[kExchange];
+    if (exchange === undefined || exchange.operation.isSettled || stream.destroyed) return;
+    if (!exchange.isDecided) {
+      const error = args[0] ?? undefined;
+      const ending = stream.closed
+        ? endedByPeer(stream, exchange)
+        : endedByDestroy(host, stream, exchange, error, above);
+      decide(host, installation, stream, exchange, ending);
+    }
+    settleStream(host, stream, exchange);
   });
 }
 

@@ -1,6 +1,7 @@
 /** The body of undici.request(): its destroy() takes an error that undici does not pass on. */
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo } from '../../hook/replace.ts';
+import { during } from '../../hook/observe.ts';
+import type { Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 
 let reason: unknown;
@@ -14,19 +15,12 @@ export function watchBody(moduleExports: unknown, _host: Host, installation: Ins
   const { prototype } = (moduleExports as { readonly Readable: { readonly prototype: object } }).Readable;
   // undici 6 ends the request in destroy(), before there is a _destroy().
   const method = Object.hasOwn(prototype, 'destroy') ? 'destroy' : '_destroy';
-  return replaceFunction(prototype, method, (original) => {
-    const { destroy } = {
-      destroy(this: unknown, ...args: unknown[]): unknown {
-        if (!installation.isActive || !args[0]) return Reflect.apply(original, this, args);
-        const outer = reason;
-        reason = args[0];
-        try {
-          return Reflect.apply(original, this, args);
-        } finally {
-          reason = outer;
-        }
-      },
+  return during(prototype, method, installation, (_body, [given]: unknown[]) => {
+    if (!given) return undefined;
+    const outer = reason;
+    reason = given;
+    return () => {
+      reason = outer;
     };
-    return destroy;
   });
 }

@@ -5,6 +5,7 @@
 import { channel as channelOf, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import type { Installation } from '../../hook/installation.ts';
+import { before } from '../../hook/observe.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import { kExchange, type UndiciRequest } from './exchange.ts';
@@ -41,39 +42,28 @@ function listen(
   installation: Installation,
   see: (exchange: Exchange, message: object) => void,
 ): Undo {
-  const subscriber = (message: unknown): void => {
-    try {
-      const exchange = (message as Message).request[kExchange];
-      if (exchange !== undefined && installation.isActive) see(exchange, message as Message);
-    } catch (error) {
-      installation.fault(error);
-    }
-  };
+  const subscriber = installation.guard((message: unknown): void => {
+    const exchange = (message as Message).request[kExchange];
+    if (exchange !== undefined && installation.isActive) see(exchange, message as Message);
+  });
   subscribe(name, subscriber);
   return () => unsubscribe(name, subscriber);
 }
 
 function seeFirst(name: string, installation: Installation, see: See): Undo {
-  return replacePublish(name, (original) => {
-    const { publish } = {
-      publish(this: unknown, message: unknown): unknown {
-        if (installation.isActive) {
-          try {
-            const exchange = (message as Message).request[kExchange];
-            if (exchange !== undefined) see(exchange, message as Message, publish);
-          } catch (error) {
-            installation.fault(error);
-          }
-        }
-        return original.call(this, message);
-      },
-    };
-    return publish;
+  const { channel, sleep } = awake(name);
+  const undo = before(channel, 'publish', installation, (_channel, [message]: unknown[], above) => {
+    const exchange = (message as Message).request[kExchange];
+    if (exchange !== undefined) see(exchange, message as Message, above);
   });
+  return () => undoAll([sleep, undo]);
 }
 
 function watchCreate(host: Host, installation: Installation): Undo {
-  return replacePublish('undici:request:create', (original) => {
+  const name = 'undici:request:create';
+  const create = installation.guard(requestCreated);
+  const { channel, sleep } = awake(name);
+  const undo = replaceFunction(channel, 'publish', (original) => {
     const { publish } = {
       publish(this: object, message: unknown): unknown {
         if (!installation.isActive) return original.call(this, message);
@@ -83,24 +73,23 @@ function watchCreate(host: Host, installation: Installation): Undo {
           isPublished = true;
           original.call(this, message);
         };
-        try {
-          requestCreated(host, installation, (message as Message).request, this, publishOnce);
-        } catch (error) {
-          installation.fault(error);
-        }
+        create(host, installation, message, this, publishOnce);
         publishOnce();
         return undefined;
       },
     };
     return publish;
   });
+  return () => undoAll([sleep, undo]);
 }
 
-/** undici publishes only where there are subscribers, and only a channel that has some can publish. */
-function replacePublish(name: string, make: Parameters<typeof replaceFunction>[2]): Undo {
-  subscribe(name, keepAwake);
-  const undo = replaceFunction(channelOf(name), 'publish', make);
-  return () => undoAll([() => unsubscribe(name, keepAwake), undo]);
+/**
+ * undici publishes only where there are subscribers, and only a channel that has some can publish: before that it has
+ * another publish(), which does nothing.
+ */
+function awake(name: string): { channel: object; sleep: Undo } {
+  subscribe(name, nothing);
+  return { channel: channelOf(name), sleep: () => unsubscribe(name, nothing) };
 }
 
-function keepAwake(): void {}
+function nothing(): void {}

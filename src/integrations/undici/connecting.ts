@@ -6,7 +6,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { isIP, Socket } from 'node:net';
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import { before } from '../../hook/observe.ts';
+import { type Undo, undoAll } from '../../hook/replace.ts';
 
 interface Connecting {
   readonly origin: string;
@@ -34,22 +35,12 @@ export function watchConnects(installation: Installation): Undo {
   const announce = installation.guard((message: unknown): void => {
     announced = (message as { readonly connectParams: ConnectParams }).connectParams;
   });
-  const seeConnect = installation.guard((socket: UndiciSocket, params: ConnectParams, given: unknown) => {
-    if (isTo(params.hostname, given)) remember(socket, params);
-  });
   subscribe(BEFORE_CONNECT, announce);
-  const undo = replaceFunction(Socket.prototype, 'connect', (original) => {
-    const { connect } = {
-      connect(this: UndiciSocket, ...args: unknown[]): unknown {
-        if (announced !== undefined) {
-          const params = announced;
-          announced = undefined;
-          if (installation.isActive) seeConnect(this, params, args[0]);
-        }
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return connect;
+  const undo = before(Socket.prototype, 'connect', installation, (socket: UndiciSocket, args: unknown[]) => {
+    if (announced === undefined) return;
+    const params = announced;
+    announced = undefined;
+    if (isTo(params.hostname, args[0])) remember(socket, params);
   });
   return () => undoAll([() => unsubscribe(BEFORE_CONNECT, announce), undo]);
 }

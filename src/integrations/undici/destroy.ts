@@ -1,6 +1,7 @@
 /** Who destroys a dispatcher, and with it what it has in flight or in its queue. */
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo } from '../../hook/replace.ts';
+import { before } from '../../hook/observe.ts';
+import type { Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { reportCall } from './call-end.ts';
@@ -9,19 +10,8 @@ import { type Dispatcher, waitingIn } from './pool-queue.ts';
 import { unwatchSignal } from './signals.ts';
 
 export function watchDestroy(prototype: object, host: Host, installation: Installation): Undo {
-  return replaceFunction(prototype, 'destroy', (original) => {
-    const { destroy } = {
-      destroy(this: Dispatcher, ...args: unknown[]): unknown {
-        if (!installation.isActive || this.destroyed) return Reflect.apply(original, this, args);
-        try {
-          dispatcherDestroyed(host, this, args[0], destroy);
-        } catch (error) {
-          installation.fault(error);
-        }
-        return Reflect.apply(original, this, args);
-      },
-    };
-    return destroy;
+  return before(prototype, 'destroy', installation, (dispatcher: Dispatcher, [error]: unknown[], above) => {
+    if (!dispatcher.destroyed) dispatcherDestroyed(host, dispatcher, error, above);
   });
 }
 

@@ -1,7 +1,8 @@
 /** dispatch(), which every request goes through: where the package's signals are seen. */
 import { context } from '@opentelemetry/api';
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import { during } from '../../hook/observe.ts';
+import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { CALL_KEY, Call } from './call.ts';
@@ -43,34 +44,23 @@ export function watchDispatcher(base: unknown, host: Host, installation: Install
 }
 
 function watchDispatch(prototype: object, host: Host, installation: Installation): Undo {
-  return replaceFunction(prototype, 'dispatch', (original) => {
-    const { dispatch } = {
-      dispatch(this: Dispatcher, ...args: unknown[]): unknown {
-        if (!installation.isActive) return Reflect.apply(original, this, args);
-        const [options, handler] = args;
-        if (!isObject(options) || !isObject(handler)) return Reflect.apply(original, this, args);
-        const outer = dispatching;
-        if (outer?.call.expectsRequest) {
-          outer.handler = handler;
-          outer.dispatcher = this;
-          return Reflect.apply(original, this, args);
-        }
-        const current = { call: callOf(host, this, options, handler, dispatch), handler, dispatcher: this };
-        dispatching = current;
-        try {
-          return Reflect.apply(original, this, args);
-        } finally {
-          dispatching = outer;
-          try {
-            if (current.call.expectsRequest)
-              enqueue(host, installation, current.call, current.handler, current.dispatcher);
-          } catch (error) {
-            installation.fault(error);
-          }
-        }
-      },
+  return during(prototype, 'dispatch', installation, (dispatcher: Dispatcher, args: unknown[], above) => {
+    const [options, handler] = args;
+    if (!isObject(options) || !isObject(handler)) return undefined;
+    const outer = dispatching;
+    if (outer?.call.expectsRequest) {
+      outer.handler = handler;
+      outer.dispatcher = dispatcher;
+      return undefined;
+    }
+    const current = { call: callOf(host, dispatcher, options, handler, above), handler, dispatcher };
+    dispatching = current;
+    return () => {
+      dispatching = outer;
+      if (current.call.expectsRequest) {
+        enqueue(host, installation, current.call, current.handler, current.dispatcher);
+      }
     };
-    return dispatch;
   });
 }
 

@@ -11,32 +11,23 @@ import type { Target } from './span.ts';
 /** @param owner globalThis, or the exports of undici's own file */
 export function watchFetch(owner: unknown, host: Host, installation: Installation): Undo {
   if (typeof owner !== 'object' || owner === null || !('fetch' in owner)) return () => {};
+  const enter = installation.guard((args: unknown[]) => {
+    const stopper = host.config.propagate.cancel ? new AbortController() : undefined;
+    const given = stopper === undefined ? args : stoppable(args, stopper.signal);
+    const call = callOf(host, given[0], given[1]);
+    if (call === undefined) return undefined;
+    if (given !== args) call.stopper = stopper;
+    return { call, given, inside: context.active().setValue(CALL_KEY, call) };
+  });
+  const leave = installation.guard((call: Call) => called(host, installation, call));
   return replaceFunction(owner, 'fetch', (original) => {
     // A function with a prototype, like the one it replaces.
     return function fetch(this: unknown, ...args: unknown[]): unknown {
-      if (!installation.isActive) return Reflect.apply(original, this, args);
-      let call: Call | undefined;
-      let given = args;
-      try {
-        const stopper = host.config.propagate.cancel ? new AbortController() : undefined;
-        if (stopper !== undefined) given = stoppable(args, stopper.signal);
-        call = callOf(host, given[0], given[1]);
-        if (call !== undefined && given !== args) call.stopper = stopper;
-      } catch (error) {
-        installation.fault(error);
-      }
-      if (call === undefined) return Reflect.apply(original, this, args);
-      const promise = context.with(
-        context.active().setValue(CALL_KEY, call),
-        original as (...args: unknown[]) => unknown,
-        this as never,
-        ...given,
-      );
-      try {
-        called(host, installation, call);
-      } catch (error) {
-        installation.fault(error);
-      }
+      const entered = installation.isActive ? enter(args) : undefined;
+      if (entered === undefined) return Reflect.apply(original, this, args);
+      const { call, given, inside } = entered;
+      const promise: unknown = context.with(inside, original, this as never, ...given);
+      leave(call);
       return promise;
     };
   });

@@ -6,7 +6,8 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { http2 } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
-import { replaceFunction, type Undo } from '../../hook/replace.ts';
+import { after } from '../../hook/observe.ts';
+import type { Undo } from '../../hook/replace.ts';
 import { type Exchange, kExchange, type UndiciRequest } from './exchange.ts';
 import { hidden } from './hidden.ts';
 
@@ -21,19 +22,15 @@ interface Session extends ClientHttp2Session {
 export function watchStreams(installation: Installation): Undo {
   let undo: Undo | undefined;
   /** The first session shows the class of all. */
-  const connected = (message: unknown): void => {
+  const connected = installation.guard((message: unknown): void => {
     if (undo !== undefined || !installation.isActive) return;
-    try {
-      const session = hidden(
-        hidden((message as { readonly socket: unknown }).socket, 'client'),
-        'http2Session',
-      );
-      if (typeof session !== 'object' || session === null) return;
-      undo = watchRequest(Object.getPrototypeOf(session), installation);
-    } catch (error) {
-      installation.fault(error);
-    }
-  };
+    const session = hidden(
+      hidden((message as { readonly socket: unknown }).socket, 'client'),
+      'http2Session',
+    );
+    if (typeof session !== 'object' || session === null) return;
+    undo = watchRequest(Object.getPrototypeOf(session), installation);
+  });
   subscribe(CONNECTED, connected);
   return () => {
     unsubscribe(CONNECTED, connected);
@@ -42,24 +39,11 @@ export function watchStreams(installation: Installation): Undo {
 }
 
 function watchRequest(prototype: object, installation: Installation): Undo {
-  return replaceFunction(prototype, 'request', (original) => {
-    const { request } = {
-      request(this: Session, ...args: unknown[]): unknown {
-        const stream: unknown = Reflect.apply(original, this, args);
-        if (!installation.isActive) return stream;
-        try {
-          const exchange = nextOf(this, args[0]);
-          if (exchange !== undefined) {
-            exchange.stream = stream as ClientHttp2Stream;
-            exchange.session = this;
-          }
-        } catch (error) {
-          installation.fault(error);
-        }
-        return stream;
-      },
-    };
-    return request;
+  return after(prototype, 'request', installation, (session: Session, [headers]: unknown[], stream) => {
+    const exchange = nextOf(session, headers);
+    if (exchange === undefined) return;
+    exchange.stream = stream as ClientHttp2Stream;
+    exchange.session = session;
   });
 }
 

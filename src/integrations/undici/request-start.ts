@@ -18,14 +18,15 @@ import { describeTarget } from './span.ts';
 /** The SDK's own key, so that @opentelemetry/core need not be installed. */
 const SUPPRESS_KEY = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 
-/** @param publish tells everybody else of the request */
+/** @param message of the channel. @param publish tells everybody else of the request */
 export function requestCreated(
   host: Host,
   installation: Installation,
-  request: UndiciRequest,
+  message: unknown,
   channel: object,
   publish: () => void,
 ): void {
+  const { request } = message as { readonly request: UndiciRequest };
   // Not seen in dispatch(): a dispatcher that is not watched yet, or never will be.
   if (dispatchedCall() === undefined) findGlobalDispatchers();
   const active = context.active();
