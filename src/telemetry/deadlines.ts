@@ -27,12 +27,13 @@ export class Deadlines {
   readonly #config: ResolvedConfig;
   readonly #addFinding: AddFinding;
   readonly #guard: Guard;
-  readonly #eventLoopDelay = new EventLoopDelay();
+  readonly #eventLoopDelay: EventLoopDelay;
 
   constructor(config: ResolvedConfig, addFinding: AddFinding, guard: Guard) {
     this.#config = config;
     this.#addFinding = addFinding;
     this.#guard = guard;
+    this.#eventLoopDelay = new EventLoopDelay(guard);
   }
 
   set(operation: Operation, deadline: Deadline): void {

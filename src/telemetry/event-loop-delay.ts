@@ -4,16 +4,22 @@
  * operations with a deadline are made.
  */
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
+import type { Guard } from '../operation/guard.ts';
 
 const BEAT_EVERY_MS = 20;
 /** So many beats without anybody interested, and it stops. */
 const IDLE_BEATS = 500;
 
 export class EventLoopDelay {
+  readonly #onTimer: () => void;
   #timer: NodeJS.Timeout | undefined;
   #lastBeatMs = 0;
   #lastDelayMs = 0;
   #idleBeats = 0;
+
+  constructor(guard: Guard) {
+    this.#onTimer = guard(() => this.#beat());
+  }
 
   /** Somebody will ask later. */
   watch(): void {
@@ -22,7 +28,7 @@ export class EventLoopDelay {
     this.#lastBeatMs = performance.now();
     this.#lastDelayMs = 0;
     // In no context: the timer is not for the operation that happens to be the first.
-    this.#timer = context.with(ROOT_CONTEXT, () => setInterval(() => this.#beat(), BEAT_EVERY_MS).unref());
+    this.#timer = context.with(ROOT_CONTEXT, () => setInterval(this.#onTimer, BEAT_EVERY_MS).unref());
   }
 
   /** In ms, at this moment: of the beat that was last, or of the one that is due. */

@@ -29,11 +29,12 @@ export class EventContext {
   }
 
   #install(host: Host, installation: Installation): Undo {
+    const heard = installation.guard(isHeard);
     return replaceFunction(http.IncomingMessage.prototype, 'emit', (original) => {
       const { emit } = {
         emit(this: Message, ...args: unknown[]): unknown {
           const exchange = this[kServerExchange];
-          if (!exchange?.operation.ownsSpan || !isHeard(this, args[0]) || !installation.isActive) {
+          if (!exchange?.operation.ownsSpan || !heard(this, args[0]) || !installation.isActive) {
             return Reflect.apply(original, this, args);
           }
           return host.run(exchange.operation, original, this, args);

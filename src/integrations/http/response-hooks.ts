@@ -28,6 +28,7 @@ export function watchResponses(host: Host, installation: Installation): Undo {
 
 function watchEvents(host: Host, installation: Installation): Undo {
   const closed = installation.guard(responseClosed);
+  const heard = installation.guard(isHeard);
   return replaceFunction(http.ServerResponse.prototype, 'emit', (original) => {
     const { emit } = {
       emit(this: Response, ...args: unknown[]): unknown {
@@ -36,7 +37,7 @@ function watchEvents(host: Host, installation: Installation): Undo {
         const { operation } = exchange;
         if (args[0] === 'close' && !operation.isSettled) closed(host, this, exchange);
         // See EventContext.
-        if (operation.ownsSpan && isHeard(this, args[0])) return host.run(operation, original, this, args);
+        if (operation.ownsSpan && heard(this, args[0])) return host.run(operation, original, this, args);
         return Reflect.apply(original, this, args);
       },
     };

@@ -1,6 +1,7 @@
 /** A server's handlers, of either API: what they return says how long they are at work. */
+import type { EventEmitter } from 'node:events';
 import type { Installation } from '../../hook/installation.ts';
-import { wrapListeners } from '../../hook/server-listeners.ts';
+import { type CallListener, wrapListeners } from '../../hook/server-listeners.ts';
 import type { Host } from '../../integration.ts';
 import type { Exchange } from './exchange.ts';
 import { kExchange, type Session, type Stream } from './internals.ts';
@@ -17,16 +18,18 @@ export function wrapHandlers(host: Host, installation: Installation, { server }:
     if (exchange !== undefined) exchange.operation.answer = response;
     return exchange;
   });
-  wrapListeners(server, 'stream', kWrapped, installation, (listener, emitter, args) => {
+  const callStreamListener: CallListener<EventEmitter> = (listener, emitter, args) => {
     const exchange = handed(args[0]);
     if (exchange === undefined) return Reflect.apply(listener, emitter, args);
     return host.run(exchange.operation, listener, emitter, args);
-  });
-  wrapListeners(server, 'request', kWrapped, installation, (listener, emitter, args) => {
+  };
+  const callRequestListener: CallListener<EventEmitter> = (listener, emitter, args) => {
     const exchange = answered(args[1]);
     if (exchange === undefined) return Reflect.apply(listener, emitter, args);
     return host.run(exchange.operation, listener, emitter, args);
-  });
+  };
+  wrapListeners(server, 'stream', kWrapped, installation, callStreamListener);
+  wrapListeners(server, 'request', kWrapped, installation, callRequestListener);
 }
 
 function exchangeOf(stream: unknown): Exchange | undefined {

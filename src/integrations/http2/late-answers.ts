@@ -1,6 +1,6 @@
 /** Sees what a handler of the core API does with a stream that was cancelled. */
 import type { Installation } from '../../hook/installation.ts';
-import { disguise } from '../../hook/replace.ts';
+import { before } from '../../hook/observe.ts';
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 import type { Stream } from './internals.ts';
@@ -16,26 +16,10 @@ export function watchLateAnswers(
   if (operation.answer !== undefined) return;
   // Not at once: Node is about to end the stream by itself.
   const watch = installation.guard(() => {
+    // Node refuses respond() now, by an exception, and ignores the others.
     for (const name of ['respond', 'write', 'end'] as const) {
-      const see = installation.guard(() => host.lateWrite(operation, name === 'end'));
-      shadow(stream, name, see);
+      before(stream, name, installation, () => host.lateWrite(operation, name === 'end'));
     }
   });
   process.nextTick(watch);
-}
-
-/** Node refuses respond() now, by an exception, and ignores the others. */
-function shadow(stream: Stream, name: 'respond' | 'write' | 'end', see: () => void): void {
-  const original = stream[name] as (...args: unknown[]) => unknown;
-  const replacement = function (this: unknown, ...args: unknown[]): unknown {
-    see();
-    return Reflect.apply(original, this, args);
-  };
-  disguise(replacement, original);
-  Object.defineProperty(stream, name, {
-    value: replacement,
-    configurable: true,
-    writable: true,
-    enumerable: false,
-  });
 }

@@ -41,7 +41,8 @@ function watchEvents(
           return Reflect.apply(original, this, args);
         }
         if (event === 'timeout') {
-          return whilePassing(limitOf(this), () => Reflect.apply(original, this, args));
+          const emitNow = (): unknown => Reflect.apply(original, this, args);
+          return whilePassing(limitOf(this), emitNow);
         }
         // On a client: a stream that the server pushes.
         if (this.type !== http2.constants.NGHTTP2_SESSION_SERVER) return Reflect.apply(original, this, args);

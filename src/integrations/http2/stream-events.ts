@@ -25,7 +25,8 @@ export function watchStreamEvents(host: Host, installation: Installation, protot
         const [event] = args;
         if (event === 'response' || event === 'aborted') see(this, exchange, event, args[1]);
         if (event !== 'timeout') return emitInContext(host, original, this, exchange, args);
-        return whilePassing(exchange.limit, () => emitInContext(host, original, this, exchange, args));
+        const emitNow = (): unknown => emitInContext(host, original, this, exchange, args);
+        return whilePassing(exchange.limit, emitNow);
       },
     };
     return emit;

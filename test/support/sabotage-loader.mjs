@@ -1,0 +1,64 @@
+/**
+ * Hooks for the loading of modules: puts a call of `sabotage(id)` at the beginning of every function that works while
+ * the application does, so that a test can make any of them fail. What is left as it is: the barrier itself (hook/),
+ * and what the application calls on purpose.
+ */
+import { parse } from 'acorn';
+
+const WORKING = /\/src\/((?:integrations|telemetry|operation|cancellation|conventions)\/.+)\.ts$/;
+
+export async function load(url, context, nextLoad) {
+  const loaded = await nextLoad(url, context);
+  const [, file] = WORKING.exec(new URL(url).pathname) ?? [];
+  if (file === undefined) return loaded;
+  return { ...loaded, source: withSabotage(String(loaded.source), file) };
+}
+
+/** @param file for the ids: `integrations/undici/fetch:watchFetch>enter` */
+function withSabotage(source, file) {
+  const insertions = [];
+  const counts = new Map();
+  visit(parse(source, { ecmaVersion: 'latest', sourceType: 'module' }), [], undefined);
+  insertions.sort(({ at }, { at: other }) => other - at);
+  let text = source;
+  for (const { at, code } of insertions) text = text.slice(0, at) + code + text.slice(at);
+  return text;
+
+  function visit(node, path, name) {
+    if (Array.isArray(node)) {
+      for (const item of node) visit(item, path, undefined);
+      return;
+    }
+    if (typeof node?.type !== 'string') return;
+    let within = path;
+    if (/^(?:FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(node.type)) {
+      within = [...path, node.id?.name ?? name ?? numbered(path)];
+      const { body } = node;
+      const call = `globalThis.sabotage?.(${JSON.stringify(`${file}:${within.join('>')}`)})`;
+      // The transpiler's own helper, and what it wraps names around.
+      if (!within.includes('__name')) {
+        if (body.type === 'BlockStatement') insertions.push({ at: body.start + 1, code: `${call};` });
+        else insertions.push({ at: body.start, code: `(${call},` }, { at: body.end, code: ')' });
+      }
+    } else if (/^Class(?:Declaration|Expression)$/.test(node.type)) {
+      within = [...path, node.id?.name ?? name ?? numbered(path)];
+    }
+    const isNaming = node.type === 'CallExpression' && node.callee.name === '__name';
+    for (const [key, child] of Object.entries(node)) {
+      if (key === 'arguments' && isNaming) visit(child[0], within, child[1].value);
+      else visit(child, within, nameOf(node, key));
+    }
+  }
+
+  function numbered(path) {
+    const key = path.join('>');
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+    return `#${counts.get(key)}`;
+  }
+}
+
+function nameOf(node, key) {
+  if (key === 'init') return node.id?.name;
+  if (key === 'right') return node.left?.property?.name;
+  return key === 'value' ? node.key?.name : undefined;
+}

@@ -1,0 +1,127 @@
+/**
+ * Makes one function of ours after the other fail, while an application runs that must not notice. The functions are
+ * not listed: each that a case reaches is taken, and sabotage-loader.mjs has put a call of `sabotage()` into it.
+ */
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ContractSubject } from './contract.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** What is ours may come after what it is about: its timers are due every 10 ms. */
+const AFTERMATH_MS = 15;
+const LIMIT_MS = 10_000;
+
+declare global {
+  /** Called at the beginning of every function of ours. */
+  var sabotage: ((id: string) => void) | undefined;
+}
+
+/**
+ * What stands in the place of a function of somebody else's without the help of `hook/observe.ts`, and what it calls the
+ * application by: apart from functions that are taken by themselves there is nothing in them to fail. By file and name.
+ */
+const IN_PLACE: readonly string[] = [
+  'telemetry/recorder:run',
+  'telemetry/recorder:call',
+  'integrations/grpc/server-start:handle',
+  'integrations/grpc/server-answer:patchedCallback',
+  'integrations/http/client-hooks:addRequest',
+  'integrations/http/event-context:emit',
+  'integrations/http/response-hooks:emit',
+  'integrations/http/server-hooks:callListener',
+  'integrations/http2/client-hooks:request',
+  'integrations/http2/handlers:callStreamListener',
+  'integrations/http2/handlers:callRequestListener',
+  'integrations/http2/limit-hooks:whilePassing',
+  'integrations/http2/server:emit',
+  'integrations/http2/session-hooks:emit',
+  'integrations/http2/session-hooks:emitNow',
+  'integrations/http2/stream-events:emit',
+  'integrations/http2/stream-events:emitNow',
+  'integrations/http2/stream-events:emitInContext',
+  'integrations/undici/channels:publish',
+  'integrations/undici/channels:publishOnce',
+  'integrations/undici/fetch:fetch',
+];
+
+const reached = new Set<string>();
+let target: string | undefined;
+let failures = 0;
+
+globalThis.sabotage = (id) => {
+  reached.add(id);
+  if (id !== target) return;
+  failures++;
+  throw new Error(`sabotage of ${id}`);
+};
+
+export function sabotageSuite(title: string, telemetry: Telemetry, { cases, close }: ContractSubject): void {
+  const done = new Set<string>();
+
+  describe(`${title}: whatever of ours fails, the application does not notice`, () => {
+    after(close);
+    for (const { name, stage, only } of cases) {
+      if (only?.includes(telemetry.setup) === false) continue;
+      it(name, async () => {
+        reached.clear();
+        await play(stage);
+        for (const id of [...reached]) {
+          if (done.has(id) || isInPlace(id)) continue;
+          done.add(id);
+          await sabotaged(id, stage);
+        }
+      });
+    }
+
+    it('some did fail', () => assert.ok(done.size > 50, `${done.size} functions`));
+  });
+
+  async function sabotaged(id: string, stage: () => Promise<unknown>): Promise<void> {
+    // Too many faults switch an integration off.
+    telemetry.instrumentation.disable();
+    telemetry.instrumentation.enable();
+    telemetry.reset();
+    const uncaught: unknown[] = [];
+    failures = 0;
+    target = id;
+    process.setUncaughtExceptionCaptureCallback((error) => uncaught.push(error));
+    try {
+      await play(stage);
+    } catch (error) {
+      throw new Error(`while ${id} failed: ${String(error)}`, { cause: error });
+    } finally {
+      target = undefined;
+      process.setUncaughtExceptionCaptureCallback(null);
+    }
+    assert.deepEqual(uncaught, [], `while ${id} failed`);
+    if (failures === 0 || UNTOLD.test(id)) return;
+    assert.match(
+      telemetry.diagnostics.join('\n'),
+      /the application is not affected/,
+      `told that ${id} failed`,
+    );
+  }
+}
+
+/** Where a fault is provided for; where it is in the hands of a propagator; and where only the first of all is told. */
+const UNTOLD =
+  /^(?:cancellation\/|telemetry\/|integrations\/\w+\/(?:propagation|request-headers|express-route):)/;
+
+function isInPlace(id: string): boolean {
+  return IN_PLACE.includes(id.replace(/:.*>/, ':'));
+}
+
+async function play(stage: () => Promise<unknown>): Promise<void> {
+  const limit = new AbortController();
+  const tooLong = sleep(LIMIT_MS, undefined, { signal: limit.signal }).then(() => {
+    throw new Error(`the case did not end within ${LIMIT_MS} ms`);
+  });
+  tooLong.catch(() => {});
+  try {
+    await Promise.race([stage(), tooLong]);
+    await sleep(AFTERMATH_MS);
+  } finally {
+    limit.abort();
+  }
+}
