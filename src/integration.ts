@@ -89,6 +89,9 @@ export interface Host {
   /** True inside of suppressTracing(), such as in an exporter's own requests: then nothing is to be recorded. */
   isSuppressed(): boolean;
 
+  /** The context in which nothing is recorded. */
+  suppress(context: Context): Context;
+
   /**
    * The span that an official instrumentation made for the operation at hand: the active one, when it has
    * this kind and comes from this scope, is recording and no unsettled operation has claimed it.

@@ -3,6 +3,7 @@
  * through a signal, at once, later, or when it is started with a signal long aborted, can name the line.
  */
 import type { Stack } from '../operation/evidence.ts';
+import type { Deadline } from '../operation/operation.ts';
 import { isTimerOfLibrary } from './origin.ts';
 import { isAbortError, isTimeoutError, stackOf } from './reason.ts';
 
@@ -105,6 +106,12 @@ export class AbortOrigins {
       if (limit !== undefined && (earliest === undefined || limit.atMs < earliest.atMs)) earliest = limit;
     }
     return earliest;
+  }
+
+  /** The same for an operation that started then; of it and another limit of the operation the earlier one counts. */
+  deadlineOf(signal: AbortSignal, startedAtMs: number): Deadline | undefined {
+    const limit = this.limitOf(signal);
+    return limit && { ...limit, timeoutMs: limit.atMs - startedAtMs, source: 'signal' };
   }
 
   #explainSignal(signal: AbortSignal, reason: unknown): SignalStory | undefined {

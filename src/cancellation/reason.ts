@@ -65,6 +65,17 @@ export function isErrorLike(value: unknown): value is ErrorLike {
   );
 }
 
+/**
+ * For `error.type`, which has to be of few values: the code where there is one, otherwise the class. A DOMException's
+ * code is but a number.
+ */
+export function errorTypeOf(error: unknown): string {
+  return attempt(() => {
+    if (!isErrorLike(error)) return '_OTHER';
+    return typeof error.code === 'string' ? error.code : String(error.name);
+  }, '_OTHER');
+}
+
 /** A reason is whatever the application gave: proxies and getters may throw when one looks at them. */
 function attempt<T>(read: () => T, otherwise: T): T {
   try {

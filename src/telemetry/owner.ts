@@ -22,6 +22,10 @@ export function isSuppressedIn(context: Context): boolean {
   return context.getValue(SUPPRESS_KEY) === true;
 }
 
+export function suppressIn(context: Context): Context {
+  return context.setValue(SUPPRESS_KEY, true);
+}
+
 /** Set by withDeadline() and the middlewares. */
 export const SCOPE_KEY: symbol = createContextKey('opentelemetry.cancellation.scope');
 

@@ -60,7 +60,7 @@ import {
 } from './official-span.ts';
 import { OpenOperations } from './open-operations.ts';
 import { OwnedOperations } from './owned-operations.ts';
-import { isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
+import { isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn, suppressIn } from './owner.ts';
 import { writePending } from './pending-events.ts';
 import { markNeeded } from './sampling.ts';
 import { Visibility } from './visibility.ts';
@@ -114,6 +114,10 @@ export class Recorder implements Host {
 
   isSuppressed(): boolean {
     return isSuppressedIn(context.active());
+  }
+
+  suppress(outer: Context): Context {
+    return suppressIn(outer);
   }
 
   officialSpan(kind: SpanKind, scopeName: string): Span | undefined {

@@ -1,11 +1,11 @@
 /** Time limits: from grpc-js's wall clock to the clock of performance.now(). */
+
+import { CLOCK_SLACK_MS } from '../../operation/clock.ts';
 import type { Stack } from '../../operation/evidence.ts';
 import type { Deadline } from '../../operation/operation.ts';
 
 /** What setTimeout() can count: grpc-js, too, takes anything longer for no limit at all. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-/** Timers may fire a millisecond early, and both clocks round. */
-const CLOCK_SLACK_MS = 2;
 
 /** @returns undefined when there is no limit */
 export function deadlineFrom(

@@ -14,15 +14,12 @@ export function setDeadlineOf(
 ): void {
   const { signal, operation } = exchange;
   const { timeout } = request;
-  const limit = signal === undefined ? undefined : host.abortOrigins.limitOf(signal);
-  if (limit !== undefined) {
-    const timeoutMs = limit.atMs - operation.startedAtMs;
-    if (!timeout || timeoutMs <= timeout) {
-      host.setDeadline(operation, { atMs: limit.atMs, timeoutMs, source: 'signal', stack: limit.stack });
-      return;
-    }
+  const ofSignal = signal && host.abortOrigins.deadlineOf(signal, operation.startedAtMs);
+  if (ofSignal !== undefined && (!timeout || ofSignal.timeoutMs <= timeout)) {
+    host.setDeadline(operation, ofSignal);
+  } else if (timeout) {
+    setIdleLimit(host, exchange, timeout, above);
   }
-  if (timeout) setIdleLimit(host, exchange, timeout, above);
 }
 
 /** Tells the server how much time is left, and ends the request with its owner, where the options say so. */

@@ -10,6 +10,7 @@ import {
   ATTR_SERVER_PORT,
   ATTR_URL_FULL,
 } from '@opentelemetry/semantic-conventions';
+import { errorTypeOf } from '../../cancellation/reason.ts';
 import { describeMethod } from '../../conventions/method.ts';
 import { fullUrl, parseAuthority } from '../../conventions/url.ts';
 import type { Settlement, SpanDescription } from '../../integration.ts';
@@ -49,17 +50,10 @@ export function describeResult(request: OutgoingRequest, error: unknown): Settle
     }
   }
   if (error === undefined) return { attributes, isError };
-  attributes[ATTR_ERROR_TYPE] = typeOf(error);
+  attributes[ATTR_ERROR_TYPE] = errorTypeOf(error);
   return error instanceof Error
     ? { attributes, isError: true, message: error.message }
     : { attributes, isError: true };
-}
-
-/** Has to be of few values: the code where there is one, otherwise the class. */
-export function typeOf(error: unknown): string {
-  if (!(error instanceof Error)) return '_OTHER';
-  const { code } = error as NodeJS.ErrnoException;
-  return typeof code === 'string' ? code : error.name;
 }
 
 function portOf(request: OutgoingRequest, options: unknown): number | undefined {

@@ -10,10 +10,9 @@ import { whyDestroyed } from './client-evidence.ts';
 import { ClientExchange } from './client-exchange.ts';
 import { describeRequest, describeResult } from './client-span.ts';
 import { kClientExchange, kEarlyDestroy, type OutgoingRequest } from './internals.ts';
+import { OFFICIAL_SCOPE } from './official.ts';
 import { requestHeaders } from './propagation.ts';
 import { takeSignal } from './request-signal.ts';
-
-const OFFICIAL_SCOPE = '@opentelemetry/instrumentation-http';
 
 /**
  * @param options what the agent was given, when it was one of Node's

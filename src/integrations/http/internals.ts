@@ -1,6 +1,7 @@
 /** What Node's HTTP classes have beyond their public types. Each field was there in Node 20 to 26. */
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { ConnectingSocket } from '../../hook/connecting-socket.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { ServerExchange } from './server-exchange.ts';
 
@@ -48,12 +49,11 @@ export interface Response extends Omit<ServerResponse, 'req'>, Listened {
 }
 
 /** A net.Socket, a tls.TLSSocket, or whatever Duplex somebody's createConnection() made. */
-export interface Transport extends Socket {
+export interface Transport extends Socket, ConnectingSocket {
   readonly encrypted?: boolean;
   readonly secureConnecting?: boolean;
   /** The request or response that the connection is serving. */
   readonly _httpMessage?: OutgoingRequest | Response | null;
   readonly _readableState?: { readonly ended: boolean };
   [kPipelined]?: ServerExchange[];
-  readonly _handle?: { getsockname?(address: object): number } | null;
 }

@@ -15,11 +15,11 @@ import {
   ATTR_URL_SCHEME,
   ATTR_USER_AGENT_ORIGINAL,
 } from '@opentelemetry/semantic-conventions';
+import { errorTypeOf } from '../../cancellation/reason.ts';
 import { forwardedFor } from '../../conventions/forwarded-for.ts';
 import { describeMethod, nameOfMethod } from '../../conventions/method.ts';
 import { parseAuthority, pathOfTarget, redactQuery } from '../../conventions/url.ts';
 import type { Settlement, SpanDescription } from '../../integration.ts';
-import { typeOf } from './client-span.ts';
 import type { Message, Response } from './internals.ts';
 
 export function describeIncoming(request: Message): SpanDescription {
@@ -67,7 +67,7 @@ export function describeAnswer(response: Response, route: string | undefined, er
     }
   }
   if (error === undefined) return { attributes, name, isError };
-  attributes[ATTR_ERROR_TYPE] = typeOf(error);
+  attributes[ATTR_ERROR_TYPE] = errorTypeOf(error);
   return error instanceof Error
     ? { attributes, name, isError: true, message: error.message }
     : { attributes, name, isError: true };

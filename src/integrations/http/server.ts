@@ -4,12 +4,11 @@ import { type Span, SpanKind } from '@opentelemetry/api';
 import type { Host } from '../../integration.ts';
 import type { Evidence, ServerPhase } from '../../operation/evidence.ts';
 import { kPipelined, kServerExchange, type Message, type Response } from './internals.ts';
+import { OFFICIAL_SCOPE } from './official.ts';
 import { incomingHeaders } from './propagation.ts';
 import { createMetadata, metadataIn, RPC_METADATA_KEY, routeOf } from './route.ts';
 import { ServerExchange } from './server-exchange.ts';
 import { describeAnswer, describeIncoming } from './server-span.ts';
-
-const OFFICIAL_SCOPE = '@opentelemetry/instrumentation-http';
 
 /** Called in a listener of 'request': after the official instrumentation, when there is one. */
 export function beginIncoming(

@@ -1,5 +1,9 @@
 /** Outgoing requests, from what is given to request() to an operation. */
-import { type Headers as DeadlineHeaders, readDeadlineHeaders } from '../../cancellation/deadline-headers.ts';
+import {
+  type Headers as DeadlineHeaders,
+  describeMalformed,
+  readDeadlineHeaders,
+} from '../../cancellation/deadline-headers.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Deadline, Operation } from '../../operation/operation.ts';
@@ -51,16 +55,13 @@ function deadlineOf(
 ): Deadline | undefined {
   const { startedAtMs } = operation;
   const written = readDeadlineHeaders(headers, Date.now());
-  for (const { header, value, problem } of written?.malformed ?? []) {
-    host.addFinding(operation, 'timeout_malformed', `${header}: "${value}" ${problem}`);
+  for (const value of written?.malformed ?? []) {
+    host.addFinding(operation, 'timeout_malformed', describeMalformed(value));
   }
-  const limit = signal === undefined ? undefined : host.abortOrigins.limitOf(signal);
-  const writtenMs = written?.timeoutMs ?? Number.POSITIVE_INFINITY;
-  const signalMs = limit === undefined ? Number.POSITIVE_INFINITY : limit.atMs - startedAtMs;
-  if (limit !== undefined && signalMs <= writtenMs) {
-    return { atMs: limit.atMs, timeoutMs: signalMs, source: 'signal', stack: limit.stack };
-  }
-  if (written?.header === undefined) return undefined;
+  const ofSignal = signal && host.abortOrigins.deadlineOf(signal, startedAtMs);
+  if (written?.header === undefined) return ofSignal;
+  const { header, timeoutMs } = written;
+  if (ofSignal !== undefined && ofSignal.timeoutMs <= timeoutMs) return ofSignal;
   const stack = host.captureDeadlineStack(above);
-  return { atMs: startedAtMs + writtenMs, timeoutMs: writtenMs, source: written.header, stack };
+  return { atMs: startedAtMs + timeoutMs, timeoutMs, source: header, stack };
 }

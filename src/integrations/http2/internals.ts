@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Http2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { ConnectingSocket } from '../../hook/connecting-socket.ts';
 import type { Connection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -28,8 +29,9 @@ export interface Session extends Omit<Http2Session, 'socket'> {
   [kConnection]?: Connection;
 }
 
-export interface Transport extends Socket {
+export interface Transport extends Socket, ConnectingSocket {
   readonly secureConnecting?: boolean;
   readonly _readableState: { readonly ended: boolean };
-  readonly _handle?: { getsockname?(address: object): number } | null;
+  /** What it was told to connect to. */
+  readonly _host?: string;
 }

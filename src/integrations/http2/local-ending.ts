@@ -2,14 +2,13 @@
 import { isNamed } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
+import { CLOCK_SLACK_MS } from '../../operation/clock.ts';
 import type { Evidence, Phase } from '../../operation/evidence.ts';
 import type { Deadline } from '../../operation/operation.ts';
 import type { Exchange, Failure } from './exchange.ts';
 import { failureFrom } from './failure.ts';
 import type { Limit } from './limit.ts';
 
-/** Timers may fire a millisecond early, and both clocks round. */
-const CLOCK_SLACK_MS = 2;
 /** The same in gRPC. */
 const CONNECT_DEADLINE_EXCEEDED = 4;
 

@@ -1,15 +1,15 @@
 /** How far a stream is. Asked only when it is cancelled. */
-import { isIP } from 'node:net';
 import { http2 } from '../../hook/built-ins.ts';
+import { isResolving } from '../../hook/connecting-socket.ts';
 import type { ClientPhase, ServerPhase } from '../../operation/evidence.ts';
 import type { Exchange } from './exchange.ts';
-import type { Stream, Transport } from './internals.ts';
+import type { Stream } from './internals.ts';
 
 export function clientPhaseOf(stream: Stream, exchange: Exchange): ClientPhase {
   if (exchange.status !== undefined) return 'receive';
   if (stream.pending) {
     const { transport } = exchange.connection;
-    if (transport?.connecting) return isResolving(transport) ? 'dns' : 'connect';
+    if (transport?.connecting) return isResolving(transport, transport._host) ? 'dns' : 'connect';
     return transport?.secureConnecting ? 'tls' : 'queued';
   }
   // The peer allows no more streams at once, or the head was not even handed to the connection.
@@ -20,12 +20,4 @@ export function clientPhaseOf(stream: Stream, exchange: Exchange): ClientPhase {
 export function serverPhaseOf(stream: Stream): ServerPhase {
   if (stream.headersSent) return 'write';
   return stream._readableState.ended ? 'handle' : 'read';
-}
-
-/** A TCP handle has no local address until connect() was called on it, which is when the address is known. */
-function isResolving(transport: Transport): boolean {
-  const { _handle: handle } = transport;
-  const { _host: host } = transport as { readonly _host?: string };
-  if (typeof host === 'string' && isIP(host) !== 0) return false;
-  return typeof handle?.getsockname === 'function' && handle.getsockname({}) !== 0;
 }

@@ -1,5 +1,6 @@
 /** The signal of a call fires: at the request that the call has become, or at none. */
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
+import { errorTypeOf } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
 import type { ClientPhase, Evidence } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
@@ -11,7 +12,7 @@ import { codeToSend } from './http2-streams.ts';
 import { keepErrorType } from './official-error-type.ts';
 import { phaseOf } from './phase.ts';
 import { unwatchSignal } from './signals.ts';
-import { describeResult, describeTarget, typeOf } from './span.ts';
+import { describeResult, describeTarget } from './span.ts';
 
 /** @param phase how far it was, when it does not tell itself */
 export function abortCall(host: Host, call: Call, signal: AbortSignal, phase?: ClientPhase): void {
@@ -34,7 +35,7 @@ export function settleExchange(host: Host, exchange: Exchange, error: unknown): 
   const { operation, call } = exchange;
   const { cancellation } = operation;
   if (!operation.ownsSpan && cancellation !== undefined && cancellation.initiator !== 'peer') {
-    keepErrorType(operation.span, cancellation.outcome === 'canceled' ? undefined : typeOf(error));
+    keepErrorType(operation.span, cancellation.outcome === 'canceled' ? undefined : errorTypeOf(error));
   }
   host.settle(operation, host.isEndTold(operation) ? describeResult(exchange, error) : undefined);
   if (call?.exchange === exchange) release(call);
@@ -66,7 +67,7 @@ export function reportCall(
   if (call.signal !== undefined) setDeadline(host, operation, call.signal, call.startedAtMs);
   host.cancel(operation, why(connectPhase(target.origin)));
   const isLate = operation.cancellation?.outcome === 'deadline_exceeded';
-  host.settle(operation, { attributes: isLate ? { [ATTR_ERROR_TYPE]: typeOf(reason) } : undefined });
+  host.settle(operation, { attributes: isLate ? { [ATTR_ERROR_TYPE]: errorTypeOf(reason) } : undefined });
 }
 
 /** The limit that is in the signal, if any. */
@@ -76,10 +77,9 @@ export function setDeadline(
   signal: AbortSignal,
   startedAtMs: number,
 ): void {
-  const limit = host.abortOrigins.limitOf(signal);
-  if (limit === undefined) return;
-  const { atMs, stack } = limit;
+  const deadline = host.abortOrigins.deadlineOf(signal, startedAtMs);
   // Where there are both, the one that comes first.
-  if (operation.deadline !== undefined && operation.deadline.atMs < atMs) return;
-  host.setDeadline(operation, { atMs, timeoutMs: atMs - startedAtMs, source: 'signal', stack });
+  if (deadline === undefined || (operation.deadline?.atMs ?? Number.POSITIVE_INFINITY) < deadline.atMs)
+    return;
+  host.setDeadline(operation, deadline);
 }

@@ -4,20 +4,20 @@
  * does otherwise is not followed: its requests count as queued.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { isIP, Socket } from 'node:net';
+import { Socket } from 'node:net';
+import { type ConnectingSocket, isResolving } from '../../hook/connecting-socket.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { before } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
 
 interface Connecting {
   readonly origin: string;
-  readonly isResolved: boolean;
+  readonly hostname: string;
   readonly socket: WeakRef<UndiciSocket>;
 }
 
-interface UndiciSocket extends Socket {
+interface UndiciSocket extends Socket, ConnectingSocket {
   readonly secureConnecting?: boolean;
-  readonly _handle?: { getsockname?(address: object): number } | null;
 }
 
 interface ConnectParams {
@@ -51,17 +51,14 @@ export function connectPhase(origin: string): 'dns' | 'connect' | 'tls' | undefi
   for (const connecting of inProgress) {
     const socket = stillConnecting(connecting);
     if (socket === undefined) inProgress.delete(connecting);
-    else if (connecting.origin === origin) phase = phaseOf(socket, connecting.isResolved);
+    else if (connecting.origin === origin) phase = phaseOf(socket, connecting.hostname);
   }
   return phase;
 }
 
-function phaseOf(socket: UndiciSocket, isResolved: boolean): 'dns' | 'connect' | 'tls' {
+function phaseOf(socket: UndiciSocket, hostname: string): 'dns' | 'connect' | 'tls' {
   if (!socket.connecting) return 'tls';
-  // A TCP handle has no local address until connect() was called on it, which is when the address is known.
-  const handle = socket._handle;
-  const isBound = typeof handle?.getsockname !== 'function' || handle.getsockname({}) === 0;
-  return isResolved || isBound ? 'connect' : 'dns';
+  return isResolving(socket, hostname) ? 'dns' : 'connect';
 }
 
 function remember(socket: UndiciSocket, { protocol, host, hostname }: ConnectParams): void {
@@ -70,7 +67,7 @@ function remember(socket: UndiciSocket, { protocol, host, hostname }: ConnectPar
   }
   inProgress.add({
     origin: `${protocol}//${host}`,
-    isResolved: isIP(hostname) !== 0,
+    hostname,
     socket: new WeakRef(socket),
   });
 }

@@ -1,5 +1,5 @@
 /** A request comes to be: on the official instrumentation's span, or on one of ours. */
-import { type Context, context, createContextKey } from '@opentelemetry/api';
+import { type Context, context } from '@opentelemetry/api';
 import type { Installation } from '../../hook/installation.ts';
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
@@ -14,9 +14,6 @@ import { passOn } from './pass-on.ts';
 import { requestHeaders } from './propagation.ts';
 import { watchSignal } from './signals.ts';
 import { describeTarget } from './span.ts';
-
-/** The SDK's own key, so that @opentelemetry/core need not be installed. */
-const SUPPRESS_KEY = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 
 /** @param message of the channel. @param publish tells everybody else of the request */
 export function requestCreated(
@@ -41,7 +38,7 @@ export function requestCreated(
   const { parent } = call;
   if (call.isReported) {
     // It leaves the queue only to be dropped: it was recorded when it was cancelled.
-    context.with(parent.setValue(SUPPRESS_KEY, true), publish);
+    context.with(host.suppress(parent), publish);
     return;
   }
   // What leaves a queue does so in the context of whatever made room for it.

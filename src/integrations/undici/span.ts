@@ -10,7 +10,7 @@ import {
   ATTR_URL_QUERY,
   ATTR_URL_SCHEME,
 } from '@opentelemetry/semantic-conventions';
-import { isErrorLike } from '../../cancellation/reason.ts';
+import { errorTypeOf, isErrorLike } from '../../cancellation/reason.ts';
 import { describeMethod } from '../../conventions/method.ts';
 import { redactQuery } from '../../conventions/url.ts';
 import type { Settlement, SpanDescription } from '../../integration.ts';
@@ -45,11 +45,12 @@ export function describeResult({ statusCode, operation }: Exchange, error: unkno
   const attributes: Attributes = {};
   if (statusCode > 0) attributes[ATTR_HTTP_RESPONSE_STATUS_CODE] = statusCode;
   if (operation.cancellation?.initiator === 'local' || operation.cancellation?.initiator === 'inherited') {
-    if (operation.cancellation.outcome === 'deadline_exceeded') attributes[ATTR_ERROR_TYPE] = typeOf(error);
+    if (operation.cancellation.outcome === 'deadline_exceeded')
+      attributes[ATTR_ERROR_TYPE] = errorTypeOf(error);
     return { attributes };
   }
   if (error !== undefined) {
-    attributes[ATTR_ERROR_TYPE] = typeOf(error);
+    attributes[ATTR_ERROR_TYPE] = errorTypeOf(error);
     if (!isErrorLike(error)) return { attributes, isError: true };
     return { attributes, isError: true, message: String(error.message) };
   }
@@ -58,12 +59,6 @@ export function describeResult({ statusCode, operation }: Exchange, error: unkno
     return { attributes, isError: true };
   }
   return { attributes };
-}
-
-/** Has to be of few values: the code where there is one, otherwise the class. A DOMException's code is but a number. */
-export function typeOf(error: unknown): string {
-  if (!isErrorLike(error)) return '_OTHER';
-  return typeof error.code === 'string' ? error.code : String(error.name);
 }
 
 class URLParts {
