@@ -8,11 +8,10 @@
 import type { Attributes, Context, Span, SpanKind, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import type { AbortOrigins } from './cancellation/abort-origins.ts';
 import type { Headers } from './cancellation/deadline-headers.ts';
-import type { ResolvedConfig } from './config.ts';
 import type { Installation } from './hook/installation.ts';
 import type { Undo } from './hook/replace.ts';
 import type { CapturedStack, StackTop } from './operation/captured-stack.ts';
-import type { Evidence } from './operation/evidence.ts';
+import type { Evidence, Outcome } from './operation/evidence.ts';
 import type { FindingRule } from './operation/finding.ts';
 import type { Deadline, Operation, Side, System } from './operation/operation.ts';
 
@@ -83,7 +82,6 @@ export interface DeadlineHeader {
 }
 
 export interface Host {
-  readonly config: ResolvedConfig;
   readonly abortOrigins: AbortOrigins;
 
   /** True inside of suppressTracing(), such as in an exporter's own requests: then nothing is to be recorded. */
@@ -148,8 +146,8 @@ export interface Host {
   readDeadline(operation: Operation, headers: Headers): void;
 
   /**
-   * The limit that an operation started here should pass on, on the clock of performance.now(), in ms: that of the incoming
-   * operation it works for, less the margin. Undefined when there is none.
+   * The limit that a gRPC call started here should pass on, where the options say so, on the clock of performance.now(),
+   * in ms: that of the incoming operation it works for, less the margin. Undefined when there is none.
    */
   limitToPassOn(): number | undefined;
 
@@ -163,6 +161,15 @@ export interface Host {
     request: Request,
     read: ReadHeader<Request>,
   ): DeadlineHeader | undefined;
+
+  /** Whether the options say that outgoing operations end with the incoming one that they work for. */
+  readonly stopsWithOwner: boolean;
+
+  /** How to end an outgoing operation together with the incoming one that it works for, where the options say so. */
+  stopWithOwner(operation: Operation, stop: () => void): void;
+
+  /** What a status code of HTTP says of a cancel, by the options: undefined for any other. */
+  outcomeOfStatus(statusCode: number): Outcome | undefined;
 
   /** A stack of the callers of `above` for a deadline, or undefined when the options say so. */
   captureDeadlineStack(above: StackTop): CapturedStack | undefined;

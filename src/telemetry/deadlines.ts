@@ -61,6 +61,7 @@ export class Deadlines {
   }
 
   limitToPassOn(): number | undefined {
+    if (!this.#config.propagate.grpcDeadline) return undefined;
     const active = context.active();
     return limitToPassOn(active, ownerIn(active), this.#config.propagate);
   }

@@ -32,7 +32,7 @@ import type {
   SpanDescription,
 } from '../integration.ts';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
-import type { Evidence } from '../operation/evidence.ts';
+import type { Evidence, Outcome } from '../operation/evidence.ts';
 import type { FindingRule } from '../operation/finding.ts';
 import type { Guard } from '../operation/guard.ts';
 import {
@@ -70,7 +70,8 @@ import { WorkAfterCancel } from './work-after-cancel.ts';
 type WatchLateWrites = (target: object, onWrite: (isEnd: boolean) => void) => void;
 
 export class Recorder implements Host {
-  readonly config: ResolvedConfig;
+  readonly stopsWithOwner: boolean;
+  readonly #config: ResolvedConfig;
   readonly abortOrigins: AbortOrigins;
   readonly #tracer: () => Tracer;
   readonly #watchLateWrites: WatchLateWrites;
@@ -92,7 +93,8 @@ export class Recorder implements Host {
     watchLateWrites: WatchLateWrites,
     guard: Guard,
   ) {
-    this.config = config;
+    this.#config = config;
+    this.stopsWithOwner = config.propagate.cancel;
     this.abortOrigins = abortOrigins;
     this.#tracer = tracer;
     this.#watchLateWrites = watchLateWrites;
@@ -233,12 +235,20 @@ export class Recorder implements Host {
     return this.#deadlines.tell(operation, request, read);
   }
 
+  stopWithOwner(operation: Operation, stop: () => void): void {
+    if (this.stopsWithOwner && operation.owner !== undefined) operation.stop = stop;
+  }
+
+  outcomeOfStatus(statusCode: number): Outcome | undefined {
+    return this.#config.cancelStatusCodes.get(statusCode);
+  }
+
   captureDeadlineStack(above: StackTop): CapturedStack | undefined {
     return this.#deadlines.captureStack(above);
   }
 
   captureStack(above: StackTop): CapturedStack {
-    return new CapturedStack(above, this.config.maxStackFrames);
+    return new CapturedStack(above, this.#config.maxStackFrames);
   }
 
   cancel(operation: Operation, evidence: Evidence, isConnectionAlive?: boolean): void {
@@ -254,7 +264,7 @@ export class Recorder implements Host {
     if (evidence.kind !== 'own-status') this.#watchWork(operation);
     // Last, since it calls the application: what that ends is ended because of this operation.
     operation.scope?.cancel(cancellation.outcome);
-    if (this.config.propagate.cancel) this.#owned.stopPending(operation);
+    if (this.stopsWithOwner) this.#owned.stopPending(operation);
   }
 
   #write(operation: Operation, cancellation: Cancellation): void {
@@ -264,7 +274,7 @@ export class Recorder implements Host {
     writePending(operation, cancellation.atMs);
     this.#asyncResources?.write(operation);
     if (operation.owner !== undefined) markNeeded(operation.owner.span);
-    const code = statusOf(this.config.status, operation, cancellation);
+    const code = statusOf(this.#config.status, operation, cancellation);
     if (!operation.ownsSpan) fixStatus(span, code);
     else if (code === SpanStatusCode.ERROR) span.setStatus({ code });
   }

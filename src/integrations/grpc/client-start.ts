@@ -36,7 +36,7 @@ export function watchChannel(moduleExports: unknown, host: Host, installation: I
       const leave = (call: unknown): void => {
         if (call !== undefined) begin(host, channel, call as ResolvingCall, args, given, above);
       };
-      if (host.config.propagate.grpcDeadline) args[1] = passOnDeadline(host, given);
+      args[1] = passOnDeadline(host, given);
       return leave;
     },
   );
@@ -68,9 +68,9 @@ function begin(
       : host.adopt('client', 'grpc', official, methodOf(args[0]));
   call[kOperation] = operation;
   if (args[3]) call[kParent] = args[3];
-  if (host.config.propagate.cancel && operation.owner !== undefined) {
-    operation.stop = () => call.cancelWithStatus(CANCELLED, 'the incoming operation was cancelled');
-  }
+  host.stopWithOwner(operation, () =>
+    call.cancelWithStatus(CANCELLED, 'the incoming operation was cancelled'),
+  );
   if (call.deadline === Number.POSITIVE_INFINITY) return;
   // Both may be a Date; the parent's limit has won when what grpc-js keeps is not what it was given.
   const source = Number(call.deadline) === Number(given) ? 'option' : 'inherited';

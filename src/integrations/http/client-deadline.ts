@@ -26,10 +26,9 @@ export function setDeadlineOf(
 export function passOn(host: Host, request: OutgoingRequest, { operation }: ClientExchange): void {
   const told = host.tellDeadline(operation, request, readHeader);
   if (told !== undefined) requestHeaders.set(request, told.name, told.value);
-  if (host.config.propagate.cancel && operation.owner !== undefined) {
-    operation.stop = () =>
-      request.destroy(new DOMException('the incoming operation was cancelled', 'AbortError'));
-  }
+  host.stopWithOwner(operation, () => {
+    request.destroy(new DOMException('the incoming operation was cancelled', 'AbortError'));
+  });
 }
 
 /** A limit for how long the connection may be silent: it starts again with every byte. */

@@ -34,10 +34,7 @@ export function watchRequests(
   const begun = installation.guard((stream: Stream, exchange: Exchange, above: StackTop): void => {
     streamHooks.follow(stream, exchange);
     if (!stream.destroyed) {
-      const { operation } = exchange;
-      if (host.config.propagate.cancel && operation.owner !== undefined) {
-        operation.stop = () => stopStream(stream, exchange);
-      }
+      host.stopWithOwner(exchange.operation, () => stopStream(stream, exchange));
       return;
     }
     // The signal was aborted already, or the session has just failed.

@@ -53,7 +53,7 @@ function responded(host: Host, stream: Stream, exchange: Exchange, headers: unkn
   const phase = stream.writableFinished ? 'wait' : 'send';
   exchange.status = Number((headers as Readonly<Record<string, unknown>>)[':status']);
   exchange.connection.learnPeer();
-  const outcome = host.config.cancelStatusCodes.get(exchange.status);
+  const outcome = host.outcomeOfStatus(exchange.status);
   if (outcome === undefined) return;
   const evidence = { kind: 'peer-status', outcome, phase, reason: undefined } as const;
   host.cancel(exchange.operation, evidence, exchange.connection.isAliveForClient);

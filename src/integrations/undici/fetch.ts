@@ -12,7 +12,7 @@ import type { Target } from './span.ts';
 export function watchFetch(owner: unknown, host: Host, installation: Installation): Undo {
   if (typeof owner !== 'object' || owner === null || !('fetch' in owner)) return () => {};
   const enter = installation.guard((args: unknown[]) => {
-    const stopper = host.config.propagate.cancel ? new AbortController() : undefined;
+    const stopper = host.stopsWithOwner ? new AbortController() : undefined;
     const given = stopper === undefined ? args : stoppable(args, stopper.signal);
     const call = callOf(host, given[0], given[1]);
     if (call === undefined) return undefined;

@@ -8,7 +8,7 @@ export function passOn(host: Host, exchange: Exchange): void {
   const { request, operation } = exchange;
   const told = host.tellDeadline(operation, request, readHeader);
   if (told !== undefined) requestHeaders.set(request, told.name, told.value);
-  if (host.config.propagate.cancel && operation.owner !== undefined) operation.stop = () => stop(exchange);
+  host.stopWithOwner(operation, () => stop(exchange));
 }
 
 /** undici keeps names and values in turn, in the application's spelling. */

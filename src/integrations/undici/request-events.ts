@@ -46,7 +46,7 @@ export function responded(
 ): void {
   if (statusCode < 200 && statusCode !== 101) return;
   const { operation, call } = exchange;
-  const outcome = host.config.cancelStatusCodes.get(statusCode);
+  const outcome = host.outcomeOfStatus(statusCode);
   if (outcome !== undefined) {
     const reason = statusText === '' ? undefined : statusText;
     const evidence: Evidence = { kind: 'peer-status', outcome, phase: phaseOf(exchange), reason };
