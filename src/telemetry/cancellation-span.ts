@@ -22,13 +22,12 @@ import {
   ATTR_CANCEL_TRIGGER,
   ATTR_CONTEXT_CANCELED,
   ATTR_DEADLINE_EXCEEDED,
-  ATTR_HTTP2_RST_CODE,
-  ATTR_RPC_GRPC_RST_CODE,
   EVENT_CONTEXT_CANCELED,
   EVENT_DEADLINE_EXCEEDED,
 } from './attributes.ts';
 import { parentSpanIdOf } from './official-span.ts';
 import { roundMs } from './round-ms.ts';
+import { SYSTEMS } from './systems.ts';
 
 /** OpenTracing compatibility, in the semantic conventions: the reference is that of a child to its parent. */
 const CHILD_OF: Attributes = { 'opentracing.ref_type': 'child_of' };
@@ -67,7 +66,7 @@ export function writeCancellation(
     }
   }
   if (cancellation.rstCode !== undefined) {
-    attributes[system === 'grpc' ? ATTR_RPC_GRPC_RST_CODE : ATTR_HTTP2_RST_CODE] = cancellation.rstCode;
+    attributes[SYSTEMS[system].resetCode] = cancellation.rstCode;
   }
   if (cause !== undefined) {
     const causeContext = cause.spanContext();

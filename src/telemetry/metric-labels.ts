@@ -1,13 +1,10 @@
 /** What an operation is called in metrics: of few values, whatever comes over the wire. */
 import type { Attributes } from '@opentelemetry/api';
-import {
-  ATTR_HTTP_REQUEST_METHOD,
-  ATTR_HTTP_ROUTE,
-  ATTR_RPC_METHOD,
-} from '@opentelemetry/semantic-conventions';
+import { ATTR_HTTP_ROUTE } from '@opentelemetry/semantic-conventions';
 import { KNOWN_HTTP_METHODS } from '../operation/http-method.ts';
 import type { Operation, System } from '../operation/operation.ts';
 import { BoundedNames } from './bounded-names.ts';
+import { SYSTEMS } from './systems.ts';
 
 export interface MetricLabels {
   /** `pkg.Service/Method`, or the HTTP method; `_OTHER` for one that is not known. */
@@ -21,7 +18,7 @@ export function createMetricLabels(): MetricLabels {
   return {
     methodOf({ system, method }) {
       if (method === undefined) return undefined;
-      if (system === 'grpc') return rpcMethods.bound(method);
+      if (SYSTEMS[system].hasNamedMethods) return rpcMethods.bound(method);
       return KNOWN_HTTP_METHODS.has(method) ? method : '_OTHER';
     },
     routeOf: ({ route }) => (route === undefined ? undefined : routes.bound(route)),
@@ -34,8 +31,7 @@ export function writeLabels(
   method: string | undefined,
   route: string | undefined,
 ): Attributes {
-  if (method !== undefined)
-    attributes[system === 'grpc' ? ATTR_RPC_METHOD : ATTR_HTTP_REQUEST_METHOD] = method;
+  if (method !== undefined) attributes[SYSTEMS[system].method] = method;
   if (route !== undefined) attributes[ATTR_HTTP_ROUTE] = route;
   return attributes;
 }

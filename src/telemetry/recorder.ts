@@ -14,11 +14,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
-import {
-  ATTR_ERROR_TYPE,
-  ATTR_HTTP_REQUEST_METHOD,
-  ATTR_RPC_METHOD,
-} from '@opentelemetry/semantic-conventions';
+import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import type { AbortOrigins } from '../cancellation/abort-origins.ts';
 import { classify } from '../cancellation/classify.ts';
 import type { Headers } from '../cancellation/deadline-headers.ts';
@@ -63,6 +59,7 @@ import { OwnedOperations } from './owned-operations.ts';
 import { isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn, suppressIn } from './owner.ts';
 import { writePending } from './pending-events.ts';
 import { markNeeded } from './sampling.ts';
+import { SYSTEMS } from './systems.ts';
 import { Visibility } from './visibility.ts';
 import { WorkAfterCancel } from './work-after-cancel.ts';
 
@@ -157,7 +154,7 @@ export class Recorder implements Host {
     const extended = entry === undefined ? own : extendContext(own, span, entry.key, entry.value);
     const operation = this.#operation(side, system, span, true, extended, parent);
     if (this.#metrics.isOn) {
-      const method = attributes[system === 'grpc' ? ATTR_RPC_METHOD : ATTR_HTTP_REQUEST_METHOD];
+      const method = attributes[SYSTEMS[system].method];
       if (typeof method === 'string') operation.method = method;
     }
     return operation;

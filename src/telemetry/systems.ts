@@ -1,0 +1,33 @@
+/** What differs between systems in what is emitted: one row for each. */
+import { ATTR_HTTP_REQUEST_METHOD, ATTR_RPC_METHOD } from '@opentelemetry/semantic-conventions';
+import type { StatusConfig } from '../config.ts';
+import type { Side, System } from '../operation/operation.ts';
+import { ATTR_HTTP2_RST_CODE, ATTR_RPC_GRPC_RST_CODE } from './attributes.ts';
+
+interface SystemRow {
+  /** The attribute that says what is called, on spans and in metrics. */
+  readonly method: string;
+  /** Whether that can be anything, of which metrics take only so many; otherwise it is a method of HTTP. */
+  readonly hasNamedMethods: boolean;
+  readonly resetCode: string;
+  /** The option that says what status a cancelled operation has. */
+  readonly status: Readonly<Record<Side, keyof StatusConfig>>;
+}
+
+const HTTP: SystemRow = {
+  method: ATTR_HTTP_REQUEST_METHOD,
+  hasNamedMethods: false,
+  resetCode: ATTR_HTTP2_RST_CODE,
+  status: { client: 'httpClient', server: 'httpServer' },
+};
+
+export const SYSTEMS: Readonly<Record<System, SystemRow>> = {
+  grpc: {
+    method: ATTR_RPC_METHOD,
+    hasNamedMethods: true,
+    resetCode: ATTR_RPC_GRPC_RST_CODE,
+    status: { client: 'grpcClient', server: 'grpcServer' },
+  },
+  http: HTTP,
+  http2: HTTP,
+};
