@@ -75,12 +75,13 @@ function exportLast({ spans, metrics, done, timeoutMs }: LastBatch): void {
   metricsHealth.ending();
   const flag = new Int32Array(done);
   let isOver = false;
+  let cause: unknown = new Error(`no answer within ${timeoutMs} ms`);
   const wake = (): void => {
     if (isOver) return;
     isOver = true;
     let unanswered = 0;
     for (const each of underWay.values()) unanswered += each;
-    if (unanswered > 0) spansHealth.failed(unanswered, new Error(`no answer within ${timeoutMs} ms`));
+    if (unanswered > 0) spansHealth.failed(unanswered, cause);
     spansHealth.ended();
     metricsHealth.ended();
     Atomics.store(flag, 0, 1);
@@ -88,7 +89,13 @@ function exportLast({ spans, metrics, done, timeoutMs }: LastBatch): void {
   };
   // Too short for the exporter's retries: an absent collector is found out at once.
   const lastExporter = new OTLPTraceExporter({ url: endpoints.traces, timeoutMillis: timeoutMs });
-  track(0, spans.length, exportSpans(lastExporter, spans));
+  if (spans.length > 0) track(0, spans.length, exportSpans(lastExporter, spans));
+  else {
+    // Those that are under way may wait for their next attempt: why, an export of none finds out.
+    lastExporter.export([], ({ error }) => {
+      cause = error ?? cause;
+    });
+  }
   if (metrics !== undefined) track(0, 0, exportMetrics({ metrics, isDue: true }, timeoutMs));
   Promise.all(underWay.keys()).then(wake, wake);
   setTimeout(wake, timeoutMs);

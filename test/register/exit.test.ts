@@ -246,7 +246,15 @@ describe('a process with a collector that', () => {
             },
           );
           assert.ok(lingeredMs < (what === 'has nothing to send' ? 1_000 : 3_000), `${lingeredMs} ms`);
-          assert.equal(stderr, '');
+          // Of a collector that is not there, it is said so, also while the exporter waits for its next attempt.
+          const cause = name === 'is not there' ? 'ECONNREFUSED' : 'no answer within 1000 ms\\.';
+          if (what === 'has nothing to send') assert.equal(stderr, '');
+          else
+            assert.match(
+              stderr,
+              new RegExp(`^[^\\n]*: 1 span was lost, not exported to [^\\n]*${cause}[^\\n]*\\n$`),
+            );
+          assert.equal(stderr.split('\n').length, what === 'has nothing to send' ? 1 : 2, stderr);
           assert.notEqual(stdout, '');
           if (what === 'calls process.exit()') assert.equal(code, 3);
         } finally {

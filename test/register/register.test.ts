@@ -348,7 +348,7 @@ describe('variables', () => {
   ];
   for (const [variable, value, accepted] of bad) {
     it(`with a bad value are said in one line, and the application runs: ${variable}=${value}`, async () => {
-      const env = { OTEL_EXPORTER_OTLP_ENDPOINT: await unusedUrl(), [variable]: value };
+      const env = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`, [variable]: value };
       const ending = await runApp(program, { env });
       assert.equal(ending.stdout, 'ran\n');
       assert.equal(ending.code, 0);
