@@ -1,4 +1,4 @@
-/** What the thread that exports uses of OpenTelemetry's SDK: as sdk-packages.ts, a bundle in dist/. */
+/** What the thread that exports uses of OpenTelemetry's SDK. In dist/ it is inside of that thread's file. */
 export { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
 export { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 export { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';

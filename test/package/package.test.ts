@@ -88,7 +88,10 @@ describe('the tarball', () => {
   });
 
   it('has a file for each source file, and none of a source that is gone', () => {
-    const sources = filesIn(join(root, 'src')).map((file) => file.replace(/\.ts$/, ''));
+    const sources = filesIn(join(root, 'src'))
+      .map((file) => file.replace(/\.ts$/, ''))
+      // Inside of export-worker.js, with the packages that it names.
+      .filter((file) => file !== 'register/exporter-packages');
     for (const kind of ['.js', '.d.ts']) {
       const built = filesIn(join(unpacked, 'dist')).filter((file) => file.endsWith(kind));
       const names = built.map((file) => file.slice(0, -kind.length)).filter((file) => !file.endsWith('.d'));
