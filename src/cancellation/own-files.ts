@@ -1,14 +1,31 @@
-/** Files of this package, whose frames say nothing about the application. */
-import { fileURLToPath } from 'node:url';
+/**
+ * What is this package's in a stack: it says nothing about the application. In a bundle, that is one file with the
+ * application's own code.
+ */
+import { CapturedStack } from '../operation/captured-stack.ts';
+import { type Frame, formatStack, parseFrame } from './frame.ts';
 
+// Not by import.meta.url: a bundle that is CommonJS has none, and some write in the path at which it was made.
+const HERE = thisFile();
 /** dist/ or src/. */
-const FOLDER = folderAbove(import.meta.url);
+const FOLDER = /^(.*[\\/])cancellation[\\/]own-files\.[jt]s$/.exec(HERE ?? '')?.[1];
 
-export function isOwnFile(path: string): boolean {
-  return FOLDER !== undefined && path.startsWith(FOLDER);
+/** The bundle that this package is in. Undefined when it is in none. */
+export const bundleFile: string | undefined = FOLDER === undefined ? HERE : undefined;
+
+/** @param above the frame before it in the stack: what it has called */
+export function isOwnFrame(frame: Frame, above: Frame | undefined): boolean {
+  if (FOLDER !== undefined) return frame.file.startsWith(FOLDER);
+  // A function of ours calls the one that it has replaced, which has the same name and is in no bundle.
+  return (
+    frame.file === bundleFile &&
+    above !== undefined &&
+    above.file !== bundleFile &&
+    above.functionName === frame.functionName
+  );
 }
 
-/** Undefined in a bundle: its file is the application's as well, and in CommonJS it has no `import.meta.url`. */
-function folderAbove(url: string | undefined): string | undefined {
-  return /\/cancellation\/own-files\.[jt]s$/.test(url ?? '') ? fileURLToPath(new URL('..', url)) : undefined;
+function thisFile(): string | undefined {
+  const line = formatStack(new CapturedStack(thisFile, 1))?.split('\n').at(-1);
+  return line === undefined ? undefined : parseFrame(line)?.file;
 }

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import {
-  formatFrame,
-  isOfLibrary,
-  isTimerOfLibrary,
-  originOf,
-  parseFrame,
-} from '../../src/cancellation/origin.ts';
+import { parseFrame } from '../../src/cancellation/frame.ts';
+import { formatFrame, isOfLibrary, isTimerOfLibrary, originOf } from '../../src/cancellation/origin.ts';
 import { CapturedStack } from '../../src/operation/captured-stack.ts';
 
 const sourceFolder = fileURLToPath(new URL('../../src/', import.meta.url));

@@ -13,6 +13,7 @@
  * malformed. Clients of other makers, and grpc-web, are not seen.
  */
 import type { Integration, PackageFile } from '../../integration.ts';
+import { tellBundled } from './bundled.ts';
 import { watchEnd } from './client-end.ts';
 import { watchLateMessages } from './client-late-messages.ts';
 import { watchChannel, watchStart } from './client-start.ts';
@@ -26,6 +27,10 @@ import { watchTimeouts } from './server-timeout.ts';
 
 export const grpcIntegration: Integration = {
   name: 'grpc',
+  install() {
+    tellBundled();
+    return () => {};
+  },
   files: [
     file('channel.js', watchChannel),
     file('resolving-call.js', watchStart),

@@ -1,6 +1,6 @@
 /** Whether a stack names anybody who could have cancelled. */
-import { parseFrame } from '../../cancellation/origin.ts';
-import { isOwnFile } from '../../cancellation/own-files.ts';
+import { type Frame, parseFrame } from '../../cancellation/frame.ts';
+import { isOwnFrame } from '../../cancellation/own-files.ts';
 import type { CapturedStack } from '../../operation/captured-stack.ts';
 
 /**
@@ -8,15 +8,15 @@ import type { CapturedStack } from '../../operation/captured-stack.ts';
  * stream that is destroyed in a tick of its own.
  */
 export function ofSomebody(stack: CapturedStack): CapturedStack | undefined {
-  return stack.stack.split('\n').some(isSomebody) ? stack : undefined;
+  const frames = stack.stack.split('\n').map(parseFrame);
+  return frames.some((frame, index) => isSomebody(frame, frames[index - 1])) ? stack : undefined;
 }
 
-function isSomebody(line: string): boolean {
-  const file = parseFrame(line)?.file;
+function isSomebody(frame: Frame | undefined, above: Frame | undefined): boolean {
   return (
-    file !== undefined &&
-    !file.startsWith('node:') &&
-    !isOwnFile(file) &&
-    !/[\\/]node_modules[\\/]undici[\\/]/.test(file)
+    frame !== undefined &&
+    !frame.file.startsWith('node:') &&
+    !isOwnFrame(frame, above) &&
+    !/[\\/]node_modules[\\/]undici[\\/]/.test(frame.file)
   );
 }

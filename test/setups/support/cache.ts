@@ -1,5 +1,6 @@
 /** What the set-ups take from npm besides what they test: versions of Node and package managers, kept in the user's cache folder. */
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -61,6 +62,16 @@ export function versionOf(node: NodeName): string {
   return JSON.parse(readFileSync(join(folder, nodePackage, 'package.json'), 'utf8')).version;
 }
 
+/**
+ * The `node_modules` of a folder of tools.
+ * @param packages each with its version, so that they are installed anew when that changes
+ */
+export function installedTools(name: string, packages: readonly string[]): string {
+  const id = createHash('sha256').update(packages.join()).digest('hex').slice(0, 16);
+  const folder = `${name}-${id}`;
+  return installedAt(folder, () => install(folder, ...packages));
+}
+
 function installNode(name: NodeName): void {
   install(`node-${name}`, `${nodePackage}@${name}`);
 }
@@ -79,13 +90,22 @@ function installedAt(name: string, install: () => void): string {
   return folder;
 }
 
-function install(name: string, what: string): void {
+function install(name: string, ...what: readonly string[]): void {
   const prefix = join(cacheFolder, name);
   mkdirSync(prefix, { recursive: true });
   const { status, stderr } = spawnSync(
     'npm',
-    ['install', '--prefix', prefix, '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', what],
+    [
+      'install',
+      '--prefix',
+      prefix,
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+      ...what,
+    ],
     { encoding: 'utf8' },
   );
-  if (status !== 0) throw new Error(`npm install ${what} failed: ${stderr}`);
+  if (status !== 0) throw new Error(`npm install ${what.join(' ')} failed: ${stderr}`);
 }
