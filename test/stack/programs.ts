@@ -4,6 +4,7 @@ import { findOrBuildCollector } from '../support/collector-binary.ts';
 import { findOrBuildPeer } from '../support/go-peer.ts';
 import { findOrBuildJaeger } from '../support/jaeger-binary.ts';
 import { findOrFetchJars } from '../support/java-server.ts';
+import { prepareContainers } from './containers/project.ts';
 
 /** By the file that a test imports to get one. */
 const programs: [file: string, get: () => Promise<object>][] = [
@@ -12,6 +13,7 @@ const programs: [file: string, get: () => Promise<object>][] = [
   ['../support/go-peer.ts', findOrBuildPeer],
   ['../support/java-server.ts', () => findOrFetchJars('opensearch')],
   ['../support/java-server.ts', () => findOrFetchJars('kafka')],
+  ['./containers/project.ts', prepareContainers],
 ];
 
 /** Whoever imports one of these needs more than Node. */

@@ -9,9 +9,15 @@
  *   BUILD_COLLECTOR=0     never build
  */
 import { fileURLToPath } from 'node:url';
-import { type FoundProgram, findOrBuild, versionOf } from './go-program.ts';
+import { type FoundProgram, findOrBuild, requiredVersion, versionOf } from './go-program.ts';
 
 const moduleDirectory = fileURLToPath(new URL('./collector-module/', import.meta.url));
+
+/** Of the components, and of the image that has them all. */
+export const collectorVersion: string = requiredVersion(
+  moduleDirectory,
+  'go.opentelemetry.io/collector/otelcol',
+).slice(1);
 
 export async function findOrBuildCollector(): Promise<FoundProgram> {
   return await findOrBuild({

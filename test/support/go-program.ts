@@ -58,6 +58,14 @@ export function versionOf(moduleDirectory: string): string {
   return hash.digest('hex').slice(0, 16);
 }
 
+/** Of a module that go.mod in this folder requires. */
+export function requiredVersion(moduleDirectory: string, module: string): string {
+  const lines = readFileSync(join(moduleDirectory, 'go.mod'), 'utf8').split('\n');
+  const line = lines.map((text) => text.trim().split(' ')).find(([name]) => name === module);
+  if (line?.[1] === undefined) throw new Error(`${join(moduleDirectory, 'go.mod')} requires no ${module}`);
+  return line[1];
+}
+
 /** Outlives a checkout: what is kept there takes minutes to get. */
 export function userCache(): string {
   const cache = process.env.XDG_CACHE_HOME || process.env.LOCALAPPDATA || join(homedir(), '.cache');

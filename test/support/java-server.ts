@@ -74,11 +74,11 @@ async function startJava(
   };
 }
 
-function moduleOf(name: JavaServerName): string {
+export function moduleOf(name: JavaServerName): string {
   return fileURLToPath(new URL(`./${name}-module/`, import.meta.url));
 }
 
-function pinnedVersion(name: JavaServerName): string {
+export function pinnedVersion(name: JavaServerName): string {
   const pom = readFileSync(join(moduleOf(name), 'pom.xml'), 'utf8');
   const version = /<server\.version>(.+)<\/server\.version>/.exec(pom)?.[1];
   if (version === undefined) throw new Error(`${name}-module/pom.xml names no version`);

@@ -16,7 +16,9 @@ export type ServerProgram = {
   /** All of its environment: OTEL_* variables of the test would configure the server's own telemetry. */
   env?: Record<string, string>;
   /** Answers with a status below 300 once it is ready. */
-  readyUrl: string;
+  readyUrl?: string;
+  /** In place of readyUrl, of a server that has none. */
+  isReady?: () => Promise<boolean>;
   /** @default 30000 */
   startLimitMs?: number;
 };
@@ -33,7 +35,7 @@ export async function startServer(program: ServerProgram): Promise<() => Promise
     log = (log + text).slice(-4_000);
   });
   try {
-    await ready(server, program.readyUrl, program.startLimitMs ?? 30_000);
+    await ready(server, program);
   } catch (error) {
     await stop();
     throw new Error(
@@ -67,7 +69,10 @@ async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-async function ready(server: ChildProcess, readyUrl: string, startLimitMs: number): Promise<void> {
+async function ready(
+  server: ChildProcess,
+  { readyUrl, isReady = () => answersWell(readyUrl), startLimitMs = 30_000 }: ServerProgram,
+): Promise<void> {
   let failure: string | undefined;
   server.once('error', (error) => {
     failure = error.message;
@@ -77,13 +82,18 @@ async function ready(server: ChildProcess, readyUrl: string, startLimitMs: numbe
   });
   const giveUpAt = Date.now() + startLimitMs;
   while (failure === undefined) {
-    const answer = await fetch(readyUrl).catch(() => undefined);
-    await answer?.body?.cancel();
-    if (answer?.ok) return;
+    if (await isReady()) return;
     if (Date.now() > giveUpAt) throw new Error(`not ready within ${startLimitMs} ms`);
     await delay(50);
   }
   throw new Error(failure);
+}
+
+async function answersWell(url: string | undefined): Promise<boolean> {
+  if (url === undefined) throw new Error('a server needs readyUrl or isReady');
+  const answer = await fetch(url).catch(() => undefined);
+  await answer?.body?.cancel();
+  return answer?.ok === true;
 }
 
 /** A test that dies must not leave its server behind. */

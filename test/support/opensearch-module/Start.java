@@ -7,7 +7,10 @@ import org.opensearch.node.Node;
 import org.opensearch.plugins.Plugin;
 import org.opensearch.transport.Netty4Plugin;
 
-/** One OpenSearch node on loopback: {@code Start <folder> <HTTP port> <transport port>}. */
+/**
+ * One OpenSearch node on loopback: {@code Start <folder> <HTTP port> <transport port>}. As with its container image, an
+ * environment variable whose name has a dot in it is a setting.
+ */
 public class Start {
     private static final class LocalNode extends Node {
         LocalNode(Settings settings, Collection<Class<? extends Plugin>> plugins) {
@@ -16,7 +19,7 @@ public class Start {
     }
 
     public static void main(String[] args) throws Exception {
-        Settings settings = Settings.builder()
+        Settings.Builder settings = Settings.builder()
             .put("path.home", args[0])
             .put("http.port", args[1])
             .put("transport.port", args[2])
@@ -25,9 +28,11 @@ public class Start {
             .put("transport.type", "netty4")
             .put("http.type", "netty4")
             .put("node.name", "local")
-            .put("cluster.name", "tests")
-            .build();
-        new LocalNode(settings, List.of(Netty4Plugin.class)).start();
+            .put("cluster.name", "tests");
+        System.getenv().forEach((name, value) -> {
+            if (name.matches("[a-z0-9_]+(\\.[a-z0-9_]+)+")) settings.put(name, value);
+        });
+        new LocalNode(settings.build(), List.of(Netty4Plugin.class)).start();
         Thread.currentThread().join();
     }
 }
