@@ -1,77 +1,69 @@
 /**
  * Spans in OTLP's JSON encoding: what an exporter sends, what the Collector's file exporter writes (one such
- * object a line), and what Jaeger's /api/v3 answers.
+ * object a line), and what Jaeger's /api/v3 answers, in a `result`.
  *
  * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
+import { type Fields, isFields, listOf, ShapeError, textOf } from './shape.ts';
 import type { Attributes, ExportedSpan } from './span.ts';
 
-/** Protobuf's JSON may leave out what is empty or zero. */
-interface OtlpTraces {
-  readonly resourceSpans?: readonly {
-    readonly resource?: { readonly attributes?: readonly KeyValue[] };
-    readonly scopeSpans?: readonly { readonly spans?: readonly OtlpSpan[] }[];
-  }[];
+/** What the other signals are written in, beside spans or in the same file. */
+const OTHER_SIGNALS = ['resourceMetrics', 'resourceLogs', 'resourceProfiles'];
+
+/** @returns undefined: it is no OTLP */
+export function spansOfOtlp(json: unknown): ExportedSpan[] | undefined {
+  if (!isFields(json)) return undefined;
+  if ('result' in json) return spansOfOtlp(json.result);
+  if ('resourceSpans' in json) return listOf(json.resourceSpans, 'resourceSpans', spansOfResource).flat();
+  return OTHER_SIGNALS.some((signal) => signal in json) ? [] : undefined;
 }
 
-interface OtlpSpan {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name?: string;
-  readonly kind?: number;
-  readonly startTimeUnixNano?: string | number;
-  readonly endTimeUnixNano?: string | number;
-  readonly attributes?: readonly KeyValue[];
-  readonly events?: readonly { readonly name?: string; readonly attributes?: readonly KeyValue[] }[];
+function spansOfResource({ resource, scopeSpans }: Fields, path: string): ExportedSpan[] {
+  const { attributes } = isFields(resource) ? resource : {};
+  const name = attributesOf(attributes, `${path}.resource.attributes`)['service.name'];
+  const serviceName = String(name ?? 'unknown_service');
+  return listOf(scopeSpans, `${path}.scopeSpans`, ({ spans }, scopePath) =>
+    listOf(spans, `${scopePath}.spans`, (span, spanPath) => exportedSpan(span, spanPath, serviceName)),
+  ).flat();
 }
 
-interface KeyValue {
-  readonly key: string;
-  readonly value?: {
-    readonly stringValue?: string;
-    readonly boolValue?: boolean;
-    readonly intValue?: string | number;
-    readonly doubleValue?: number;
-  };
-}
-
-export function isOtlp(json: unknown): json is OtlpTraces {
-  return typeof json === 'object' && json !== null && 'resourceSpans' in json;
-}
-
-export function spansOfOtlp({ resourceSpans = [] }: OtlpTraces): ExportedSpan[] {
-  return resourceSpans.flatMap(({ resource, scopeSpans = [] }) => {
-    const serviceName = String(attributesOf(resource?.attributes)['service.name'] ?? 'unknown_service');
-    return scopeSpans.flatMap(({ spans = [] }) => spans.map((span) => exportedSpan(span, serviceName)));
-  });
-}
-
-function exportedSpan(span: OtlpSpan, serviceName: string): ExportedSpan {
-  const durationNanos = BigInt(span.endTimeUnixNano ?? 0) - BigInt(span.startTimeUnixNano ?? 0);
+function exportedSpan(span: Fields, path: string, serviceName: string): ExportedSpan {
+  const { parentSpanId, name = '', kind } = span;
+  const durationNanos =
+    nanosOf(span.endTimeUnixNano, `${path}.endTimeUnixNano`) -
+    nanosOf(span.startTimeUnixNano, `${path}.startTimeUnixNano`);
   return {
-    traceId: span.traceId,
-    spanId: span.spanId,
-    parentSpanId: span.parentSpanId || undefined,
-    name: span.name ?? '',
-    kind: span.kind === 3 ? 'client' : span.kind === 2 ? 'server' : 'other',
+    traceId: textOf(span.traceId, `${path}.traceId`),
+    spanId: textOf(span.spanId, `${path}.spanId`),
+    parentSpanId: parentSpanId ? textOf(parentSpanId, `${path}.parentSpanId`) : undefined,
+    name: textOf(name, `${path}.name`),
+    kind: kind === 3 ? 'client' : kind === 2 ? 'server' : 'other',
     serviceName,
     durationMs: Number(durationNanos) / 1e6,
-    attributes: attributesOf(span.attributes),
-    events: (span.events ?? []).map(({ name = '', attributes }) => ({
-      name,
-      attributes: attributesOf(attributes),
+    attributes: attributesOf(span.attributes, `${path}.attributes`),
+    events: listOf(span.events, `${path}.events`, (event, eventPath) => ({
+      name: String(event.name ?? ''),
+      attributes: attributesOf(event.attributes, `${eventPath}.attributes`),
     })),
   };
 }
 
+/** 64-bit integers come as strings. */
+function nanosOf(value: unknown, path: string): bigint {
+  const text = String(value ?? 0);
+  if (!/^\d+$/.test(text)) throw new ShapeError(`${path} must be a number of nanoseconds, but is ${text}`);
+  return BigInt(text);
+}
+
 /** Values of other types (arrays, maps) say nothing that is asked for. */
-function attributesOf(pairs: readonly KeyValue[] = []): Attributes {
+function attributesOf(pairs: unknown, path: string): Attributes {
   return Object.fromEntries(
-    pairs.map(({ key, value: { stringValue, boolValue, intValue, doubleValue } = {} }) => [
-      key,
-      // 64-bit integers come as strings.
-      stringValue ?? boolValue ?? (intValue === undefined ? doubleValue : Number(intValue)),
-    ]),
+    listOf(pairs, path, ({ key, value }) => {
+      const { stringValue, boolValue, intValue, doubleValue } = isFields(value) ? value : {};
+      return [
+        String(key),
+        stringValue ?? boolValue ?? (intValue === undefined ? doubleValue : Number(intValue)),
+      ];
+    }),
   );
 }

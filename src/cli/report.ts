@@ -1,40 +1,48 @@
-/** Findings as text: by rule, with the traces to look at. */
-import { ATTR_URL_FULL, ATTR_URL_PATH } from '@opentelemetry/semantic-conventions';
-import type { Finding } from './findings.ts';
-import type { ExportedSpan } from './span.ts';
+/** The command `report`: broken propagation in the spans of a file or a Jaeger. */
+import { PACKAGE_NAME } from '../version.ts';
+import { type Arguments, type Command, CommandError, type Result, UsageError } from './arguments.ts';
+import { findingsOf } from './findings.ts';
+import { drawReport } from './report-text.ts';
+import { readSpans } from './source.ts';
 
-/** Of one rule: more of the same say nothing new. */
-const MAX_SHOWN = 5;
+const DEFAULT_MINUTES = 60;
 
-/** @returns lines, each with its line break */
-export function drawReport(findings: readonly Finding[], spanCount: number): string {
-  const byRule = new Map<string, Finding[]>();
-  for (const finding of findings) {
-    const others = byRule.get(finding.rule);
-    if (others === undefined) byRule.set(finding.rule, [finding]);
-    else others.push(finding);
-  }
-  const mostFrequent = [...byRule].sort(([, a], [, b]) => b.length - a.length);
-  let text = '';
-  for (const [rule, found] of mostFrequent) {
-    text += `${plain(rule)}  ${found.length}\n`;
-    for (const { detail, span } of found.slice(0, MAX_SHOWN)) {
-      text += `  trace ${span.traceId}  ${plain(span.serviceName)}: ${plain(titleOf(span))}\n    ${plain(detail)}\n`;
-    }
-    if (found.length > MAX_SHOWN) text += `  … and ${found.length - MAX_SHOWN} more\n`;
-  }
-  return `${text}${findings.length} findings in ${spanCount} spans\n`;
-}
+const USAGE = `usage: ${PACKAGE_NAME} report [options] <source>
 
-/** HTTP spans are often called just GET: then the path tells them apart. */
-function titleOf({ name, attributes }: ExportedSpan): string {
-  if (name.includes('/')) return name;
-  const url = String(attributes[ATTR_URL_FULL]);
-  const path = attributes[ATTR_URL_PATH] ?? (URL.canParse(url) ? new URL(url).pathname : undefined);
-  return path === undefined ? name : `${name} ${path}`;
-}
+Lists broken propagation of cancels and deadlines: the findings that spans have, and deadlines that were lost
+between client and server.
 
-/** Telemetry is written by strangers: no line breaks, no escape sequences. */
-function plain(value: string): string {
-  return value.replace(/\p{Cc}+/gu, ' ');
+  source           a file of spans as OTLP JSON, one object or one a line, or as Jaeger's user interface
+                   downloads them; or the address of a Jaeger, such as http://localhost:16686
+  --service NAME   of a Jaeger: traces of this service only
+  --since MINUTES  of a Jaeger: how far back (default ${DEFAULT_MINUTES})
+
+Exits with 0 when there are none, with 1 when there are any, with 2 when the source cannot be read or has no spans.
+
+  ${PACKAGE_NAME} report http://localhost:16686 --since 10
+  ${PACKAGE_NAME} report spans.jsonl
+`;
+
+export const reportCommand: Command = {
+  name: 'report',
+  summary: 'lists broken propagation of cancels and deadlines in spans of a file or a Jaeger',
+  usage: USAGE,
+  options: { service: { type: 'string' }, since: { type: 'string' } },
+  run: report,
+};
+
+async function report({ positionals, values }: Arguments): Promise<Result> {
+  const [source, ...others] = positionals;
+  if (source === undefined) throw new UsageError('report needs a file of spans or the address of a Jaeger');
+  if (others.length > 0) throw new UsageError(`report takes one source, but has ${positionals.join(' ')}`);
+  const since = values.get('since') ?? String(DEFAULT_MINUTES);
+  if (!(Number(since) > 0)) throw new UsageError(`--since must be a number of minutes, but is ${since}`);
+  const { spans, from } = await readSpans(source, {
+    service: values.get('service'),
+    sinceMs: Number(since) * 60_000,
+  });
+  // A gate that passes on nothing would hide that nothing is recorded.
+  if (spans.length === 0) throw new CommandError(`${from}: no spans, so there is nothing to judge`);
+  const findings = findingsOf(spans);
+  return { text: drawReport(findings, spans.length), exitCode: findings.length > 0 ? 1 : 0 };
 }

@@ -136,25 +136,6 @@ describe('the report', () => {
     );
     assert.match(stdout, /^2 findings in 2 spans$/m);
   });
-
-  it('says what is wrong with its arguments and its source', async () => {
-    const broken = join(folder, 'broken.json');
-    writeFileSync(broken, '{"spans":[]}');
-    for (const [args, message] of [
-      [[], /bad arguments/],
-      [['one', 'two'], /bad arguments/],
-      [['--since', 'soon', 'x.json'], /--since must be a number of minutes, but is soon/],
-      [['--unknown', 'x.json'], /Unknown option '--unknown'/],
-      [[join(folder, 'missing.json')], /ENOENT/],
-      [[broken], /neither OTLP nor a download of Jaeger's/],
-      [['http://127.0.0.1:2'], /fetch failed/],
-    ] as const) {
-      const { status, stdout, stderr } = await report(...args);
-      assert.deepEqual({ status, stdout }, { status: 2, stdout: '' }, args.join(' '));
-      assert.match(stderr, message);
-      assert.match(stderr, /^usage: /m);
-    }
-  });
 });
 
 describe('a deadline is lost on the wire', () => {

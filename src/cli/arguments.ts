@@ -1,0 +1,84 @@
+/** Arguments as a command declares them; what does not fit is said in one line, with what was probably meant. */
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+
+/** Its message is all that the user is told: it names what is wrong, and what to do. */
+export class CommandError extends Error {}
+
+/** One about the arguments: the help has more on them. */
+export class UsageError extends CommandError {}
+
+export interface Command {
+  readonly name: string;
+  /** In the list of commands. */
+  readonly summary: string;
+  readonly usage: string;
+  readonly options: NonNullable<ParseArgsConfig['options']>;
+  run(args: Arguments): Promise<Result>;
+}
+
+export interface Result {
+  readonly text: string;
+  readonly exitCode: number;
+}
+
+export interface Arguments {
+  readonly positionals: readonly string[];
+  /** Of an option that takes a value. */
+  readonly values: ReadonlyMap<string, string>;
+  /** Options that take none. */
+  readonly flags: ReadonlySet<string>;
+}
+
+/** @throws {UsageError} */
+export function readArguments(args: readonly string[], options: Command['options']): Arguments {
+  const { positionals, tokens } = parseArgs({
+    args: [...args],
+    options,
+    allowPositionals: true,
+    strict: false, // its own messages do not say what there is instead
+    tokens: true,
+  });
+  const values = new Map<string, string>();
+  const flags = new Set<string>();
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue;
+    const { name, rawName, value, inlineValue } = token;
+    const option = options[name];
+    if (option === undefined) {
+      const known = Object.keys(options).map((other) => `--${other}`);
+      throw new UsageError(`unknown option ${rawName}${suggestionFor(rawName, known)}`);
+    }
+    if (option.type === 'boolean') {
+      if (value !== undefined) throw new UsageError(`${rawName} takes no value, but has ${value}`);
+      flags.add(name);
+    } else {
+      const isMissing = value === undefined || value === '' || (!inlineValue && value.startsWith('-'));
+      if (isMissing) throw new UsageError(`${rawName} needs a value`);
+      values.set(name, value);
+    }
+  }
+  return { positionals, values, flags };
+}
+
+/** ` (did you mean …?)`, or what there is when nothing is near. */
+export function suggestionFor(typed: string, known: readonly string[]): string {
+  const near = known
+    .map((name) => ({ name, distance: editDistance(typed, name) }))
+    .filter(({ name, distance }) => distance <= Math.max(2, name.length / 3))
+    .sort((a, b) => a.distance - b.distance)[0];
+  return near === undefined ? ` (there is ${known.join(', ')})` : ` (did you mean ${near.name}?)`;
+}
+
+/** How many characters have to be changed, added or taken away (Levenshtein). */
+function editDistance(from: string, to: string): number {
+  let distances = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [row, letter] of [...from].entries()) {
+    const next = [row + 1];
+    for (const [column, other] of [...to].entries()) {
+      const changed = (distances[column] ?? 0) + (letter === other ? 0 : 1);
+      next.push(Math.min(changed, (distances[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
+    }
+    distances = next;
+  }
+  return distances.at(-1) ?? 0;
+}
