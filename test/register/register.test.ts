@@ -356,6 +356,7 @@ describe('variables', () => {
       assert.equal(lines.length, 2, ending.stderr);
       assert.ok(lines[0]?.startsWith(`${PACKAGE_NAME}: ${variable}`), ending.stderr);
       assert.match(String(lines[0]), accepted);
+      arrived();
     });
   }
 });
