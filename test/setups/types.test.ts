@@ -32,7 +32,11 @@ const lines = {
       '@opentelemetry/sdk-trace-node@2.12.0',
       '@types/node@20.19.0',
     ],
-    provider: { name: 'NodeTracerProvider', from: '@opentelemetry/sdk-trace-node' },
+    sdk: {
+      name: 'NodeTracerProvider',
+      from: '@opentelemetry/sdk-trace-node',
+      exporter: 'new ConsoleSpanExporter()',
+    },
   },
   '3.x': {
     packages: [
@@ -42,13 +46,17 @@ const lines = {
       '@opentelemetry/sdk-trace@3.1.1',
       '@types/node@22.15.0',
     ],
-    provider: { name: 'TracerProvider', from: '@opentelemetry/sdk-trace' },
+    sdk: {
+      name: 'TracerProvider',
+      from: '@opentelemetry/sdk-trace',
+      exporter: '{ exporter: new ConsoleSpanExporter() }',
+    },
   },
 } as const;
 type Line = keyof typeof lines;
 
 const application = (line: Line): string => {
-  const { name, from } = lines[line].provider;
+  const { name, from, exporter } = lines[line].sdk;
   return `import { createServer } from 'node:http';
 import { registerInstrumentations, type Instrumentation } from '@opentelemetry/instrumentation';
 import { NodeSDK } from '@opentelemetry/sdk-node';
@@ -64,11 +72,11 @@ const config: CancellationInstrumentationConfig = { integrations: [...defaultInt
 const instrumentation: Instrumentation = new CancellationInstrumentation(config);
 const tracerProvider = new ${name}({
   sampler: new CancellationSampler(new TraceIdRatioBasedSampler(0.01)),
-  spanProcessors: [new CancellationSpanProcessor(new BatchSpanProcessor(new ConsoleSpanExporter()))],
+  spanProcessors: [new CancellationSpanProcessor(new BatchSpanProcessor(${exporter}))],
 });
 registerInstrumentations({ tracerProvider, instrumentations: [instrumentation, new CancellationInstrumentation()] });
 export const sdk: NodeSDK = new NodeSDK({ instrumentations: [new CancellationInstrumentation()] });
-createServer(httpDeadline({ defaultTimeoutMs: 100 }, (_request, response) => void response.end()));
+createServer(httpDeadline((_request, response) => void response.end(), { maxMs: 1_000 }));
 const left: number | undefined = withDeadline(100, () => remainingMs() ?? currentDeadline());
 const signal: AbortSignal | undefined = currentSignal();
 console.log(typeof left, signal, instrumentation.instrumentationName);
