@@ -6,7 +6,7 @@ import { after, describe, it } from 'node:test';
 import { ALL, assertSeen, HTTP, World } from '../worlds/world.ts';
 import { installedTools } from './support/cache.ts';
 
-const require = createRequire(
+const bundler = createRequire(
   join(
     installedTools('bundlers', [
       '@rollup/plugin-commonjs@29.0.3',
@@ -130,17 +130,17 @@ interface Stats {
 }
 
 const bundlers: Readonly<Record<string, Bundle>> = {
-  webpack: packBy(require('webpack')),
-  rspack: packBy(require('@rspack/core').rspack),
+  webpack: packBy(bundler('webpack')),
+  rspack: packBy(bundler('@rspack/core').rspack),
   async rollup(filename, format, outside) {
-    const { rollup } = require('rollup');
+    const { rollup } = bundler('rollup');
     const bundle = await rollup({
       input: entry,
       external: (id: string) => id.startsWith('node:') || outside.some((name) => id.endsWith(name.slice(1))),
       plugins: [
-        require('@rollup/plugin-node-resolve').nodeResolve({ preferBuiltins: true }),
-        require('@rollup/plugin-commonjs')(),
-        require('@rollup/plugin-json')(),
+        bundler('@rollup/plugin-node-resolve').nodeResolve({ preferBuiltins: true }),
+        bundler('@rollup/plugin-commonjs')(),
+        bundler('@rollup/plugin-json')(),
       ],
       logLevel: 'silent', // of circular imports in others' code
     });
@@ -148,7 +148,7 @@ const bundlers: Readonly<Record<string, Bundle>> = {
     await bundle.close();
   },
   async ncc(filename, format, outside) {
-    const { code } = await require('@vercel/ncc')(entry, {
+    const { code } = await bundler('@vercel/ncc')(entry, {
       externals: outside,
       esm: format === 'esm',
       cache: false,
