@@ -12,7 +12,7 @@ import { SetupFolder } from './setup-folder.ts';
 import { assertShop, hasAll, shop, visitShop } from './shop.ts';
 import { telemetryFile } from './telemetry-files.ts';
 import { leave } from './visitors.ts';
-import { sdkPackages, type Way, waysWith, whyNoSdk3, whyNot } from './ways.ts';
+import { olderManifest, sdkPackages, type Way, waysWith, whyNoSdk3, whyNot } from './ways.ts';
 
 export function testSetups(node: NodeName, managers: readonly ManagerName[]): void {
   describe(`Node ${node}`, { concurrency: availableParallelism() }, () => {
@@ -25,6 +25,7 @@ export function testSetups(node: NodeName, managers: readonly ManagerName[]): vo
       testFolder(node, manager, '2.x');
       if (whyNoSdk3(node) === undefined) testFolder(node, manager, '3.x');
       else if (manager === 'npm') testNoSdk3(node, manager);
+      if (whyNoSdk3(node) === undefined && manager === 'npm') testFolder(node, manager, 'both');
     }
   });
 }
@@ -44,6 +45,10 @@ function testFolder(node: NodeName, manager: ManagerName, sdk: SdkName): void {
       folder.write('app.cjs', shop('commonjs'));
       // Its dependency has an install script, of which pnpm wants to be told.
       folder.write('pnpm-workspace.yaml', 'allowBuilds:\n  protobufjs: false\n');
+      if (sdk === 'both') {
+        folder.write('older/package.json', olderManifest);
+        await folder.run('npm pack --silent ./older');
+      }
       await folder.install(['npm install', '@grpc/grpc-js', ...sdkPackages[sdk]].join(' '));
       if (sdk !== 'none') await folder.install(installLineBesideApi);
     });
@@ -65,8 +70,9 @@ function testNoSdk3(node: NodeName, manager: ManagerName): void {
     const output = await folder.run(`npm install ${sdkPackages['3.x'].join(' ')}`);
     folder.remove();
     assert.match(output, /EBADENGINE +package: '@opentelemetry\/sdk-trace@3/);
-    const record = recorderOf(node, manager, '3.x');
-    for (const { name } of waysWith('3.x')) await record(name, async () => whyNoSdk3(node));
+    for (const sdk of ['3.x', 'both'] as const)
+      for (const { name } of waysWith(sdk))
+        await recorderOf(node, manager, sdk)(name, async () => whyNoSdk3(node));
   });
 }
 

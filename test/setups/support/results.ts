@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ManagerName, NodeName } from './cache.ts';
 import { root } from './tarball.ts';
 
-export type SdkName = 'none' | '2.x' | '3.x';
+export type SdkName = 'none' | '2.x' | '3.x' | 'both';
 export const wayNames = ['console', '--import', '--require', 'NODE_OPTIONS', 'class', 'NodeSDK'] as const;
 export type WayName = (typeof wayNames)[number];
 

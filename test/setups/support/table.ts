@@ -47,6 +47,12 @@ const rows: readonly Row[] = [
   },
   { title: '`register`, SDK 2.x installed', sdk: '2.x', ways: ['--import', '--require'] },
   { title: '`register`, SDK 3.x installed', sdk: '3.x', ways: ['--import', '--require'] },
+  {
+    title: '`register`, both installed',
+    sdk: 'both',
+    ways: ['--import', '--require'],
+    managers: ['npm'],
+  },
   { title: 'the class, SDK 2.x', sdk: '2.x', ways: ['class'] },
   { title: 'the class, SDK 3.x', sdk: '3.x', ways: ['class'] },
   { title: 'the class in `NodeSDK` 0.2xx', sdk: '2.x', ways: ['NodeSDK'] },
@@ -79,7 +85,8 @@ function cellOf(cells: readonly Result[], node: NodeName, managers: readonly Man
     const outcomes = outcomesOf(manager);
     return outcomes.length > 0 && outcomes.every((outcome) => outcome === 'passed');
   });
-  if (passing.length === managers.length) return managers.length > 1 ? 'all' : '✓';
+  if (passing.length === managers.length)
+    return managers.length > 1 ? 'all' : managers[0] === pnp ? '✓' : managers.join();
   if (passing.length > 0) return passing.join(', ');
   return [...new Set(managers.flatMap(outcomesOf))].join(', ');
 }

@@ -5,25 +5,36 @@ import type { SdkName, WayName } from './results.ts';
 import type { ModuleType } from './shop.ts';
 import type { TelemetryName } from './telemetry-files.ts';
 
+const packages2 = [
+  '@opentelemetry/api@~1.9.0',
+  '@opentelemetry/exporter-trace-otlp-http@^0.223.0',
+  '@opentelemetry/instrumentation@^0.223.0',
+  '@opentelemetry/sdk-node@^0.223.0',
+  '@opentelemetry/sdk-trace-node@^2.12.0',
+];
+const packages3 = [
+  '@opentelemetry/api@^1.10.0',
+  '@opentelemetry/context-async-hooks@^3.1.0',
+  '@opentelemetry/core@^3.1.0',
+  '@opentelemetry/exporter-trace-otlp-http@^0.301.0',
+  '@opentelemetry/instrumentation@^0.301.0',
+  '@opentelemetry/sdk-node@^0.301.0',
+  '@opentelemetry/sdk-trace@^3.1.0',
+];
+/** A package of the application that has an SDK, and an API, of its own. */
+export const olderPackage = 'older-1.0.0.tgz';
+export const olderManifest: string = JSON.stringify({
+  name: 'older',
+  version: '1.0.0',
+  dependencies: { '@opentelemetry/api': '~1.9.0', '@opentelemetry/sdk-trace-node': '^2.12.0' },
+});
+
 /** What the application has installed before it hears of us. */
 export const sdkPackages: Readonly<Record<SdkName, readonly string[]>> = {
   none: [],
-  '2.x': [
-    '@opentelemetry/api@~1.9.0',
-    '@opentelemetry/exporter-trace-otlp-http@^0.223.0',
-    '@opentelemetry/instrumentation@^0.223.0',
-    '@opentelemetry/sdk-node@^0.223.0',
-    '@opentelemetry/sdk-trace-node@^2.12.0',
-  ],
-  '3.x': [
-    '@opentelemetry/api@^1.10.0',
-    '@opentelemetry/context-async-hooks@^3.1.0',
-    '@opentelemetry/core@^3.1.0',
-    '@opentelemetry/exporter-trace-otlp-http@^0.301.0',
-    '@opentelemetry/instrumentation@^0.301.0',
-    '@opentelemetry/sdk-node@^0.301.0',
-    '@opentelemetry/sdk-trace@^3.1.0',
-  ],
+  '2.x': packages2,
+  '3.x': packages3,
+  both: [`./${olderPackage}`, ...packages3],
 };
 
 export interface Way {
@@ -44,6 +55,7 @@ const requiring: Way = { name: '--require', type: 'commonjs', line: required(run
 
 /** In an application without an SDK all of `register`; beside one, where what differs is the SDK, the usual two. */
 export function waysWith(sdk: SdkName): readonly Way[] {
+  if (sdk === 'both') return [importing, requiring];
   if (sdk !== 'none')
     return [importing, requiring, ...inCode(sdk === '2.x' ? 'provider 2.x' : 'provider 3.x')];
   return [
