@@ -3,15 +3,19 @@
  * the application does, so that a test can make any of them fail. What is left as it is: the barrier itself (hook/),
  * and what the application calls on purpose.
  */
+import { readFile } from 'node:fs/promises';
 import { parse } from 'acorn';
+import { transform } from 'esbuild';
 
 const WORKING = /\/src\/((?:integrations|telemetry|operation|cancellation|conventions)\/.+)\.ts$/;
 
 export async function load(url, context, nextLoad) {
-  const loaded = await nextLoad(url, context);
-  const [, file] = WORKING.exec(new URL(url).pathname) ?? [];
-  if (file === undefined) return loaded;
-  return { ...loaded, source: withSabotage(String(loaded.source), file) };
+  const { pathname } = new URL(url);
+  const [, file] = WORKING.exec(pathname) ?? [];
+  if (file === undefined) return nextLoad(url, context);
+  // By itself: whether tsx comes before or after depends on the version of Node.
+  const { code } = await transform(await readFile(new URL(pathname, url), 'utf8'), { loader: 'ts' });
+  return { format: 'module', source: withSabotage(code, file), shortCircuit: true };
 }
 
 /** @param file for the ids: `integrations/undici/fetch:watchFetch>enter` */
@@ -35,19 +39,12 @@ function withSabotage(source, file) {
       within = [...path, node.id?.name ?? name ?? numbered(path)];
       const { body } = node;
       const call = `globalThis.sabotage?.(${JSON.stringify(`${file}:${within.join('>')}`)})`;
-      // The transpiler's own helper, and what it wraps names around.
-      if (!within.includes('__name')) {
-        if (body.type === 'BlockStatement') insertions.push({ at: body.start + 1, code: `${call};` });
-        else insertions.push({ at: body.start, code: `(${call},` }, { at: body.end, code: ')' });
-      }
+      if (body.type === 'BlockStatement') insertions.push({ at: body.start + 1, code: `${call};` });
+      else insertions.push({ at: body.start, code: `(${call},` }, { at: body.end, code: ')' });
     } else if (/^Class(?:Declaration|Expression)$/.test(node.type)) {
       within = [...path, node.id?.name ?? name ?? numbered(path)];
     }
-    const isNaming = node.type === 'CallExpression' && node.callee.name === '__name';
-    for (const [key, child] of Object.entries(node)) {
-      if (key === 'arguments' && isNaming) visit(child[0], within, child[1].value);
-      else visit(child, within, nameOf(node, key));
-    }
+    for (const [key, child] of Object.entries(node)) visit(child, within, nameOf(node, key));
   }
 
   function numbered(path) {

@@ -40,6 +40,7 @@ const IN_PLACE: readonly string[] = [
   'integrations/http2/stream-events:emit',
   'integrations/http2/stream-events:emitNow',
   'integrations/http2/stream-events:emitInContext',
+  'integrations/undici/channels:nothing',
   'integrations/undici/channels:publish',
   'integrations/undici/channels:publishOnce',
   'integrations/undici/fetch:fetch',
