@@ -91,10 +91,21 @@ export interface Host {
   suppress(context: Context): Context;
 
   /**
-   * The span that an official instrumentation made for the operation at hand: the active one, when it has
-   * this kind and comes from this scope, is recording and no unsettled operation has claimed it.
+   * The span that another instrumentation made for the operation at hand: the active one, when it has
+   * this kind and comes from one of these scopes, is recording and no unsettled operation has claimed it.
+   *
+   * @param active where the span is looked for. @default the active context
    */
-  officialSpan(kind: SpanKind, scopeName: string): Span | undefined;
+  officialSpan(kind: SpanKind, scopeNames: readonly string[], active?: Context): Span | undefined;
+
+  /** To be called before others see the operation: vendors' tracers that are there by now are listened to. */
+  noticeVendors(): void;
+
+  /** True when a vendor's tracer makes the spans of HTTP. What it makes none of, such as its own requests, is to have none. */
+  isVendorInCharge(): boolean;
+
+  /** Calls back, in this turn or never, with the next span of this kind and of one of these scopes that a vendor starts. */
+  whenStarted(kind: SpanKind, scopeNames: readonly string[], started: (span: Span) => void): void;
 
   /**
    * The span that an official instrumentation made for the operation at hand, when it is not sampled: there is
@@ -108,6 +119,9 @@ export interface Host {
    * @param method what is called, for metrics: `pkg.Service/Method`, or the HTTP method
    */
   adopt(side: Side, system: System, span: Span, method?: string): Operation;
+
+  /** The official span of the operation is over before the operation is, and there is another, which is the active one. */
+  adoptNext(operation: Operation, span: Span): void;
 
   /**
    * An operation with a span of our own. `parent` defaults to the active context.

@@ -47,11 +47,11 @@ export interface WorkScope {
 export class Operation {
   readonly side: Side;
   readonly system: System;
-  readonly span: Span;
+  span: Span;
   /** True when we started the span and so have to end it; false when another instrumentation did. */
   readonly ownsSpan: boolean;
   /** The context in which the operation runs: holds the span and, on a server, this operation. */
-  readonly context: Context;
+  context: Context;
   /** The incoming operation of this process that this outgoing one works for. */
   readonly owner: Operation | undefined;
   /** On the clock of performance.now(), in ms. */

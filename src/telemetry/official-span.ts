@@ -4,6 +4,7 @@
  */
 import { type Context, type Span, type SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { Operation, Side } from '../operation/operation.ts';
+import { vendorIdentityOf, vendorParentIdOf } from './vendor-span.ts';
 
 const kOperation: unique symbol = Symbol('opentelemetry.cancellation.operation');
 
@@ -17,11 +18,16 @@ interface SdkSpan extends Span {
   [kOperation]?: Operation;
 }
 
-/** True when the span is of this kind and scope, recording, and free to be claimed. */
-export function isOfficialSpan(span: SdkSpan, kind: SpanKind, scopeName: string): boolean {
-  if (span.kind !== kind) return false;
-  const scope = span.instrumentationScope ?? span.instrumentationLibrary;
-  if (scope?.name !== scopeName) return false;
+/** True when the span is of this kind and of one of these scopes, recording, and free to be claimed. */
+export function isOfficialSpan(span: SdkSpan, kind: SpanKind, scopeNames: readonly string[]): boolean {
+  if (span.kind === undefined) {
+    const identity = vendorIdentityOf(span);
+    if (identity?.kind !== kind || !scopeNames.includes(identity.scopeName)) return false;
+  } else {
+    if (span.kind !== kind) return false;
+    const scope = span.instrumentationScope ?? span.instrumentationLibrary;
+    if (scope === undefined || !scopeNames.includes(scope.name)) return false;
+  }
   // A retry is a second operation under the first one's span: that span is free again.
   return span[kOperation]?.isSettled !== false && span.isRecording();
 }
@@ -43,7 +49,7 @@ export function claimSpan(span: SdkSpan, operation: Operation): void {
 }
 
 export function parentSpanIdOf(span: SdkSpan): string | undefined {
-  return span.parentSpanContext?.spanId ?? span.parentSpanId;
+  return span.parentSpanContext?.spanId ?? span.parentSpanId ?? vendorParentIdOf(span);
 }
 
 /**

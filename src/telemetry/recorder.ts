@@ -2,6 +2,7 @@
 import {
   type Context,
   context,
+  diag,
   type Meter,
   propagation,
   ROOT_CONTEXT,
@@ -38,6 +39,7 @@ import {
   type Side,
   type System,
 } from '../operation/operation.ts';
+import { PACKAGE_NAME } from '../version.ts';
 import { AsyncResources } from './async-resources.ts';
 import { ATTR_NETWORK_CONNECTION_REUSED_AFTER } from './attributes.ts';
 import { statusOf } from './cancel-status.ts';
@@ -60,6 +62,9 @@ import { isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn, suppressIn } from
 import { writePending } from './pending-events.ts';
 import { markNeeded } from './sampling.ts';
 import { SYSTEMS } from './systems.ts';
+import { sayLost, sayUnmarked } from './unmarked.ts';
+import { vendorIdentityOf } from './vendor-span.ts';
+import { sentryClient, Vendors } from './vendors.ts';
 import { Visibility } from './visibility.ts';
 import { WorkAfterCancel } from './work-after-cancel.ts';
 
@@ -82,6 +87,7 @@ export class Recorder implements Host {
   readonly #asyncResources: AsyncResources | undefined;
   readonly #owned: OwnedOperations;
   readonly #open = new OpenOperations();
+  readonly #vendors = new Vendors((error) => diag.error(`${PACKAGE_NAME}: a span was not seen`, error));
 
   constructor(
     config: ResolvedConfig,
@@ -119,9 +125,27 @@ export class Recorder implements Host {
     return suppressIn(outer);
   }
 
-  officialSpan(kind: SpanKind, scopeName: string): Span | undefined {
-    const span = trace.getSpan(context.active());
-    return span !== undefined && isOfficialSpan(span, kind, scopeName) ? span : undefined;
+  officialSpan(
+    kind: SpanKind,
+    scopeNames: readonly string[],
+    active: Context = context.active(),
+  ): Span | undefined {
+    const span = trace.getSpan(active);
+    if (span !== undefined && isOfficialSpan(span, kind, scopeNames)) return span;
+    return this.#vendors.justStarted(kind, scopeNames);
+  }
+
+  noticeVendors(): void {
+    this.#vendors.notice();
+  }
+
+  isVendorInCharge(): boolean {
+    this.#vendors.notice();
+    return this.#vendors.isInCharge();
+  }
+
+  whenStarted(kind: SpanKind, scopeNames: readonly string[], started: (span: Span) => void): void {
+    this.#vendors.whenStarted(kind, scopeNames, started);
   }
 
   unsampledSpan(side: Side): Span | undefined {
@@ -137,6 +161,13 @@ export class Recorder implements Host {
     if (this.#metrics.isOn) operation.method = method;
     claimSpan(span, operation);
     return operation;
+  }
+
+  adoptNext(operation: Operation, span: Span): void {
+    const holder: OwnerHolder = { operation };
+    operation.span = span;
+    operation.context = extendContext(context.active(), span, OWNER_KEY, holder);
+    claimSpan(span, operation);
   }
 
   isEndTold({ ownsSpan }: Operation): boolean {
@@ -205,7 +236,9 @@ export class Recorder implements Host {
   }
 
   inject<Carrier>(operation: Operation, carrier: Carrier, setter: TextMapSetter<Carrier>): void {
-    propagation.inject(operation.context, carrier, setter);
+    if (sentryClient() === undefined) propagation.inject(operation.context, carrier, setter);
+    // Sentry's propagator refuses every context but the active one, and says so each time; its manager makes another of ours.
+    else context.with(operation.context, () => propagation.inject(context.active(), carrier, setter));
   }
 
   extract<Carrier>(carrier: Carrier, getter: TextMapGetter<Carrier>): Context {
@@ -255,7 +288,12 @@ export class Recorder implements Host {
     if (isConnectionAlive !== undefined) {
       operation.span.setAttribute(ATTR_NETWORK_CONNECTION_REUSED_AFTER, isConnectionAlive);
     }
-    if (operation.span.isRecording()) this.#write(operation, cancellation);
+    const isRecording = operation.span.isRecording();
+    if (isRecording) this.#write(operation, cancellation);
+    if (operation.ownsSpan) {
+      if (isRecording) sayUnmarked();
+      else sayLost(this.#metrics.isOn);
+    }
     if (operation.side !== 'server') return;
     // A handler that answered with the status itself is done.
     if (evidence.kind !== 'own-status') this.#watchWork(operation);
@@ -311,6 +349,7 @@ export class Recorder implements Host {
 
   /** The instrumentation is switched on. */
   open(): void {
+    this.#vendors.notice();
     this.#asyncResources?.open();
   }
 
@@ -352,6 +391,7 @@ export class Recorder implements Host {
    * unmarked if not cancelled by now, and the official ones are their owners' alone.
    */
   abandon(): void {
+    this.#vendors.close();
     for (const operation of this.#open.all()) this.#guard(() => this.#abandon(operation))();
   }
 
@@ -369,7 +409,8 @@ export class Recorder implements Host {
     const endTime = Date.now();
     setImmediate(
       this.#guard(() => {
-        if (span.isRecording()) endAndSeal(span, endTime);
+        // A vendor's span ends with what it knows of the operation, and its end is not ours to make.
+        if (span.isRecording() && vendorIdentityOf(span) === undefined) endAndSeal(span, endTime);
       }),
     );
   }

@@ -10,6 +10,7 @@ import {
 } from '@opentelemetry/api';
 import { PACKAGE_NAME } from '../version.ts';
 import { isSuppressedIn } from './owner.ts';
+import { whyNoProvider } from './unmarked.ts';
 
 const PROBE_KEY = createContextKey('opentelemetry.cancellation.probe');
 
@@ -38,7 +39,7 @@ export class Visibility {
 
 function invisibleBecause(span: Span, parent: Context): string | undefined {
   if (isOfNoProvider(span, parent)) {
-    return 'no tracer provider is set, so no span is recorded. Set up an SDK, or start node with --import …/register.';
+    return whyNoProvider();
   }
   if (hasContextManager()) return undefined;
   return 'no context manager is set, so no span has a parent. The SDKs for Node.js set one by register() or start().';

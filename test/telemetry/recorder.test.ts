@@ -454,8 +454,8 @@ describe('an official span', () => {
     const recorder = recorderWith();
     const span = officialSpan();
     const find = (kind = SpanKind.CLIENT, scope = OFFICIAL): Span | undefined =>
-      inSpan(span, () => recorder.officialSpan(kind, scope));
-    assert.equal(recorder.officialSpan(SpanKind.CLIENT, OFFICIAL), undefined, 'none is active');
+      inSpan(span, () => recorder.officialSpan(kind, [scope]));
+    assert.equal(recorder.officialSpan(SpanKind.CLIENT, [OFFICIAL]), undefined, 'none is active');
     assert.equal(find(), span);
     assert.equal(find(SpanKind.SERVER), undefined);
     assert.equal(find(SpanKind.CLIENT, 'another'), undefined);
@@ -476,11 +476,11 @@ describe('an official span', () => {
       spanContext: () => ({ traceId: '1'.repeat(32), spanId: '2'.repeat(16), traceFlags: 1 }),
     } as unknown as Span;
     assert.equal(
-      inSpan(span, () => recorder.officialSpan(SpanKind.SERVER, OFFICIAL)),
+      inSpan(span, () => recorder.officialSpan(SpanKind.SERVER, [OFFICIAL])),
       span,
     );
     assert.equal(
-      inSpan(span, () => recorder.officialSpan(SpanKind.SERVER, 'another')),
+      inSpan(span, () => recorder.officialSpan(SpanKind.SERVER, ['another', OFFICIAL.slice(1)])),
       undefined,
     );
   });
@@ -514,7 +514,7 @@ describe('an official span', () => {
     const recorder = recorderWith();
     const span = trace.wrapSpanContext({ traceId: '1'.repeat(32), spanId: '2'.repeat(16), traceFlags: 1 });
     assert.equal(
-      inSpan(span, () => recorder.officialSpan(SpanKind.CLIENT, OFFICIAL)),
+      inSpan(span, () => recorder.officialSpan(SpanKind.CLIENT, [OFFICIAL])),
       undefined,
     );
   });

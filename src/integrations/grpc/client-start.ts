@@ -8,7 +8,7 @@ import type { StackTop } from '../../operation/captured-stack.ts';
 import { endStarted } from './client-end.ts';
 import { deadlineFrom } from './deadline.ts';
 import { type Channel, kOperation, kParent, type ResolvingCall, type SurfaceCall } from './library.ts';
-import { isOfficialOn, OFFICIAL_SCOPE, unsampledSpan } from './official.ts';
+import { isOfficialOn, OFFICIAL_SCOPES, unsampledSpan } from './official.ts';
 import { metadataSetter } from './propagation.ts';
 import { describeClientCall, methodOf } from './span.ts';
 import { CANCELLED } from './status.ts';
@@ -60,7 +60,7 @@ function begin(
   above: StackTop,
 ): void {
   if (host.isSuppressed()) return;
-  const official = host.officialSpan(SpanKind.CLIENT, OFFICIAL_SCOPE) ?? unsampledSpan(host, 'client');
+  const official = host.officialSpan(SpanKind.CLIENT, OFFICIAL_SCOPES) ?? unsampledSpan(host, 'client');
   if (official === undefined && isOfficialOn()) return;
   const operation =
     official === undefined

@@ -4,6 +4,7 @@ import type { Host } from '../../integration.ts';
 import type { Side } from '../../operation/operation.ts';
 
 export const OFFICIAL_SCOPE = '@opentelemetry/instrumentation-grpc';
+export const OFFICIAL_SCOPES: readonly string[] = [OFFICIAL_SCOPE];
 
 /** Server.prototype of every copy of grpc-js that is loaded, and what was there before us. */
 const registers: { readonly prototype: RegisterOwner; readonly original: unknown }[] = [];

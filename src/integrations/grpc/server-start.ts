@@ -14,7 +14,7 @@ import {
   type ServerSession,
   type SurfaceCall,
 } from './library.ts';
-import { isOfficialOn, isWrapped, OFFICIAL_SCOPE, rememberRegister, unsampledSpan } from './official.ts';
+import { isOfficialOn, isWrapped, OFFICIAL_SCOPES, rememberRegister, unsampledSpan } from './official.ts';
 import { metadataGetter } from './propagation.ts';
 import { noteAnswer } from './server-answer.ts';
 import { noteEndBeforeHandler } from './server-end.ts';
@@ -124,7 +124,7 @@ function watchHandler(handler: AnyFunction, path: string, type: string, watch: W
 function begin(host: Host, surface: SurfaceCall, path: string): Operation | undefined {
   const base = baseOf(surface);
   const session = base?.stream.session;
-  const official = host.officialSpan(SpanKind.SERVER, OFFICIAL_SCOPE) ?? unsampledSpan(host, 'server');
+  const official = host.officialSpan(SpanKind.SERVER, OFFICIAL_SCOPES) ?? unsampledSpan(host, 'server');
   if (base === undefined || (official === undefined && isOfficialOn())) return undefined;
   const operation =
     official === undefined

@@ -4,13 +4,14 @@ import { http, https } from '../../hook/built-ins.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
+import type { Operation } from '../../operation/operation.ts';
 import { outlivesDestroy } from './client-connection.ts';
 import { passOn, setDeadlineOf } from './client-deadline.ts';
 import { whyDestroyed } from './client-evidence.ts';
 import { ClientExchange } from './client-exchange.ts';
 import { describeRequest, describeResult } from './client-span.ts';
 import { kClientExchange, kEarlyDestroy, type OutgoingRequest } from './internals.ts';
-import { OFFICIAL_SCOPE } from './official.ts';
+import { CLIENT_SCOPES } from './official.ts';
 import { requestHeaders } from './propagation.ts';
 import { takeSignal } from './request-signal.ts';
 
@@ -23,16 +24,36 @@ export function beginRequest(host: Host, request: OutgoingRequest, options: unkn
   request[kClientExchange] = null;
   // Only in the constructor is the last signal that was listened to the request's own.
   const signal = options === undefined ? undefined : takeSignal(request);
-  let official = host.officialSpan(SpanKind.CLIENT, OFFICIAL_SCOPE);
+  let official = host.officialSpan(SpanKind.CLIENT, CLIENT_SCOPES);
   if (official === undefined && isOfficialInCharge(request)) {
     official = host.unsampledSpan('client');
     if (official === undefined) return;
   }
-  if (official === undefined && host.isSuppressed()) return;
+  if (official === undefined) {
+    if (host.isSuppressed()) return;
+    if (host.isVendorInCharge()) {
+      // Its span is started when the request is made, which is now.
+      host.whenStarted(SpanKind.CLIENT, CLIENT_SCOPES, function started(span) {
+        follow(host, request, host.adopt('client', 'http', span, request.method), signal, started);
+      });
+      return;
+    }
+  }
   const operation =
     official === undefined
       ? host.start(describeRequest(request, options))
       : host.adopt('client', 'http', official, request.method);
+  follow(host, request, operation, signal, above);
+}
+
+/** @param above whose callers made the request */
+function follow(
+  host: Host,
+  request: OutgoingRequest,
+  operation: Operation,
+  signal: AbortSignal | undefined,
+  above: StackTop,
+): void {
   const exchange = new ClientExchange(operation, signal);
   request[kClientExchange] = exchange;
   // Otherwise the head is still to be made, see _implicitHeader().

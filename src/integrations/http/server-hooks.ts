@@ -9,8 +9,9 @@ import type { Host } from '../../integration.ts';
 import { EventContext } from './event-context.ts';
 import { watchFastify } from './fastify-route.ts';
 import { kServerExchange, type Message, type Response } from './internals.ts';
+import { isNextServer, NextRequests } from './next.ts';
 import { watchResponses } from './response-hooks.ts';
-import { beginIncoming, settleIncoming } from './server.ts';
+import { adoptLate, beginIncoming, settleIncoming } from './server.ts';
 import type { ServerExchange } from './server-exchange.ts';
 
 const REQUEST_START = 'http.server.request.start';
@@ -18,8 +19,10 @@ const kWrapped: unique symbol = Symbol('opentelemetry.cancellation.http.wrapped'
 
 export function watchServer(host: Host, installation: Installation): Undo {
   const eventContext = new EventContext(host, installation);
+  const nextRequests = new NextRequests(host, installation, adoptLate);
   const undos = [
-    watchStart(host, installation, eventContext),
+    watchStart(host, installation, eventContext, nextRequests),
+    () => nextRequests.undo(),
     watchResponses(host, installation),
     watchFastify(installation),
     () => eventContext.undo(),
@@ -28,16 +31,26 @@ export function watchServer(host: Host, installation: Installation): Undo {
 }
 
 /** Published before 'request' is emitted. Upgrades and CONNECT are not published: they are no operations. */
-function watchStart(host: Host, installation: Installation, eventContext: EventContext): Undo {
+function watchStart(
+  host: Host,
+  installation: Installation,
+  eventContext: EventContext,
+  nextRequests: NextRequests,
+): Undo {
   const onStart = installation.guard((message: unknown): void => {
     if (!installation.isActive) return;
     const { server } = message as { readonly server: Server };
+    host.noticeVendors();
     wrapListeners(server, 'request', kWrapped, installation, callListener);
   });
 
   function callListener(listener: AnyFunction, server: Server, args: unknown[]): unknown {
     const exchange = exchangeOf(server, args[0] as Message, args[1] as Response);
-    if (exchange == null) return Reflect.apply(listener, server, args);
+    if (exchange == null) {
+      return isNextServer(server)
+        ? nextRequests.run(listener, server, args)
+        : Reflect.apply(listener, server, args);
+    }
     try {
       return host.run(exchange.operation, listener, server, args);
     } catch (thrown) {

@@ -3,8 +3,10 @@ import type { Server } from 'node:http';
 import { type Span, SpanKind } from '@opentelemetry/api';
 import type { Host } from '../../integration.ts';
 import type { Evidence, ServerPhase } from '../../operation/evidence.ts';
+import type { Operation } from '../../operation/operation.ts';
 import { kPipelined, kServerExchange, type Message, type Response } from './internals.ts';
-import { OFFICIAL_SCOPE } from './official.ts';
+import { isNextServer } from './next.ts';
+import { NEXT_SCOPES, SERVER_SCOPES } from './official.ts';
 import { incomingHeaders } from './propagation.ts';
 import { createMetadata, metadataIn, RPC_METADATA_KEY, routeOf } from './route.ts';
 import { ServerExchange } from './server-exchange.ts';
@@ -19,10 +21,13 @@ export function beginIncoming(
 ): ServerExchange | null {
   const isOfficialThere = server.emit.name === 'incomingRequest';
   const official =
-    host.officialSpan(SpanKind.SERVER, OFFICIAL_SCOPE) ??
+    host.officialSpan(SpanKind.SERVER, SERVER_SCOPES) ??
     (isOfficialThere ? host.unsampledSpan('server') : undefined);
   // The official instrumentation is there and made no span: it was told to ignore the request. Then there is to be none.
-  if (official === undefined && (isOfficialThere || host.isSuppressed())) {
+  if (
+    official === undefined &&
+    (isOfficialThere || isNextServer(server) || host.isVendorInCharge() || host.isSuppressed())
+  ) {
     response[kServerExchange] = null;
     return null;
   }
@@ -30,6 +35,29 @@ export function beginIncoming(
     official === undefined
       ? startIncoming(host, request, response)
       : adoptIncoming(host, official, request, response);
+  follow(host, exchange, request, response);
+  return exchange;
+}
+
+/**
+ * On a server of Next.js: it has made the span of a request, or of what comes next for a request of which the span before is over (its
+ * middleware and the page have one each).
+ */
+export function adoptLate(host: Host, request: Message, response: Response): Operation | undefined {
+  const official = host.officialSpan(SpanKind.SERVER, NEXT_SCOPES) ?? host.unsampledSpan('server');
+  if (official === undefined) return undefined;
+  const known = response[kServerExchange];
+  if (known) {
+    if (known.operation.isSettled || known.operation.span.isRecording()) return undefined;
+    host.adoptNext(known.operation, official);
+    return known.operation;
+  }
+  const exchange = adoptIncoming(host, official, request, response);
+  follow(host, exchange, request, response);
+  return exchange.operation;
+}
+
+function follow(host: Host, exchange: ServerExchange, request: Message, response: Response): void {
   const { operation } = exchange;
   operation.answer = response;
   host.readDeadline(operation, request.headers);
@@ -40,7 +68,6 @@ export function beginIncoming(
     const waiting = request.socket[kPipelined]?.filter((earlier) => !earlier.operation.isSettled);
     request.socket[kPipelined] = [...(waiting ?? []), exchange];
   }
-  return exchange;
 }
 
 function adoptIncoming(host: Host, official: Span, request: Message, response: Response): ServerExchange {

@@ -6,7 +6,14 @@ import { type Context, context, type Span, SpanKind, trace } from '@opentelemetr
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 
-const SCOPE = '@opentelemetry/instrumentation-undici';
+const SCOPES: readonly string[] = ['@opentelemetry/instrumentation-undici'];
+/** Spans around fetch(): of whoever replaced it, and active while it runs. */
+const FETCH_SCOPES: readonly string[] = [
+  'next.js',
+  'dd-trace:fetch',
+  'dd-trace:undici',
+  '@sentry/node:auto.http.node_fetch',
+];
 
 /** Calls `publish` and returns the span that a subscriber made for the request, recording or not. */
 export function spanMadeBy(publish: () => void, parent: Context): Span | undefined {
@@ -18,9 +25,15 @@ export function spanMadeBy(publish: () => void, parent: Context): Span | undefin
 /** Undefined when the span is not recording and nobody counts: there is nothing to tag, and nothing to add. */
 export function adopt(host: Host, span: Span, parent: Context, method: string): Operation | undefined {
   return context.with(trace.setSpan(parent, span), () => {
-    const official = host.officialSpan(SpanKind.CLIENT, SCOPE) ?? host.unsampledSpan('client');
+    const official = host.officialSpan(SpanKind.CLIENT, SCOPES) ?? host.unsampledSpan('client');
     return official && host.adopt('client', 'http', official, method);
   });
+}
+
+/** On the span of whoever replaced fetch(), if there is one. @param active what the request is made in */
+export function adoptAround(host: Host, active: Context, method: string): Operation | undefined {
+  const around = host.officialSpan(SpanKind.CLIENT, FETCH_SCOPES, active);
+  return around && context.with(active, () => host.adopt('client', 'http', around, method));
 }
 
 /** True when it is there, also when it makes no span: then it was told to ignore the request. */

@@ -9,7 +9,7 @@ import { currentDispatcher, dispatchedCall } from './dispatcher.ts';
 import { Exchange, kExchange, type UndiciRequest } from './exchange.ts';
 import { findGlobalDispatchers } from './global-dispatchers.ts';
 import { setHeadersLimit } from './limits.ts';
-import { adopt, isListening, spanMadeBy } from './official.ts';
+import { adopt, adoptAround, isListening, spanMadeBy } from './official.ts';
 import { passOn } from './pass-on.ts';
 import { requestHeaders } from './propagation.ts';
 import { watchSignal } from './signals.ts';
@@ -24,6 +24,7 @@ export function requestCreated(
   publish: () => void,
 ): void {
   const { request } = message as { readonly request: UndiciRequest };
+  host.noticeVendors();
   // Not seen in dispatch(): a dispatcher that is not watched yet, or never will be.
   if (dispatchedCall() === undefined) findGlobalDispatchers();
   const active = context.active();
@@ -65,7 +66,7 @@ function begin(
 ): Exchange | undefined {
   const operation = hasOthers(channel)
     ? beside(host, request, channel, publish, parent, waitedSinceMs)
-    : startOwn(host, request, parent, waitedSinceMs);
+    : besideNone(host, request, parent, waitedSinceMs);
   if (operation === undefined) return undefined;
   const exchange = new Exchange(request, operation, call, currentDispatcher());
   request[kExchange] = exchange;
@@ -115,7 +116,20 @@ function beside(
 ): Operation | undefined {
   const span = spanMadeBy(publish, parent);
   if (span !== undefined) return adopt(host, span, parent, request.method);
-  return isListening(channel) ? undefined : startOwn(host, request, parent, waitedSinceMs);
+  return isListening(channel) ? undefined : besideNone(host, request, parent, waitedSinceMs);
+}
+
+/** Nobody makes spans of requests; but somebody may do so of fetch(). */
+function besideNone(
+  host: Host,
+  request: UndiciRequest,
+  parent: Context,
+  waitedSinceMs: number | undefined,
+): Operation | undefined {
+  const isInPlace = waitedSinceMs === undefined;
+  const around = adoptAround(host, isInPlace ? context.active() : parent, request.method);
+  if (around !== undefined) return around;
+  return host.isVendorInCharge() ? undefined : startOwn(host, request, parent, waitedSinceMs);
 }
 
 function startOwn(
