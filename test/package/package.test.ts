@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, relative, sep } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const name = 'opentelemetry-instrumentation-cancellation';
@@ -77,14 +78,30 @@ function filesIn(directory: string): string[] {
 }
 
 describe('the tarball', () => {
-  it('contains dist/ and the four files beside it, nothing else', () => {
+  it('contains dist/, the documentation, and the stack with its configuration, nothing else', () => {
     assert.deepEqual(
-      filesIn(unpacked).filter((file) => !file.startsWith('dist/')),
-      ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
+      filesIn(unpacked).filter((file) => !/^(dist|deploy|docs)\//.test(file)),
+      ['CHANGELOG.md', 'LICENSE', 'README.md', 'docker-compose.yml', 'package.json'],
+    );
+    assert.deepEqual(
+      filesIn(join(unpacked, 'docs')),
+      filesIn(join(root, 'docs')).filter((file) => !file.startsWith('pictures/')),
     );
     const kinds = new Set(filesIn(join(unpacked, 'dist')).map((file) => /(\.d)?\.\w+$/.exec(file)?.[0]));
     // The licences of what is bundled are the one text.
     assert.deepEqual([...kinds].sort(), ['.cjs', '.d.cts', '.d.ts', '.js', '.txt']);
+  });
+
+  it('has all that its stack mounts, apart from the shop, which is in the checkout', () => {
+    const { services } = parse(readFileSync(join(unpacked, 'docker-compose.yml'), 'utf8'), { merge: true });
+    for (const { profiles, volumes = [] } of Object.values<{ profiles?: string[]; volumes?: string[] }>(
+      services,
+    )) {
+      if (profiles?.includes('shop')) continue;
+      for (const [source = ''] of volumes.map((volume) => volume.split(':'))) {
+        if (source.startsWith('.')) assert.ok(existsSync(join(unpacked, source)), source);
+      }
+    }
   });
 
   it('has a file for each source file, and none of a source that is gone', () => {

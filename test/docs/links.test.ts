@@ -1,19 +1,9 @@
 /** What the documentation points at is there. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-const pages = [
-  ...readdirSync(root),
-  ...['docs', 'bench', 'examples'].flatMap((folder) =>
-    readdirSync(join(root, folder)).map((name) => `${folder}/${name}`),
-  ),
-].filter((name) => name.endsWith('.md'));
-
-const read = (page: string): string => readFileSync(join(root, page), 'utf8');
+import { pages, readPage as read, root } from './pages.ts';
 
 /** Targets of `[text](target)` in the prose, without those on the web. */
 function linksIn(text: string): string[] {

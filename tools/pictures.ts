@@ -1,0 +1,104 @@
+/**
+ * Takes the pictures of the documentation, of real pages with the spans and metrics of the shop:
+ *
+ *   docker compose --profile shop up -d       # and wait for ten minutes: rates are over five
+ *   node --import tsx tools/pictures.ts --jaeger http://localhost:16686 --prometheus http://localhost:9090
+ *
+ * In Chromium, which is looked for at CHROMIUM (default /usr/bin/chromium). pngquant makes the pictures small; Debian has
+ * both: `apt-get install chromium pngquant`. Look at each picture before you commit it.
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+const folder = fileURLToPath(new URL('../docs/pictures/', import.meta.url));
+const { values } = parseArgs({ options: { jaeger: { type: 'string' }, prometheus: { type: 'string' } } });
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+});
+try {
+  if (values.jaeger !== undefined) await drawJaeger(browser, values.jaeger);
+  if (values.prometheus !== undefined) await drawPrometheus(browser, values.prometheus);
+} finally {
+  await browser.close();
+}
+
+async function drawJaeger(browser: Browser, url: string): Promise<void> {
+  const page = await browser.newPage({ viewport: { width: 1380, height: 900 } });
+  const tags = JSON.stringify({ 'context.canceled': 'true' });
+  const query = new URLSearchParams({ service: 'gateway', lookback: '1h', limit: '20', tags });
+  await page.goto(new URL(`/search?${query}`, url).href);
+  await page.locator('a[href*="/trace/"] >> nth=3').waitFor();
+  await page.getByText('Cancelled traces').hover();
+  await page.getByRole('menuitem', { name: 'orders' }).waitFor();
+  await save(page, 'jaeger-search.png', 640);
+
+  await page.goto(new URL(`/trace/${await shortestTrace(url, '/checkout/sofa')}`, url).href);
+  const row = page.locator('.span-row', { hasText: 'gateway shop.Orders/PlaceOrder' });
+  await row.locator('.span-view').click();
+  await page.mouse.move(0, 0);
+  await page.getByText('Logs (1)').click();
+  await page.getByText('Tags:').first().click();
+  await save(page, 'jaeger-trace.png', 717);
+  await page.close();
+}
+
+/** Of orders that the browser left. The machine may be busy with other things: the shortest tells most. */
+async function shortestTrace(url: string, path: string): Promise<string> {
+  const tags = JSON.stringify({ 'context.canceled': 'true', 'url.path': path });
+  const query = new URLSearchParams({ service: 'gateway', lookback: '1h', limit: '200', tags });
+  const answer = await fetch(new URL(`/api/traces?${query}`, url));
+  const { data } = (await answer.json()) as { data: Trace[] };
+  const [shortest] = data.filter(({ spans }) => spans.length === 6).sort((a, b) => lengthOf(a) - lengthOf(b));
+  if (shortest === undefined) throw new Error(`${url} has no whole trace of ${path}: is the shop open?`);
+  return shortest.traceID;
+}
+
+interface Trace {
+  readonly traceID: string;
+  readonly spans: readonly { readonly startTime: number; readonly duration: number }[];
+}
+
+function lengthOf({ spans }: Trace): number {
+  const ends = spans.map(({ startTime, duration }) => startTime + duration);
+  return Math.max(...ends) - Math.min(...spans.map(({ startTime }) => startTime));
+}
+
+/** What the dashboard asks, on Prometheus' own page. */
+async function drawPrometheus(browser: Browser, url: string): Promise<void> {
+  const page = await browser.newPage({ viewport: { width: 1380, height: 960 } });
+  const pictures = [
+    { name: 'prometheus-lines.png', title: 'Lines that cancelled', tab: '1', height: 564 },
+    { name: 'prometheus-initiators.png', title: 'Who cancelled', tab: '0', height: 940 },
+  ];
+  for (const { name, title, tab, height } of pictures) {
+    const query = { 'g0.expr': expressionOf(title), 'g0.tab': tab, 'g0.range_input': '10m' };
+    await page.goto(new URL(`/graph?${new URLSearchParams(query)}`, url).href);
+    await page.waitForLoadState('networkidle');
+    await save(page, name, height);
+  }
+  await page.close();
+}
+
+function expressionOf(title: string): string {
+  const file = new URL('../deploy/grafana/dashboards/cancelled.json', import.meta.url);
+  const { panels } = JSON.parse(readFileSync(file, 'utf8')) as {
+    panels: { title: string; targets: { expr: string }[] }[];
+  };
+  const expression = panels.find((panel) => panel.title === title)?.targets[0]?.expr;
+  if (expression === undefined) throw new Error(`the dashboard has no panel ${title}`);
+  return expression.replaceAll(/\$__range/g, '1h').replaceAll(/"\$\w+"/g, '".*"');
+}
+
+async function save(page: Page, name: string, height: number): Promise<void> {
+  await page.waitForTimeout(1_000); // until what moves has come to rest
+  const { width = 0 } = page.viewportSize() ?? {};
+  const path = folder + name;
+  await page.screenshot({ path, clip: { x: 0, y: 0, width, height } });
+  execFileSync('pngquant', ['--force', '--ext=.png', '--strip', '--speed=1', path]);
+  console.log(`docs/pictures/${name}`);
+}
