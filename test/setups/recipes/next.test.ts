@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { assertOuting, handlers, hasAll, visit } from '../support/outing.ts';
 import { recipe } from '../support/recipe.ts';
 import { SetupFolder } from '../support/setup-folder.ts';
 import { ownName } from '../support/tarball.ts';
+import { stay } from '../support/visitors.ts';
 
 const quiet = { NEXT_TELEMETRY_DISABLED: '1' };
 
@@ -29,6 +31,7 @@ export async function GET() {
 `,
       );
     folder.write('app/layout.js', layout);
+    folder.write('public/ready.txt', 'ready');
     folder.write('next.config.mjs', `export default { turbopack: { root: import.meta.dirname } };\n`);
     for (const [name, text] of files) folder.write(name, text);
     await folder.install('npm install next@16 react react-dom typescript@5 @types/node @types/react');
@@ -37,7 +40,7 @@ export async function GET() {
   });
 
   it('tags the spans of Next.js', async () => {
-    const { spans, stderr } = await folder.observe(run, visit, hasAll, quiet);
+    const { spans, stderr } = await folder.observe(run, visitWhenReady, hasAll, quiet);
     folder.check(() => {
       assertOuting(spans, { server: 'next.js', fetch: 'next.js', http: ownName }, false);
       assert.equal(stderr, '');
@@ -49,7 +52,7 @@ export async function GET() {
     await folder.run('rm .next/server/instrumentation.js');
     const { spans, stderr } = await folder.observe(
       `NODE_OPTIONS='--import ${ownName}/register' ${run}`,
-      visit,
+      visitWhenReady,
       hasAll,
       quiet,
     );
@@ -59,6 +62,13 @@ export async function GET() {
     });
   });
 });
+
+/** It listens before instrumentation.ts has run. A static file has no span. */
+async function visitWhenReady(url: string): Promise<void> {
+  await stay(`${url}/ready.txt`);
+  await sleep(1_000);
+  await visit(url);
+}
 
 const layout = `export default function Layout({ children }) {
   return <html><body>{children}</body></html>;
