@@ -48,10 +48,10 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/npm run bench/, { not: 'it takes minutes, and a machine that has nothing else to do' }],
   [
     /^docker compose (-f node_modules\/\S+ )?(--profile shop )?(up|down)\b/,
-    { by: 'test/deploy/compose.test.ts' },
+    { by: 'test/stack/containers/stack.test.ts' },
   ],
   [/^docker compose logs /, { not: 'it is for a stack with a fault' }],
-  [/docker compose -f deploy\/scale-out/, { by: 'test/deploy/compose.test.ts' }],
+  [/docker compose -f deploy\/scale-out/, { by: 'test/stack/containers/scale-out.test.ts' }],
   [/^amtool check-config /, { by: 'test/stack/alerts/alertmanager.test.ts' }],
   [/^amtool config routes test /, { by: 'test/stack/alerts/alertmanager.test.ts' }],
   [/^promtool check rules/, { by: 'test/stack/alerts/rules.test.ts' }],
