@@ -59,7 +59,10 @@ export function pathWith(node: NodeName, manager: ManagerName): string {
 /** What `node` is of this name. */
 export function versionOf(node: NodeName): string {
   const folder = installedAt(`node-${node}`, () => installNode(node));
-  return JSON.parse(readFileSync(join(folder, nodePackage, 'package.json'), 'utf8')).version;
+  return JSON.parse(readFileSync(join(folder, nodePackage, 'package.json'), 'utf8')).version.replace(
+    /^v/,
+    '',
+  );
 }
 
 /**

@@ -8,7 +8,7 @@ export function terminalTable(results: readonly Result[]): string {
     head: ['Node', 'package manager', 'SDK in the application', ...wayNames],
     style: { head: [], border: [], compact: true },
   });
-  const folders = new Set(results.map(folderOf));
+  const folders = new Set(results.map(folderOf).sort());
   for (const folder of folders) {
     const cells = results.filter((result) => folderOf(result) === folder);
     const [{ version, manager, sdk }] = cells as [Result, ...Result[]];
@@ -25,7 +25,8 @@ function folderOf({ node, manager, sdk }: Result): string {
 function markOf(cells: readonly Result[], way: WayName): string {
   const outcomes = cells.filter((cell) => cell.way === way).map(({ outcome }) => outcome);
   const others = [...new Set(outcomes.filter((outcome) => outcome !== 'passed'))];
-  return others.length > 0 ? others.join(', ') : outcomes.map(() => '✓').join(' ');
+  const passes = outcomes.filter((outcome) => outcome === 'passed').map(() => '✓');
+  return [...passes, ...others].join(' ');
 }
 
 interface Row {
