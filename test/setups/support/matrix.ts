@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { after, describe, it } from 'node:test';
 import { type ManagerName, type NodeName, versionOf } from './cache.ts';
-import { installLine, installLineBesideApi, runLine } from './readme.ts';
+import { firstCheckLine, installLine, installLineBesideApi, runLine } from './readme.ts';
 import { recordResult, type SdkName, type WayName } from './results.ts';
 import { SetupFolder } from './setup-folder.ts';
 import { assertShop, hasAll, shop, visitShop } from './shop.ts';
@@ -126,11 +126,10 @@ function withoutNodesWord(stderr: string): string {
 
 /** As the README has it: a server that waits, a client that leaves, and no backend. */
 async function firstCheck(folder: SetupFolder): Promise<undefined> {
-  folder.write('app.js', waitingServer);
   await folder.install(installLine);
-  const { output } = await folder.observe(runLine, leave, (_, text) => text.includes('cancel.initiator'), {
-    OTEL_TRACES_EXPORTER: 'console',
-  });
+  const { output } = await folder.observe(firstCheckLine, leave, (_, text) =>
+    text.includes('cancel.initiator'),
+  );
   folder.check(() => {
     assert.match(output, /'context\.canceled': true/);
     assert.match(output, /'cancel\.initiator': 'peer'/);

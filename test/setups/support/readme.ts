@@ -13,13 +13,20 @@ export const installLine: string = commandOf(new RegExp(`^npm install ${ownName}
 export const installLineBesideApi: string = inline(`npm install ${ownName}`);
 /** The first that is for an application of one's own. */
 export const runLine: string = commandOf(new RegExp(`^[^#]*node --import ${ownName}/register app\\.js`));
+/** A server that never answers, whose spans are printed. Its port is in the variable PORT here. */
+export const firstCheckLine: string = commandOf(
+  /^OTEL_TRACES_EXPORTER=console node .*listen\(3000\)/,
+).replace('listen(3000)', "listen($PORT, '127.0.0.1')");
 
 /** The class in somebody's own set-up: the block that imports it beside a package. */
-export function classSnippet(besides: string): string | undefined {
+export function classSnippet(besides: string): string {
   const blocks = [...text.matchAll(/^```(?:js|ts|javascript|typescript)\n(.*?)^```/gms)].map(([, block]) =>
     String(block),
   );
-  return blocks.find((block) => block.includes(`from '${ownName}'`) && block.includes(`from '${besides}'`));
+  return (
+    blocks.find((block) => block.includes(`from '${ownName}'`) && block.includes(`from '${besides}'`)) ??
+    assert.fail(`the README has no block with ${ownName} and ${besides}`)
+  );
 }
 
 /** Commands are in indented or fenced blocks, may go on after a backslash, and may have a comment behind. */
