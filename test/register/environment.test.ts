@@ -231,6 +231,9 @@ describe('the environment', () => {
       { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4317' },
       'OTEL_EXPORTER_OTLP_ENDPOINT',
       /by HTTP, usually to port 4318/,
+      {
+        endpoints: { traces: 'http://localhost:4317/v1/traces', metrics: 'http://localhost:4317/v1/metrics' },
+      },
     ],
     [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, 'OTEL_EXPORTER_OTLP_PROTOCOL', /http\/json or http\/protobuf/],
     [

@@ -7,15 +7,20 @@ import { readFile } from 'node:fs/promises';
 import { parse } from 'acorn';
 import { transform } from 'esbuild';
 
-const WORKING = /\/src\/((?:integrations|telemetry|operation|cancellation|conventions)\/.+)\.ts$/;
+/** In src/, or where test/runner/compile.ts puts what it makes of it. */
+const WORKING =
+  /^(.*?)(?:\/\.cache\/tests)?\/src\/((?:integrations|telemetry|operation|cancellation|conventions)\/.+)\.([tj]s)$/;
 
 export async function load(url, context, nextLoad) {
   const { pathname } = new URL(url);
-  const [, file] = WORKING.exec(pathname) ?? [];
+  const [, root, file, ending] = WORKING.exec(pathname) ?? [];
   if (file === undefined) return nextLoad(url, context);
-  // By itself: whether tsx comes before or after depends on the version of Node.
-  const { code } = await transform(await readFile(new URL(pathname, url), 'utf8'), { loader: 'ts' });
-  return { format: 'module', source: withSabotage(code, file), shortCircuit: true };
+  // By itself: whether tsx comes before or after depends on the version of Node, and what is compiled has lost names.
+  const { code } = await transform(await readFile(new URL(`${root}/src/${file}.ts`, url), 'utf8'), {
+    loader: 'ts',
+  });
+  const imports = code.replaceAll(/(from ["']\.[^"']+)\.ts(?=["'];)/g, `$1.${ending}`);
+  return { format: 'module', source: withSabotage(imports, file), shortCircuit: true };
 }
 
 /** @param file for the ids: `integrations/undici/fetch:watchFetch>enter` */

@@ -47,7 +47,7 @@ function watchStart(
   function callListener(listener: AnyFunction, server: Server, args: unknown[]): unknown {
     const exchange = exchangeOf(server, args[0] as Message, args[1] as Response);
     if (exchange == null) {
-      return isNextServer(server)
+      return isOfNext(server)
         ? nextRequests.run(listener, server, args)
         : Reflect.apply(listener, server, args);
     }
@@ -58,6 +58,8 @@ function watchStart(
       throw thrown;
     }
   }
+
+  const isOfNext = installation.guard(isNextServer);
 
   const exchangeOf = installation.guard(
     (server: Server, request: Message, response: Response): ServerExchange | null => {
