@@ -5,6 +5,7 @@
  *
  *   --group=stack       the group of another command
  *   --concurrency=2     so many files at a time
+ *   --again             files that fail run once more, alone, and that counts; which they were is said
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -13,14 +14,18 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { compile } from './runner/compile.ts';
 import { filesByGroup, groups, matching } from './runner/groups.ts';
-import { type Run, runAll } from './runner/pool.ts';
+import { type Ended, type Run, runAll } from './runner/pool.ts';
 import { Report } from './runner/report.ts';
 import { preparePrograms } from './stack/programs.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values, positionals: words } = parseArgs({
   allowPositionals: true,
-  options: { group: { type: 'string', default: 'fast' }, concurrency: { type: 'string' } },
+  options: {
+    group: { type: 'string', default: 'fast' },
+    concurrency: { type: 'string' },
+    again: { type: 'boolean', default: false },
+  },
 });
 const group = groups[values.group];
 if (group === undefined) throw new Error(`--group is one of ${Object.keys(groups).join(', ')}`);
@@ -45,13 +50,15 @@ if (values.group === 'stack')
     new Set(files.flatMap((name) => [...compiled.reachableFrom(join(root, 'test', name))])),
   );
 const report = new Report(runs.length, words.length > 0);
-await runAll(runs, {
+const settings = {
   outdir: compiled.outdir,
   concurrency: Number(values.concurrency ?? group.concurrency(availableParallelism())),
   limitMinutes: group.limitMinutes,
-  onStart: (run) => report.started(run),
-  onEnd: (ended) => report.ended(ended),
-});
+  onStart: (run: Run) => report.started(run),
+  onEnd: (ended: Ended) => report.ended(ended),
+};
+await runAll(runs, settings);
+if (values.again) await runAll(report.takeFailed(), { ...settings, concurrency: 1 });
 report.finish(words.length > 0 ? [] : leftToOthers());
 process.exitCode = report.hasFailed ? 1 : 0;
 

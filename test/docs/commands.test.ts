@@ -30,6 +30,7 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [RegExp(`^npm install ${OURS}( @opentelemetry/api)?$`), { by: 'test/setups/support/readme.ts' }],
   [/^npm run test:setups -- --write$/, { not: 'it writes into the README what test:setups has found' }],
   [RegExp(`^[^#]*node --(import|require) ${OURS}/register app\\.js$`), { here: 'runs an application' }],
+  [/^yarn node --import$/, { by: 'test/setups/support/matrix.ts' }],
   [/^NODE_OPTIONS=.*npm start$/, { here: 'runs an application' }],
   [/-e "http\.createServer/, { here: 'prints the first span' }],
   [/^curl --max-time 0\.2/, { here: 'prints the first span' }],

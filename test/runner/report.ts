@@ -11,7 +11,8 @@ export class Report {
   readonly #isTerminal: boolean = process.stdout.isTTY;
   readonly #startedAt = performance.now();
   readonly #running = new Set<Run>();
-  readonly #ended: Ended[] = [];
+  #ended: Ended[] = [];
+  #triedAgain: readonly Ended[] = [];
 
   constructor(total: number, isDetailed: boolean) {
     this.#total = total;
@@ -40,11 +41,20 @@ export class Report {
     this.#showProgress();
   }
 
+  /** Those that failed, to be run once more: what they come to then counts. */
+  takeFailed(): readonly Run[] {
+    this.#triedAgain = this.#ended.filter(hasFailed);
+    this.#ended = this.#ended.filter((ended) => !hasFailed(ended));
+    for (const ended of this.#triedAgain) this.#say(failuresOf(ended));
+    return this.#triedAgain.map(({ file, setup, program }) => ({ file, setup, program }));
+  }
+
   /** @param leftOut lines about what this command does not run */
   finish(leftOut: readonly string[]): void {
     if (this.#isTerminal) process.stdout.write('\r\x1b[K');
     for (const ended of this.#ended.filter(hasFailed)) this.#say(failuresOf(ended));
     const tests = this.#ended.flatMap(testsIn);
+    for (const ended of this.#triedAgain) this.#say(`Failed at first, and was run again: ${titleOf(ended)}`);
     for (const line of [...this.#leftOutTests(), ...leftOut]) this.#say(line);
     const skipped = tests.filter((test) => test.leftOut !== undefined).length;
     // What failed outside of any test counts as one.

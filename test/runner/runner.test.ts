@@ -11,6 +11,7 @@ import { programFiles } from '../stack/programs.ts';
 import { compile } from './compile.ts';
 import { filesByGroup } from './groups.ts';
 import { type Ended, runAll } from './pool.ts';
+import { Report } from './report.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const { outdir, reachableFrom } = await compile(root);
@@ -52,6 +53,36 @@ it('a test that passes, one that is left out and one that fails are told apart, 
     ['is at the top', undefined, undefined],
   ]);
   assert.deepEqual([output, failure], ['official last\n', undefined]);
+});
+
+it('a file that fails and passes when it is run again has passed; one that fails twice has failed', async (t) => {
+  const once = await runText(`
+    import { existsSync, writeFileSync } from 'node:fs';
+    const mark = ${JSON.stringify(join(folder, 'mark'))};
+    const isFirst = !existsSync(mark);
+    writeFileSync(mark, '');
+    it('passes the second time', () => { if (isFirst) throw new Error("the first time"); });`);
+  const said: string[] = [];
+  t.mock.method(process.stdout, 'write', (text: string) => said.push(text));
+  const report = new Report(1, false);
+  report.ended(once);
+  assert.equal(report.hasFailed, true);
+  const again = report.takeFailed();
+  const settings = { outdir, concurrency: 1, limitMinutes: 0.05, onStart: () => {} };
+  await runAll(again, { ...settings, onEnd: (ended) => report.ended(ended) });
+  report.finish([]);
+  t.mock.restoreAll();
+  assert.equal(report.hasFailed, false);
+  assert.match(said.join(''), /Error: the first time/);
+  assert.match(said.join(''), /Failed at first, and was run again: one\.test\.ts, official last/);
+  assert.match(said.join(''), /^# pass 1$/m);
+
+  const twice = new Report(1, false);
+  t.mock.method(process.stdout, 'write', () => true);
+  twice.ended(await runText("it('fails', () => { throw new Error('for a reason'); });"));
+  await runAll(twice.takeFailed(), { ...settings, onEnd: (ended) => twice.ended(ended) });
+  t.mock.restoreAll();
+  assert.equal(twice.hasFailed, true);
 });
 
 const failures: [what: string, text: string, failure: RegExp][] = [

@@ -14,14 +14,14 @@ import { ownTarball, root } from './support/tarball.ts';
 
 const { values, positionals: words } = parseArgs({
   allowPositionals: true,
-  options: { write: { type: 'boolean', default: false } },
+  options: { write: { type: 'boolean', default: false }, again: { type: 'boolean', default: false } },
 });
 forgetResults();
 refreshCache();
 ownTarball();
 const { status } = spawnSync(
   process.execPath,
-  ['--import', 'tsx', 'test/run.ts', '--group=setups', ...words],
+  ['--import', 'tsx', 'test/run.ts', '--group=setups', ...(values.again ? ['--again'] : []), ...words],
   { cwd: root, stdio: 'inherit' },
 );
 process.exitCode = status ?? 1;

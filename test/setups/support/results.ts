@@ -31,10 +31,16 @@ export function forgetResults(): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
+/** Of what was tried again, the last one. */
 export function readResults(): Result[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder)
+  const results = readdirSync(folder)
     .sort()
     .flatMap((name) => readFileSync(join(folder, name), 'utf8').trim().split('\n'))
     .map((line): Result => JSON.parse(line));
+  return [...new Map(results.map((result) => [keyOf(result), result])).values()];
+}
+
+function keyOf({ node, manager, sdk, way }: Result): string {
+  return [node, manager, sdk, way].join();
 }
