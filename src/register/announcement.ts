@@ -1,6 +1,7 @@
 /** One line at OTEL_LOG_LEVEL=info: what is instrumented, who makes the spans, where they go to, and beside whom. */
 import { createRequire } from 'node:module';
-import { diag, type ProxyTracerProvider, trace } from '@opentelemetry/api';
+import { diag } from '@opentelemetry/api';
+import { currentProvider } from '../global-api.ts';
 import { defaultIntegrations } from '../index.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from '../version.ts';
 import type { Environment } from './environment.ts';
@@ -38,9 +39,8 @@ function spansOf({ exporters, endpoints }: Environment, sdk: StartedSdk | undefi
 }
 
 function providerName(): string {
-  const provider = trace.getTracerProvider() as Partial<ProxyTracerProvider>;
   // A bundler may have numbered it.
-  return (provider.getDelegate?.() ?? provider).constructor.name.replace(/\$\d+$/, '');
+  return currentProvider().constructor.name.replace(/\$\d+$/, '');
 }
 
 const OFFICIAL = /(@opentelemetry[\\/]instrumentation-(?:http|grpc|undici))(?:[\\/]|$)/;

@@ -9,16 +9,9 @@
  * To see it costs some 50 ns for every look at a global, of which an operation takes several. So it ends when an
  * application has long been set up.
  */
-const kApi = Symbol.for('opentelemetry.js.api.1');
+import { type GlobalApi, type GlobalWithApi, globalApi, kGlobalApi } from '../global-api.ts';
 
 export type GlobalName = 'trace' | 'context' | 'propagation' | 'metrics';
-type Registered = Partial<Record<GlobalName | 'diag', unknown>>;
-type ApiGlobal = typeof globalThis & { [kApi]?: Registered };
-
-/** True when the application, or an SDK, has set one: it would have to be replaced, and says so at length. */
-export function hasDiagLogger(): boolean {
-  return (globalThis as ApiGlobal)[kApi]?.diag !== undefined;
-}
 
 const WINDOW_MS = 30_000;
 
@@ -36,20 +29,20 @@ const NAMES: readonly GlobalName[] = ['trace', 'context', 'propagation', 'metric
  * @param ours what gives way
  */
 export function giveWay(ours: Iterable<GlobalName>, listener: Listener): void {
-  const global: ApiGlobal = globalThis;
-  const registered = global[kApi];
+  const global: GlobalWithApi = globalThis;
+  const registered = globalApi();
   if (registered === undefined) return;
   const yielding = new Set(ours);
   let isUntouched = true;
   /** Set while somebody registers: what was there. */
-  let before: Registered | undefined;
+  let before: GlobalApi | undefined;
 
-  function stepAside(now: Registered): void {
+  function stepAside(now: GlobalApi): void {
     before = { ...now };
     for (const name of yielding) now[name] = undefined;
   }
 
-  function comeBack(now: Registered, was: Registered): void {
+  function comeBack(now: GlobalApi, was: GlobalApi): void {
     before = undefined;
     const taken = NAMES.filter((name) =>
       yielding.has(name) ? now[name] !== undefined : now[name] !== was[name],
@@ -64,28 +57,28 @@ export function giveWay(ours: Iterable<GlobalName>, listener: Listener): void {
     if (isRefused || taken.length > 0) isUntouched = false;
   }
 
-  Object.defineProperty(global, kApi, {
+  Object.defineProperty(global, kGlobalApi, {
     configurable: true,
     enumerable: true,
     get() {
       if (before !== undefined) comeBack(registered, before);
       return registered;
     },
-    set(value: Registered) {
+    set(value: GlobalApi) {
       if (before !== undefined) comeBack(registered, before);
       if (value === registered) stepAside(registered);
       // Somebody starts anew.
       else makePlain(value);
     },
   });
-  setTimeout(() => makePlain(global[kApi]), WINDOW_MS).unref();
+  setTimeout(() => makePlain(global[kGlobalApi]), WINDOW_MS).unref();
 }
 
 /** Anew: V8 reads a property that has never been anything else faster. */
-function makePlain(value: Registered | undefined): void {
-  const global: ApiGlobal = globalThis;
-  delete global[kApi];
-  if (value !== undefined) global[kApi] = value;
+function makePlain(value: GlobalApi | undefined): void {
+  const global: GlobalWithApi = globalThis;
+  delete global[kGlobalApi];
+  if (value !== undefined) global[kGlobalApi] = value;
 }
 
 function isSame(now: object, was: object): boolean {

@@ -1,6 +1,7 @@
 /** Tracer provider and exporters of the SDK that this entry brings along. */
-import { context, DiagLogLevel, type ProxyTracerProvider, propagation, trace } from '@opentelemetry/api';
+import { context, DiagLogLevel, propagation, trace } from '@opentelemetry/api';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { ONE_VERSION } from '../global-api.ts';
 import { CancellationSampler, CancellationSpanProcessor } from '../index.ts';
 import type { Environment } from './environment.ts';
 import { ExportThread } from './export-thread.ts';
@@ -19,17 +20,8 @@ import {
 import { UnsentSpans } from './unsent-spans.ts';
 import type { Warn } from './variables.ts';
 
-/** True when somebody has set a global tracer provider already. */
-export function hasTracerProvider(): boolean {
-  const provider = trace.getTracerProvider() as Partial<ProxyTracerProvider>;
-  // The API hands out a proxy whose delegate is a no-op until a provider is set.
-  return provider.getDelegate?.().constructor.name !== 'NoopTracerProvider';
-}
-
 /** Nothing else keeps a provider from being set where none is seen. */
-const OTHER_API =
-  'no spans: an SDK that was set up before has another version of @opentelemetry/api. Install one version of it ' +
-  '(npm ls @opentelemetry/api shows them).';
+const OTHER_API = `no spans: an SDK that was set up before has another version of @opentelemetry/api. ${ONE_VERSION}`;
 
 export interface StartedSdk {
   /** Sends all that is unsent, blocking. */

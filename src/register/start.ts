@@ -1,23 +1,26 @@
 /** What register does: the SDK, unless another one is there, and the instrumentation. */
 import { DiagConsoleLogger, DiagLogLevel, diag, metrics } from '@opentelemetry/api';
+import { globalApi, globalProvider, ONE_VERSION } from '../global-api.ts';
 import { CancellationInstrumentation } from '../instrumentation.ts';
 import { PACKAGE_NAME } from '../version.ts';
 import { announce } from './announcement.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { flushAtExit } from './exit.ts';
-import { giveWay, hasDiagLogger } from './give-way.ts';
-import { hasTracerProvider, startSdk } from './sdk.ts';
+import { giveWay } from './give-way.ts';
+import { startSdk } from './sdk.ts';
 import type { Warn } from './variables.ts';
 
 export function start(warn: Warn): void {
   const environment = readEnvironment(process.env, warn);
   if (environment.isDisabled) return;
   const { logLevel } = environment;
-  if (logLevel !== undefined && !hasDiagLogger()) diag.setLogger(new DiagConsoleLogger(), { logLevel });
+  // One that the application, or an SDK, has set would have to be replaced, and says so at length.
+  if (logLevel !== undefined && globalApi()?.diag === undefined)
+    diag.setLogger(new DiagConsoleLogger(), { logLevel });
   const isQuiet = logLevel === DiagLogLevel.NONE;
   const sayUnlessQuiet: Warn = isQuiet ? () => {} : warn;
   // Another SDK that was set up before us keeps its provider, exporter and exit handling.
-  const sdk = hasTracerProvider() ? undefined : startSdk(environment, sayUnlessQuiet);
+  const sdk = globalProvider() === undefined ? startSdk(environment, sayUnlessQuiet) : undefined;
   const instrumentation = createInstrumentation(environment, warn);
   if (sdk !== undefined) {
     flushAtExit(() => {
@@ -44,9 +47,7 @@ export function start(warn: Warn): void {
 const NOT_KEPT =
   'OTEL_INSTRUMENTATION_CANCELLATION_KEEP_CANCELLED has no effect: another SDK makes the spans. ' +
   'Give that one CancellationSampler and CancellationSpanProcessor.';
-const REFUSED =
-  'an SDK of another version of @opentelemetry/api was refused, and exports nothing. Install one version of it ' +
-  '(npm ls @opentelemetry/api shows them).';
+const REFUSED = `an SDK of another version of @opentelemetry/api was refused, and exports nothing. ${ONE_VERSION}`;
 
 function createInstrumentation(environment: Environment, warn: Warn): CancellationInstrumentation {
   try {

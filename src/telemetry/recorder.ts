@@ -2,7 +2,6 @@
 import {
   type Context,
   context,
-  diag,
   type Meter,
   propagation,
   ROOT_CONTEXT,
@@ -39,7 +38,6 @@ import {
   type Side,
   type System,
 } from '../operation/operation.ts';
-import { PACKAGE_NAME } from '../version.ts';
 import { AsyncResources } from './async-resources.ts';
 import { ATTR_NETWORK_CONNECTION_REUSED_AFTER } from './attributes.ts';
 import { statusOf } from './cancel-status.ts';
@@ -87,7 +85,7 @@ export class Recorder implements Host {
   readonly #asyncResources: AsyncResources | undefined;
   readonly #owned: OwnedOperations;
   readonly #open = new OpenOperations();
-  readonly #vendors = new Vendors((error) => diag.error(`${PACKAGE_NAME}: a span was not seen`, error));
+  readonly #vendors: Vendors;
 
   constructor(
     config: ResolvedConfig,
@@ -102,6 +100,7 @@ export class Recorder implements Host {
     this.#tracer = tracer;
     this.#watchLateWrites = watchLateWrites;
     this.#guard = guard;
+    this.#vendors = new Vendors(guard);
     // Cancelled by the time that its handler returned.
     this.#watchHandled = guard((operation) => this.#workAfterCancel.watch(operation));
     this.#workAfterCancel = new WorkAfterCancel(tracer, config, this.#metrics, guard);

@@ -3,8 +3,9 @@
  * nothing at all otherwise.
  */
 import { diag } from '@opentelemetry/api';
+import { globalApi, globalProvider, ONE_VERSION } from '../global-api.ts';
 import { PACKAGE_NAME } from '../version.ts';
-import { globalProvider, isDatadogHere, isDatadogProvider, makesSpans, sentryClient } from './vendors.ts';
+import { isDatadogHere, isDatadogProvider, makesSpans, sentryClient } from './vendors.ts';
 
 const said = new Set<string>();
 
@@ -13,7 +14,7 @@ const said = new Set<string>();
  * @param isCounted in metrics, for which no tracer provider is needed
  */
 export function sayLost(isCounted: boolean): void {
-  if (isCounted || globalProvider() !== undefined || apiGlobal()?.diag !== undefined) return;
+  if (isCounted || globalProvider() !== undefined || globalApi()?.diag !== undefined) return;
   sayOnce(`a cancel was seen, but there is no span to write it on: ${whyNoProvider()}`);
 }
 
@@ -36,11 +37,11 @@ export function sayUnmarked(): void {
 
 /** For whoever has to set one, and what to do. */
 export function whyNoProvider(): string {
-  const api = apiGlobal();
+  const api = globalApi();
   if (api?.trace !== undefined) {
     return (
       `the tracer provider was set through @opentelemetry/api ${api.version}, another version than the one this package has. ` +
-      'Install one version of it: npm ls @opentelemetry/api shows them.'
+      ONE_VERSION
     );
   }
   if (isDatadogHere()) {
@@ -57,17 +58,6 @@ function sayOnce(text: string): void {
   said.add(text);
   const line = `${PACKAGE_NAME}: ${text}`;
   // Without a logger nobody hears what is told to diag.
-  if (apiGlobal()?.diag !== undefined) diag.warn(line);
+  if (globalApi()?.diag !== undefined) diag.warn(line);
   else process.stderr.write(`${line}\n`);
-}
-
-interface ApiGlobal {
-  readonly version?: string;
-  readonly trace?: unknown;
-  readonly diag?: unknown;
-}
-
-/** What all copies of the API share, whatever their versions. */
-function apiGlobal(): ApiGlobal | undefined {
-  return Reflect.get(globalThis, Symbol.for('opentelemetry.js.api.1')) as ApiGlobal | undefined;
 }

@@ -5,13 +5,9 @@
  * incoming requests, and only with `enableOpenTelemetrySetup`; but its client says of each span that it was started,
  * which is in the same turn in which the operation starts.
  */
-import {
-  type ProxyTracerProvider,
-  type Span,
-  type SpanKind,
-  type TracerProvider,
-  trace,
-} from '@opentelemetry/api';
+import type { Span, SpanKind, TracerProvider } from '@opentelemetry/api';
+import { globalProvider } from '../global-api.ts';
+import type { Guard } from '../operation/guard.ts';
 import { isOfficialSpan } from './official-span.ts';
 
 interface SentryClient {
@@ -47,10 +43,11 @@ export class Vendors {
   #lastStarted: Span | undefined;
   /** The last operation that waits for its span. */
   #expected: Expected | undefined;
-  readonly #fault: (error: unknown) => void;
+  /** Sentry calls it. */
+  readonly #whenSpanStarts: (span: Span) => void;
 
-  constructor(fault: (error: unknown) => void) {
-    this.#fault = fault;
+  constructor(guard: Guard) {
+    this.#whenSpanStarts = guard((span) => this.#started(span));
   }
 
   /** To be called before somebody might start a span. */
@@ -60,7 +57,7 @@ export class Vendors {
     if (client === this.#sentry || client === undefined) return;
     this.close();
     this.#sentry = client;
-    this.#unsubscribe = client.on('spanStart', (span) => this.#started(span));
+    this.#unsubscribe = client.on('spanStart', this.#whenSpanStarts);
   }
 
   /** True when a vendor makes the spans of HTTP: what it makes none of is to have none. */
@@ -99,29 +96,17 @@ export class Vendors {
   }
 
   #started(span: Span): void {
-    try {
-      const expected = this.#expected;
-      if (expected !== undefined && isOfficialSpan(span, expected.kind, expected.scopeNames)) {
-        this.#expected = undefined;
-        expected.started(span);
-        return;
-      }
-      this.#lastStarted = span;
-      queueMicrotask(() => {
-        if (this.#lastStarted === span) this.#lastStarted = undefined;
-      });
-    } catch (error) {
-      this.#fault(error);
+    const expected = this.#expected;
+    if (expected !== undefined && isOfficialSpan(span, expected.kind, expected.scopeNames)) {
+      this.#expected = undefined;
+      expected.started(span);
+      return;
     }
+    this.#lastStarted = span;
+    queueMicrotask(() => {
+      if (this.#lastStarted === span) this.#lastStarted = undefined;
+    });
   }
-}
-
-/** Undefined when none is set. */
-export function globalProvider(): TracerProvider | undefined {
-  const provider = trace.getTracerProvider() as Partial<ProxyTracerProvider> & TracerProvider;
-  if (provider.getDelegate === undefined) return provider;
-  const delegate = provider.getDelegate();
-  return delegate.constructor.name === 'NoopTracerProvider' ? undefined : delegate;
 }
 
 export function isDatadogHere(): boolean {

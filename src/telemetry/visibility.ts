@@ -38,9 +38,7 @@ export class Visibility {
 }
 
 function invisibleBecause(span: Span, parent: Context): string | undefined {
-  if (isOfNoProvider(span, parent)) {
-    return whyNoProvider();
-  }
+  if (isOfNoProvider(span, parent)) return whyNoProvider();
   if (hasContextManager()) return undefined;
   return 'no context manager is set, so no span has a parent. The SDKs for Node.js set one by register() or start().';
 }

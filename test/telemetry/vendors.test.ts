@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { type Span, SpanKind, type TracerProvider, trace } from '@opentelemetry/api';
+import { createInstallation } from '../../src/hook/installation.ts';
 import { parentSpanIdOf } from '../../src/telemetry/official-span.ts';
 import { sayLost, sayUnmarked } from '../../src/telemetry/unmarked.ts';
 import { vendorIdentityOf } from '../../src/telemetry/vendor-span.ts';
@@ -83,7 +84,8 @@ describe("a vendor's span", () => {
 });
 
 describe('vendors', () => {
-  const vendors = (): Vendors => new Vendors((error) => faults.push(error));
+  const vendors = (): Vendors =>
+    new Vendors(createInstallation((_message, error) => faults.push(error)).guard);
 
   it('are none by themselves', () => {
     const none = vendors();

@@ -7,15 +7,11 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Server } from 'node:http';
-import {
-  type ProxyTracerProvider,
-  SpanKind,
-  type Tracer,
-  type TracerProvider,
-  trace,
-} from '@opentelemetry/api';
+import { SpanKind, type Tracer, type TracerProvider } from '@opentelemetry/api';
+import { currentProvider } from '../../global-api.ts';
 import type { Installation } from '../../hook/installation.ts';
-import { type AnyFunction, replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
+import { after, before } from '../../hook/observe.ts';
+import { type AnyFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 import type { Message, Response } from './internals.ts';
@@ -47,7 +43,8 @@ type Adopt = (host: Host, request: Message, response: Response) => Operation | u
 export class NextRequests {
   readonly #host: Host;
   readonly #installation: Installation;
-  readonly #adopt: Adopt;
+  readonly #adopt: (request: Message, response: Response) => Operation | undefined;
+  readonly #watchProvider: () => void;
   /** Not in the context of OpenTelemetry: that one starts anew after a middleware. */
   readonly #current = new AsyncLocalStorage<Request>();
   #undos: Undo[] = [];
@@ -56,15 +53,12 @@ export class NextRequests {
   constructor(host: Host, installation: Installation, adopt: Adopt) {
     this.#host = host;
     this.#installation = installation;
-    this.#adopt = adopt;
+    this.#adopt = installation.guard((request, response) => adopt(host, request, response));
+    this.#watchProvider = installation.guard(() => this.#watch(currentProvider()));
   }
 
   run(listener: AnyFunction, server: Server, args: unknown[]): unknown {
-    try {
-      this.#watchProvider();
-    } catch (error) {
-      this.#installation.fault(error);
-    }
+    this.#watchProvider();
     const [request, response] = args as [Message, Response];
     return this.#current.run({ request, response }, () => Reflect.apply(listener, server, args));
   }
@@ -76,62 +70,34 @@ export class NextRequests {
   }
 
   /** Next.js asks for its tracer every time. */
-  #watchProvider(): void {
-    const proxy = trace.getTracerProvider();
-    const provider = (proxy as Partial<ProxyTracerProvider>).getDelegate?.() ?? proxy;
+  #watch(provider: TracerProvider): void {
     if (provider === this.#provider) return;
     this.undo();
     this.#provider = provider;
     const watched = new WeakSet<Tracer>();
-    const watch = (tracer: Tracer): void => {
-      if (watched.has(tracer) || !this.#installation.isActive) return;
+    const undo = after(provider, 'getTracer', this.#installation, (_, [name]: [string], result) => {
+      const tracer = result as Tracer;
+      if (!NEXT_SCOPES.includes(name) || watched.has(tracer)) return;
       watched.add(tracer);
       this.#undos.push(this.#watchTracer(tracer));
-    };
-    const undo = replaceFunction(provider, 'getTracer', (original) => {
-      const installation = this.#installation;
-      const { getTracer } = {
-        getTracer(this: unknown, ...args: unknown[]): unknown {
-          const tracer: unknown = Reflect.apply(original, this, args);
-          if (!NEXT_SCOPES.includes(args[0] as string)) return tracer;
-          try {
-            watch(tracer as Tracer);
-          } catch (error) {
-            installation.fault(error);
-          }
-          return tracer;
-        },
-      };
-      return getTracer;
     });
     this.#undos.push(undo);
   }
 
   #watchTracer(tracer: Tracer): Undo {
-    return replaceFunction(tracer, 'startActiveSpan', (original) => {
-      const started = (fn: AnyFunction): AnyFunction => this.#started(fn);
-      const { startActiveSpan } = {
-        startActiveSpan(this: unknown, ...args: unknown[]): unknown {
-          const [name, options, fn] = args as [string, { readonly kind?: SpanKind } | undefined, AnyFunction];
-          const isServer = args.length === 3 && options?.kind === SpanKind.SERVER && typeof fn === 'function';
-          return Reflect.apply(original, this, isServer ? [name, options, started(fn)] : args);
-        },
-      };
-      return startActiveSpan;
+    return before(tracer, 'startActiveSpan', this.#installation, (_, args: unknown[]) => {
+      const [, options, fn] = args as [string, { readonly kind?: SpanKind } | undefined, AnyFunction];
+      const isServer = args.length === 3 && options?.kind === SpanKind.SERVER && typeof fn === 'function';
+      if (isServer) args[2] = this.#started(fn);
     });
   }
 
   /** What is called with the span, in its context. */
   #started(fn: AnyFunction): AnyFunction {
     const current = this.#current.getStore();
-    if (current === undefined || !this.#installation.isActive) return fn;
+    if (current === undefined) return fn;
     return (...args) => {
-      let operation: Operation | undefined;
-      try {
-        operation = this.#adopt(this.#host, current.request, current.response);
-      } catch (error) {
-        this.#installation.fault(error);
-      }
+      const operation = this.#adopt(current.request, current.response);
       return operation === undefined ? fn(...args) : this.#host.run(operation, fn, undefined, args);
     };
   }

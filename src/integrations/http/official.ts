@@ -1,8 +1,7 @@
 /** The official instrumentation, whose spans are adopted. */
 export const OFFICIAL_SCOPE = '@opentelemetry/instrumentation-http';
 
-/** Whose spans are taken for those of HTTP requests. */
-
+/** Whose spans are taken for those of HTTP requests, here and below. */
 export const SERVER_SCOPES: readonly string[] = [
   OFFICIAL_SCOPE,
   'dd-trace:http',
