@@ -6,11 +6,11 @@ import type { ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { after, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { answerAtOnce, drain, GrpcService, KINDS, loadGrpc, startCall } from './support/grpc-service.ts';
-import { Http2Lab } from './support/http2-lab.ts';
-import { type Setup, Telemetry } from './support/telemetry.ts';
+import { answerAtOnce, drain, GrpcService, KINDS, loadGrpc, startCall } from './integrations/grpc/service.ts';
+import { Http2Lab } from './integrations/http2/lab.ts';
+import { setup } from './support/setup.ts';
+import { Telemetry } from './support/telemetry.ts';
 
-const setup = (process.env.SETUP ?? 'alone') as Setup;
 const telemetry = new Telemetry(setup);
 const { default: http } = await import('node:http');
 const grpc = await new GrpcService(loadGrpc()).listen();

@@ -1,13 +1,12 @@
 /**
  * Runs the tests. `npm test` runs those that need nothing but Node; groups.ts says which files are left to other
  * commands. `npm test -- grpc http` runs those of the group whose path contains one of the words.
- * A file that reads the variable SETUP runs once more for each set-up beside the official instrumentations.
+ * A file that imports support/setup.ts runs once more for each set-up beside the official instrumentations.
  *
  *   --group=stack       the group of another command
  *   --concurrency=2     so many files at a time
  *   --again             files that fail run once more, alone, and that counts; which they were is said
  */
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,7 +41,8 @@ const compiled = await compile(root);
 const runs = files.flatMap((name): Run[] => {
   const file = join('test', name);
   const program = compiled.outputOf(join(root, file));
-  const setups = readsSetup(join(root, file)) ? ['alone', 'official first', 'official last'] : ['alone'];
+  const isForEach = compiled.reachableFrom(join(root, file)).has(join(root, 'test/support/setup.ts'));
+  const setups = isForEach ? ['alone', 'official first', 'official last'] : ['alone'];
   return setups.map((setup) => ({ file, setup, program }));
 });
 if (values.group === 'stack')
@@ -61,13 +61,6 @@ await runAll(runs, settings);
 if (values.again) await runAll(report.takeFailed(), { ...settings, concurrency: 1 });
 report.finish(words.length > 0 ? [] : leftToOthers());
 process.exitCode = report.hasFailed ? 1 : 0;
-
-/** Itself or what it imports. */
-function readsSetup(file: string): boolean {
-  return [...compiled.reachableFrom(file)].some((source) =>
-    readFileSync(source, 'utf8').includes('process.env.SETUP'),
-  );
-}
 
 function leftToOthers(): string[] {
   return [...all].flatMap(([name, others]) => {

@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { SpanKind } from '@opentelemetry/api';
 import type { TimedEvent } from '@opentelemetry/sdk-trace-base';
 import { scriptFlags, scriptUrl } from '../support/script.ts';
-import { type Setup, Telemetry } from '../support/telemetry.ts';
+import { setup } from '../support/setup.ts';
+import { Telemetry } from '../support/telemetry.ts';
 
 /** Prints whether instrumentation switches a hook on, and whether disable() switches it off again. */
 const SWITCHING = (config: string) => `
@@ -36,9 +37,8 @@ const SWITCHING = (config: string) => `
   console.log(sizes.join());
 `;
 
-const setup = (process.env.SETUP ?? 'alone') as Setup;
 const telemetry = new Telemetry(setup, { trackAsync: true });
-const { closeServers, serve } = await import('../support/http-chain.ts');
+const { closeServers, serve } = await import('../integrations/http/chain.ts');
 const { default: http } = await import('node:http');
 
 after(closeServers);

@@ -14,11 +14,11 @@ import { createPool } from 'generic-pool';
 import pLimit from 'p-limit';
 import PQueue from 'p-queue';
 import { currentSignal } from '../../src/index.ts';
-import { type Setup, Telemetry } from '../support/telemetry.ts';
+import { setup } from '../support/setup.ts';
+import { Telemetry } from '../support/telemetry.ts';
 
-const setup = (process.env.SETUP ?? 'alone') as Setup;
 const telemetry = new Telemetry(setup);
-const { closeServers, serve } = await import('../support/http-chain.ts');
+const { closeServers, serve } = await import('../integrations/http/chain.ts');
 const { default: http } = await import('node:http');
 
 const undos: (() => unknown)[] = [closeServers];

@@ -19,13 +19,13 @@ import {
   loadGrpc,
   type ServerCall,
   startCall,
-} from '../support/grpc-service.ts';
+} from '../integrations/grpc/service.ts';
 import { scriptFlags, scriptUrl } from '../support/script.ts';
-import { type Setup, Telemetry } from '../support/telemetry.ts';
+import { setup } from '../support/setup.ts';
+import { Telemetry } from '../support/telemetry.ts';
 
-const setup = (process.env.SETUP ?? 'alone') as Setup;
 const telemetry = new Telemetry(setup);
-const { closeServers, serve } = await import('../support/http-chain.ts');
+const { closeServers, serve } = await import('../integrations/http/chain.ts');
 const require = createRequire(import.meta.url);
 const http = require('node:http') as typeof import('node:http');
 const express5 = require('express') as typeof import('express');

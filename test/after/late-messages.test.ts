@@ -3,10 +3,16 @@ import { once } from 'node:events';
 import { after, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import { cancelled, GrpcService, loadGrpc, type ServerCall, startCall } from '../support/grpc-service.ts';
-import { type Setup, Telemetry } from '../support/telemetry.ts';
+import {
+  cancelled,
+  GrpcService,
+  loadGrpc,
+  type ServerCall,
+  startCall,
+} from '../integrations/grpc/service.ts';
+import { setup } from '../support/setup.ts';
+import { Telemetry } from '../support/telemetry.ts';
 
-const setup = (process.env.SETUP ?? 'alone') as Setup;
 const telemetry = new Telemetry(setup, { maxWorkAfterCancelMs: 600 });
 const service = await new GrpcService(loadGrpc()).listen();
 const client = await service.client();

@@ -8,7 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { scriptFlags, scriptUrl } from '../support/script.ts';
-import { type Setup, Telemetry } from '../support/telemetry.ts';
+import { setup } from '../support/setup.ts';
+import { Telemetry } from '../support/telemetry.ts';
 
 const REJECTING = `
   const { Telemetry } = await import('${scriptUrl('../support/telemetry.ts', import.meta.url)}');
@@ -25,7 +26,6 @@ const REJECTING = `
   });
 `;
 
-const setup = (process.env.SETUP ?? 'alone') as Setup;
 const telemetry = new Telemetry(setup, { maxWorkAfterCancelMs: 1_500 });
 const { default: http } = await import('node:http');
 

@@ -10,12 +10,13 @@ import { fileURLToPath } from 'node:url';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { findingsOf } from '../../src/cli/findings.ts';
 import type { ExportedSpan } from '../../src/cli/span.ts';
-import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../support/grpc-service.ts';
+import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../integrations/grpc/service.ts';
 import { scriptFile, scriptFlags } from '../support/script.ts';
-import { type Setup, Telemetry } from '../support/telemetry.ts';
+import { setup } from '../support/setup.ts';
+import { Telemetry } from '../support/telemetry.ts';
 
-const telemetry = new Telemetry((process.env.SETUP ?? 'alone') as Setup);
-const { Http2Lab } = await import('../support/http2-lab.ts');
+const telemetry = new Telemetry(setup);
+const { Http2Lab } = await import('../integrations/http2/lab.ts');
 const { default: http } = await import('node:http');
 const { default: http2 } = await import('node:http2');
 

@@ -5,11 +5,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { after, beforeEach, describe, it } from 'node:test';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import { type Setup, Telemetry } from '../support/telemetry.ts';
+import { setup } from '../support/setup.ts';
+import { Telemetry } from '../support/telemetry.ts';
 
-const setup = (process.env.SETUP ?? 'alone') as Setup;
 const telemetry = new Telemetry(setup);
-const { ask, closeServers, serve } = await import('../support/http-chain.ts');
+const { ask, closeServers, serve } = await import('../integrations/http/chain.ts');
 const { default: http } = await import('node:http');
 
 after(closeServers);

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { after, beforeEach, it } from 'node:test';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import { type Setup, Telemetry } from '../support/telemetry.ts';
+import { setup } from '../support/setup.ts';
+import { Telemetry } from '../support/telemetry.ts';
 
-const telemetry = new Telemetry((process.env.SETUP ?? 'alone') as Setup);
-const { closeServers, serve } = await import('../support/http-chain.ts');
+const telemetry = new Telemetry(setup);
+const { closeServers, serve } = await import('../integrations/http/chain.ts');
 const { default: http } = await import('node:http');
 
 after(closeServers);

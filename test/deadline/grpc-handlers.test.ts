@@ -3,10 +3,17 @@ import { getEventListeners, once } from 'node:events';
 import { after, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { currentDeadline, currentSignal, remainingMs } from '../../src/index.ts';
-import { answerAtOnce, drain, GrpcService, KINDS, loadGrpc, startCall } from '../support/grpc-service.ts';
-import { type Setup, Telemetry } from '../support/telemetry.ts';
+import {
+  answerAtOnce,
+  drain,
+  GrpcService,
+  KINDS,
+  loadGrpc,
+  startCall,
+} from '../integrations/grpc/service.ts';
+import { setup } from '../support/setup.ts';
+import { Telemetry } from '../support/telemetry.ts';
 
-const setup = (process.env.SETUP ?? 'alone') as Setup;
 const telemetry = new Telemetry(setup);
 const service = await new GrpcService(loadGrpc()).listen();
 const client = await service.client();

@@ -6,7 +6,7 @@ import { currentDeadline, currentSignal, remainingMs, withDeadline } from '../..
 import { Telemetry } from '../support/telemetry.ts';
 
 const telemetry = new Telemetry('alone');
-const { ask, closeServers, serve } = await import('../support/http-chain.ts');
+const { ask, closeServers, serve } = await import('../integrations/http/chain.ts');
 const { default: http } = await import('node:http');
 
 after(closeServers);

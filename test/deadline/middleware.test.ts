@@ -15,11 +15,11 @@ import {
   remainingMs,
 } from '../../src/index.ts';
 import type { KoaModule } from '../frameworks/servers/koa.ts';
-import { type Setup, Telemetry } from '../support/telemetry.ts';
+import { setup } from '../support/setup.ts';
+import { Telemetry } from '../support/telemetry.ts';
 
-const setup = (process.env.SETUP ?? 'alone') as Setup;
 const telemetry = new Telemetry(setup);
-const { ask, closeServers, serve } = await import('../support/http-chain.ts');
+const { ask, closeServers, serve } = await import('../integrations/http/chain.ts');
 const require = createRequire(import.meta.url);
 const http = require('node:http') as typeof import('node:http');
 const express5 = require('express') as typeof import('express');

@@ -6,16 +6,16 @@ import { text } from 'node:stream/consumers';
 import { after, beforeEach, describe, it } from 'node:test';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import { type Setup, Telemetry } from '../support/telemetry.ts';
-import { loadUndici, undiciVersions } from '../support/undici-library.ts';
+import { loadUndici, undiciVersions } from '../integrations/undici/library.ts';
+import { setup } from '../support/setup.ts';
+import { Telemetry } from '../support/telemetry.ts';
 
-const setup = (process.env.SETUP ?? 'alone') as Setup;
 const telemetry = new Telemetry(setup, {
   propagate: { httpDeadline: 'Connect-Timeout-Ms', grpcDeadline: true, marginMs: 10, cancel: true },
 });
-const { ask, closeServers, serve } = await import('../support/http-chain.ts');
-const { Http2Lab } = await import('../support/http2-lab.ts');
-const { connectClient, ConnectService, PROTOCOLS } = await import('../support/http2-connect-service.ts');
+const { ask, closeServers, serve } = await import('../integrations/http/chain.ts');
+const { Http2Lab } = await import('../integrations/http2/lab.ts');
+const { connectClient, ConnectService, PROTOCOLS } = await import('../integrations/http2/connect-service.ts');
 const { default: http } = await import('node:http');
 const { default: http2 } = await import('node:http2');
 

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, it } from 'node:test';
-import { type Setup, Telemetry } from '../support/telemetry.ts';
+import { setup } from '../support/setup.ts';
+import { Telemetry } from '../support/telemetry.ts';
 
-const telemetry = new Telemetry((process.env.SETUP ?? 'alone') as Setup, {
+const telemetry = new Telemetry(setup, {
   propagate: { httpDeadline: 'Timeout-Ms', grpcDeadline: true, marginMs: 10, cancel: true },
 });
-const { ask, closeServers, serve } = await import('../support/http-chain.ts');
+const { ask, closeServers, serve } = await import('../integrations/http/chain.ts');
 const { default: http } = await import('node:http');
 const grpc = await import('@grpc/grpc-js');
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { GrpcService, loadGrpc } from '../support/grpc-service.ts';
+import { GrpcService, loadGrpc } from '../integrations/grpc/service.ts';
 import { readPage } from './pages.ts';
 import { assertPrinted, Folder, transcriptsIn } from './transcripts.ts';
 

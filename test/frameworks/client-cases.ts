@@ -1,8 +1,8 @@
 /** What every HTTP client has to show, whatever its interface looks like. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
+import { event, type Handler, HttpLab } from '../integrations/http/lab.ts';
 import type { ContractCase, ContractSubject, Expectation } from '../support/contract.ts';
-import { event, type Handler, HttpLab } from '../support/http-lab.ts';
 
 /** One request that is under way, as a library gives it to its caller. */
 export interface Sent {

@@ -6,7 +6,7 @@ import { after, beforeEach, describe, it } from 'node:test';
 import { context, SpanKind } from '@opentelemetry/api';
 import { getRPCMetadata } from '@opentelemetry/core';
 import type { Application, RequestHandler } from 'express';
-import { HttpLab } from '../support/http-lab.ts';
+import { HttpLab } from '../integrations/http/lab.ts';
 import { Telemetry } from '../support/telemetry.ts';
 import type { KoaModule, KoaRouterModule } from './servers/koa.ts';
 

@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { event, HttpLab } from '../integrations/http/lab.ts';
 import type { ContractCase, ContractSubject, Expectation } from '../support/contract.ts';
-import { event, HttpLab } from '../support/http-lab.ts';
 import type { Setup } from '../support/telemetry.ts';
 
 /** The handlers' side of what is staged. */

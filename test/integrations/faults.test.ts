@@ -12,9 +12,10 @@ import { after, afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import { GrpcService, loadGrpc, startCall } from '../support/grpc-service.ts';
-import { type Setup, Telemetry } from '../support/telemetry.ts';
-import { startUndiciServer } from '../support/undici-server.ts';
+import { setup } from '../support/setup.ts';
+import { Telemetry } from '../support/telemetry.ts';
+import { GrpcService, loadGrpc, startCall } from './grpc/service.ts';
+import { startUndiciServer } from './undici/server.ts';
 
 class Failing extends Telemetry {
   isFailing = false;
@@ -30,7 +31,6 @@ class Failing extends Telemetry {
   }
 }
 
-const setup = (process.env.SETUP ?? 'alone') as Setup;
 const telemetry = new Failing(setup);
 const service = await new GrpcService(loadGrpc()).listen();
 const client = await service.client();

@@ -8,7 +8,7 @@ import { diag } from '@opentelemetry/api';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { CancellationInstrumentation } from '../../src/index.ts';
-import { GrpcService, loadGrpc } from '../support/grpc-service.ts';
+import { GrpcService, loadGrpc } from '../integrations/grpc/service.ts';
 
 export interface Report {
   /** Bytes in use after a collection, when a fifth of the operations were done and when all were. */

@@ -1,8 +1,14 @@
 /** Calls that take several attempts: it is the call that counts, whatever became of an attempt. */
 import type * as Grpc from '@grpc/grpc-js';
+import { resettingServer } from '../integrations/grpc/peers.ts';
+import {
+  answerAtOnce,
+  answerError,
+  cancelled,
+  type ServerCall,
+  startCall,
+} from '../integrations/grpc/service.ts';
 import type { ContractCase } from '../support/contract.ts';
-import { resettingServer } from '../support/grpc-peers.ts';
-import { answerAtOnce, answerError, cancelled, type ServerCall, startCall } from '../support/grpc-service.ts';
 import { type Lab, UNMARKED } from './lab.ts';
 
 const name = [{ service: 'test.Echo' }];

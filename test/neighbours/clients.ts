@@ -2,8 +2,8 @@
 import { createRequire } from 'node:module';
 import type * as Grpc from '@grpc/grpc-js';
 import type * as ProtoLoader from '@grpc/proto-loader';
+import { answerAtOnce, definition, type Message, ready } from '../integrations/grpc/service.ts';
 import type { ContractCase } from '../support/contract.ts';
-import { answerAtOnce, definition, type Message, ready } from '../support/grpc-service.ts';
 import { type Lab, RESET, UNMARKED } from './lab.ts';
 
 type Done = (error: Grpc.ServiceError | null) => void;

@@ -1,8 +1,8 @@
 /** Calls that wait for a connection, and servers that end theirs. */
 import type * as Grpc from '@grpc/grpc-js';
+import { deadAddress } from '../integrations/grpc/peers.ts';
+import { answerAtOnce, cancelled, GrpcService, startCall } from '../integrations/grpc/service.ts';
 import type { ContractCase } from '../support/contract.ts';
-import { deadAddress } from '../support/grpc-peers.ts';
-import { answerAtOnce, cancelled, GrpcService, startCall } from '../support/grpc-service.ts';
 import { FrameProxy } from './frame-proxy.ts';
 import { DISCONNECTED, type Lab, UNMARKED } from './lab.ts';
 

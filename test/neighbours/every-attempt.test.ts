@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import { checkSpan } from '../support/contract.ts';
 import {
   answerAtOnce,
   answerError,
@@ -11,7 +10,8 @@ import {
   GrpcService,
   loadGrpc,
   startCall,
-} from '../support/grpc-service.ts';
+} from '../integrations/grpc/service.ts';
+import { checkSpan } from '../support/contract.ts';
 import { Telemetry } from '../support/telemetry.ts';
 import { hedging, retrying } from './attempts.ts';
 

@@ -4,12 +4,12 @@ import { once } from 'node:events';
 import { after, describe, it } from 'node:test';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import { rawCall } from '../integrations/grpc/peers.ts';
+import { answerAtOnce, GrpcService, loadGrpc } from '../integrations/grpc/service.ts';
 import { checkSpan } from '../support/contract.ts';
-import { rawCall } from '../support/grpc-peers.ts';
-import { answerAtOnce, GrpcService, loadGrpc } from '../support/grpc-service.ts';
-import { type Setup, Telemetry } from '../support/telemetry.ts';
+import { setup } from '../support/setup.ts';
+import { Telemetry } from '../support/telemetry.ts';
 
-const setup = (process.env.SETUP ?? 'alone') as Setup;
 const telemetry = new Telemetry(setup);
 const service = await new GrpcService(loadGrpc()).listen();
 

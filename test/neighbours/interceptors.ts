@@ -1,7 +1,7 @@
 /** Interceptors that do more than pass on. */
 import type * as Grpc from '@grpc/grpc-js';
+import { answerAtOnce, cancelled, startCall } from '../integrations/grpc/service.ts';
 import type { ContractCase } from '../support/contract.ts';
-import { answerAtOnce, cancelled, startCall } from '../support/grpc-service.ts';
 import { type Lab, RESET, UNMARKED } from './lab.ts';
 
 export async function interceptorCases(lab: Lab): Promise<ContractCase[]> {

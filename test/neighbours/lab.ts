@@ -1,8 +1,8 @@
 /** What the cases in this folder share: a service, what its spans say, and how a call is brought to its handler. */
 import type * as Grpc from '@grpc/grpc-js';
 import type { Attributes } from '@opentelemetry/api';
+import { cancelled, GrpcService, loadGrpc, type ServerCall } from '../integrations/grpc/service.ts';
 import type { Expectation } from '../support/contract.ts';
-import { cancelled, GrpcService, loadGrpc, type ServerCall } from '../support/grpc-service.ts';
 import type { Telemetry } from '../support/telemetry.ts';
 
 export const UNMARKED: Expectation = { outcome: undefined };

@@ -1,8 +1,8 @@
 /** nice-grpc: promises, async iterables and signals over grpc-js, client and server. */
 import { createRequire } from 'node:module';
 import type { CallOptions, Server } from 'nice-grpc';
+import { answerAtOnce, definition, type Message } from '../integrations/grpc/service.ts';
 import type { ContractCase } from '../support/contract.ts';
-import { answerAtOnce, definition, type Message } from '../support/grpc-service.ts';
 import { type Lab, RESET, UNMARKED } from './lab.ts';
 
 interface Echo {

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import { checkSpan, type Expectation } from '../support/contract.ts';
 import {
   type Answer,
   answerAtOnce,
@@ -12,7 +11,8 @@ import {
   loadGrpc,
   type ServerCall,
   startCall,
-} from '../support/grpc-service.ts';
+} from '../integrations/grpc/service.ts';
+import { checkSpan, type Expectation } from '../support/contract.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
 const telemetry = new Telemetry('alone');

@@ -2,8 +2,8 @@
 
 import { once } from 'node:events';
 import type * as Grpc from '@grpc/grpc-js';
+import { answerAtOnce, drain, startCall } from '../integrations/grpc/service.ts';
 import type { ContractCase, Expectation } from '../support/contract.ts';
-import { answerAtOnce, drain, startCall } from '../support/grpc-service.ts';
 import { FrameProxy } from './frame-proxy.ts';
 import { DISCONNECTED, type Lab, RESET, UNMARKED } from './lab.ts';
 

@@ -8,7 +8,7 @@ import net, { type AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { explain } from '../../src/register/export-advice.ts';
 import { PACKAGE_NAME } from '../../src/version.ts';
-import { selfSignedCertificate } from '../support/http-certificate.ts';
+import { selfSignedCertificate } from '../integrations/http/certificate.ts';
 import { preamble, runApp, startSilentCollector, unusedUrl } from './app.ts';
 
 const waiting: http.ServerResponse[] = [];

@@ -11,8 +11,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import type { Kind } from '../integrations/grpc/service.ts';
 import { type FoundProgram, findOrBuild, versionOf } from './go-program.ts';
-import type { Kind } from './grpc-service.ts';
 
 /** What a Go handler saw, one line at a time: that it was entered, then what its context ended with. */
 export interface Sighting {

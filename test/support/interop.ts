@@ -5,7 +5,8 @@ import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { checkSpan, type Expectation } from './contract.ts';
 import { findOrBuildPeer, GoClient } from './go-peer.ts';
-import { type Setup, Telemetry } from './telemetry.ts';
+import { setup } from './setup.ts';
+import { Telemetry } from './telemetry.ts';
 
 export interface InteropSubject {
   /** Name, a sentence, to test. */
@@ -27,7 +28,6 @@ export async function interopSuite(
   title: string,
   prepare: (binary: string, check: CheckSpan) => Promise<InteropSubject>,
 ): Promise<void> {
-  const setup = (process.env.SETUP ?? 'alone') as Setup;
   const found = await findOrBuildPeer();
   if ('unavailable' in found) {
     it(title, { skip: found.unavailable });

@@ -1,4 +1,4 @@
-import { metricsSuite } from '../support/metrics-suite.ts';
-import type { Setup } from '../support/telemetry.ts';
+import { setup } from '../support/setup.ts';
+import { metricsSuite } from './metrics-suite.ts';
 
-await metricsSuite((process.env.SETUP ?? 'alone') as Setup, true);
+await metricsSuite(setup, true);

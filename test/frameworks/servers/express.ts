@@ -1,7 +1,7 @@
 /** Express 4 and 5; the routes are in a router, under which Express would forget them when a handler fails. */
 import type http from 'node:http';
 import type { Request, Response } from 'express';
-import type { HttpLab } from '../../support/http-lab.ts';
+import type { HttpLab } from '../../integrations/http/lab.ts';
 import type { Framework, Story } from '../server-cases.ts';
 
 type Express = typeof import('express');

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { after, beforeEach, describe, it } from 'node:test';
 import { SpanKind } from '@opentelemetry/api';
 import { checkSpan, type Expectation } from '../../support/contract.ts';
-import { closed, event, HttpLab } from '../../support/http-lab.ts';
 import { Telemetry } from '../../support/telemetry.ts';
+import { closed, event, HttpLab } from '../http/lab.ts';
 
 const telemetry = new Telemetry('alone');
 const lab = new HttpLab();

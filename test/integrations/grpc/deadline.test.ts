@@ -4,9 +4,9 @@ import { after, describe, it } from 'node:test';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { checkSpan } from '../../support/contract.ts';
-import { rawCall } from '../../support/grpc-peers.ts';
-import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../../support/grpc-service.ts';
 import { Telemetry } from '../../support/telemetry.ts';
+import { rawCall } from './peers.ts';
+import { answerAtOnce, GrpcService, loadGrpc, startCall } from './service.ts';
 
 const telemetry = new Telemetry('alone');
 const grpc = loadGrpc();

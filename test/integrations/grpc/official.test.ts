@@ -5,8 +5,8 @@ import { suppressTracing } from '@opentelemetry/core';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { GrpcInstrumentation } from '@opentelemetry/instrumentation-grpc';
 import { CollectedMetrics, linesOf } from '../../support/collected-metrics.ts';
-import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../../support/grpc-service.ts';
 import { Telemetry } from '../../support/telemetry.ts';
+import { answerAtOnce, GrpcService, loadGrpc, startCall } from './service.ts';
 
 const metrics = new CollectedMetrics();
 const telemetry = new Telemetry('alone', undefined, { meterProvider: metrics.provider });

@@ -3,6 +3,7 @@ import { after, describe, it } from 'node:test';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { checkSpan } from '../../support/contract.ts';
+import { Telemetry } from '../../support/telemetry.ts';
 import {
   type answerAtOnce,
   type ClientCall,
@@ -11,8 +12,7 @@ import {
   loadGrpc,
   type ServerCall,
   startCall,
-} from '../../support/grpc-service.ts';
-import { Telemetry } from '../../support/telemetry.ts';
+} from './service.ts';
 
 const telemetry = new Telemetry('alone');
 const grpc = loadGrpc();

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { context, SpanKind, trace } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import { answerAtOnce, GrpcService, KINDS, type ServerCall, startCall } from '../../support/grpc-service.ts';
 import { Telemetry } from '../../support/telemetry.ts';
+import { answerAtOnce, GrpcService, KINDS, type ServerCall, startCall } from './service.ts';
 
 const telemetry = new Telemetry('alone');
 // An import, not require(): no loader hook is there, as in any ES module application.

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { after, afterEach, describe, it } from 'node:test';
+import { Telemetry } from '../../support/telemetry.ts';
 import {
   answerAtOnce,
   answerError,
@@ -11,8 +12,7 @@ import {
   loadGrpc,
   type ServerCall,
   startCall,
-} from '../../support/grpc-service.ts';
-import { Telemetry } from '../../support/telemetry.ts';
+} from './service.ts';
 
 const require = createRequire(import.meta.url);
 /** [file, class, methods] that are replaced. */

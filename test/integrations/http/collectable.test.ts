@@ -4,8 +4,8 @@ import { after, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { HttpLab, read } from '../../support/http-lab.ts';
 import { Telemetry } from '../../support/telemetry.ts';
+import { HttpLab, read } from './lab.ts';
 
 const telemetry = new Telemetry('alone');
 const lab = new HttpLab();

@@ -11,7 +11,7 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-node';
 import { CancellationInstrumentation } from '../../../src/index.ts';
-import { closed, event, type Handler, HttpLab, read } from '../../support/http-lab.ts';
+import { closed, event, type Handler, HttpLab, read } from './lab.ts';
 
 const exporter = new InMemorySpanExporter();
 const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });

@@ -13,7 +13,7 @@ import {
 } from '@opentelemetry/sdk-trace-node';
 import { CancellationInstrumentation } from '../../../src/index.ts';
 import { CollectedMetrics, linesOf } from '../../support/collected-metrics.ts';
-import { closed, event, HttpLab, read } from '../../support/http-lab.ts';
+import { closed, event, HttpLab, read } from './lab.ts';
 
 const exporter = new InMemorySpanExporter();
 const [on, off] = [new AlwaysOnSampler(), new AlwaysOffSampler()];

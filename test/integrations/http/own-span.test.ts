@@ -5,8 +5,8 @@ import net from 'node:net';
 import { after, beforeEach, describe, it } from 'node:test';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import { closed, event, HttpLab, read, responseTo } from '../../support/http-lab.ts';
 import { Telemetry } from '../../support/telemetry.ts';
+import { closed, event, HttpLab, read, responseTo } from './lab.ts';
 
 const telemetry = new Telemetry('alone');
 const lab = new HttpLab();

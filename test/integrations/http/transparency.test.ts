@@ -4,8 +4,8 @@ import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
 import { after, describe, it } from 'node:test';
-import { closed, event, type Handler, HttpLab, read, responseTo } from '../../support/http-lab.ts';
 import { Telemetry } from '../../support/telemetry.ts';
+import { closed, event, type Handler, HttpLab, read, responseTo } from './lab.ts';
 
 const kNewListener = Object.getOwnPropertySymbols(AbortSignal.prototype).find(
   ({ description }) => description === 'kNewListener',

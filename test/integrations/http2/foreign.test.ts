@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { after, beforeEach, describe, it } from 'node:test';
 import { SpanKind } from '@opentelemetry/api';
 import { http2Integration } from '../../../src/integrations/http2/index.ts';
-import { GrpcService, KINDS, loadGrpc, startCall } from '../../support/grpc-service.ts';
-import { Http2Lab } from '../../support/http2-lab.ts';
 import { Telemetry } from '../../support/telemetry.ts';
+import { GrpcService, KINDS, loadGrpc, startCall } from '../grpc/service.ts';
+import { Http2Lab } from './lab.ts';
 
 const telemetry = new Telemetry('alone', { integrations: [http2Integration] });
 const lab = new Http2Lab();

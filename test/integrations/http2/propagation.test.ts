@@ -4,8 +4,8 @@ import http2 from 'node:http2';
 import { after, beforeEach, describe, it } from 'node:test';
 import { context, SpanKind, trace } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import { type Api, Http2Lab, isOver } from '../../support/http2-lab.ts';
 import { Telemetry } from '../../support/telemetry.ts';
+import { type Api, Http2Lab, isOver } from './lab.ts';
 
 const { NGHTTP2_CANCEL } = http2.constants;
 const telemetry = new Telemetry('alone');

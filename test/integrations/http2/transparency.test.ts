@@ -3,8 +3,8 @@ import { getEventListeners, once } from 'node:events';
 import http2 from 'node:http2';
 import { after, afterEach, describe, it } from 'node:test';
 import { trace } from '@opentelemetry/api';
-import { type Api, Http2Lab, type InFlight } from '../../support/http2-lab.ts';
 import { Telemetry } from '../../support/telemetry.ts';
+import { type Api, Http2Lab, type InFlight } from './lab.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = http2.constants;
 const REPLACED = {

@@ -4,8 +4,8 @@ import http2 from 'node:http2';
 import { after, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import { type Api, type Handler, Http2Lab } from '../../support/http2-lab.ts';
 import { Telemetry } from '../../support/telemetry.ts';
+import { type Api, type Handler, Http2Lab } from './lab.ts';
 
 const telemetry = new Telemetry('alone');
 const lab = new Http2Lab();

@@ -10,9 +10,9 @@ import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { checkSpan } from '../../support/contract.ts';
 import { Telemetry } from '../../support/telemetry.ts';
-import { aborted, rejection, unmarked, userLeaves } from '../../support/undici-cases.ts';
-import { loadUndici, undiciVersions } from '../../support/undici-library.ts';
-import { startUndiciServer } from '../../support/undici-server.ts';
+import { aborted, rejection, unmarked, userLeaves } from './fetch-cases.ts';
+import { loadUndici, undiciVersions } from './library.ts';
+import { startUndiciServer } from './server.ts';
 
 const telemetry = new Telemetry('alone');
 const server = await startUndiciServer();

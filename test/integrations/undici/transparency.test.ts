@@ -6,9 +6,9 @@ import { after, afterEach, describe, it } from 'node:test';
 import { context, propagation, SpanKind, trace } from '@opentelemetry/api';
 import { CancellationInstrumentation } from '../../../src/index.ts';
 import { Telemetry } from '../../support/telemetry.ts';
-import { rejection } from '../../support/undici-cases.ts';
-import { loadUndici, undiciVersions } from '../../support/undici-library.ts';
-import { startUndiciServer } from '../../support/undici-server.ts';
+import { rejection } from './fetch-cases.ts';
+import { loadUndici, undiciVersions } from './library.ts';
+import { startUndiciServer } from './server.ts';
 
 const CHANNELS = [
   'undici:request:create',

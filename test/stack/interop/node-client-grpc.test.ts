@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import type { Expectation } from '../../support/contract.ts';
-import { GoServer } from '../../support/go-peer.ts';
 import {
   type ClientCall,
   drain,
@@ -13,7 +11,9 @@ import {
   loadGrpc,
   ready,
   startCall,
-} from '../../support/grpc-service.ts';
+} from '../../integrations/grpc/service.ts';
+import type { Expectation } from '../../support/contract.ts';
+import { GoServer } from '../../support/go-peer.ts';
 import { interopSuite } from '../../support/interop.ts';
 
 await interopSuite('Node client, grpc-go server', async (binary, check) => {

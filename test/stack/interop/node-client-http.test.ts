@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { ClientRequest } from 'node:http';
 import { SpanKind } from '@opentelemetry/api';
+import { closed, HttpLab, responseTo } from '../../integrations/http/lab.ts';
 import type { Expectation } from '../../support/contract.ts';
 import { GoServer } from '../../support/go-peer.ts';
-import { closed, HttpLab, responseTo } from '../../support/http-lab.ts';
 import { interopSuite } from '../../support/interop.ts';
 
 await interopSuite('Node client, net/http server', async (binary, check) => {

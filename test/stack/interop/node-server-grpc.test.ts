@@ -1,8 +1,6 @@
 /** A grpc-go client that gives up, and a Node server that hears of it. */
 import assert from 'node:assert/strict';
 import { SpanKind } from '@opentelemetry/api';
-import type { Expectation } from '../../support/contract.ts';
-import { GoClient } from '../../support/go-peer.ts';
 import {
   answerAtOnce,
   answerError,
@@ -11,7 +9,9 @@ import {
   KINDS,
   loadGrpc,
   type ServerCall,
-} from '../../support/grpc-service.ts';
+} from '../../integrations/grpc/service.ts';
+import type { Expectation } from '../../support/contract.ts';
+import { GoClient } from '../../support/go-peer.ts';
 import { interopSuite } from '../../support/interop.ts';
 
 /** A Go process has to start and to connect within it. */

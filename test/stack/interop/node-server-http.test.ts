@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import { event, HttpLab } from '../../integrations/http/lab.ts';
 import type { Expectation } from '../../support/contract.ts';
 import { GoClient, type Scenario } from '../../support/go-peer.ts';
-import { event, HttpLab } from '../../support/http-lab.ts';
 import { interopSuite } from '../../support/interop.ts';
 
 /** A Go process has to start and to connect within it. */

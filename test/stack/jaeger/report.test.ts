@@ -4,12 +4,13 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
-import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../../support/grpc-service.ts';
+import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../../integrations/grpc/service.ts';
 import { startJaeger } from '../../support/jaeger.ts';
 import { findOrBuildJaeger } from '../../support/jaeger-binary.ts';
 import { eventually, getTrace } from '../../support/jaeger-query.ts';
 import { scriptFile, scriptFlags } from '../../support/script.ts';
-import { type Setup, Telemetry } from '../../support/telemetry.ts';
+import { setup } from '../../support/setup.ts';
+import { Telemetry } from '../../support/telemetry.ts';
 
 const found = await findOrBuildJaeger();
 const skip = 'unavailable' in found ? found.unavailable : false;
@@ -28,7 +29,7 @@ function report(...args: string[]): Promise<{ status: number | null; stdout: str
 test('the report of what a real Jaeger has names a deadline that a proxy took away', { skip }, async (t) => {
   const jaeger = await startJaeger((found as { binary: string }).binary);
   t.after(() => jaeger.stop());
-  const telemetry = new Telemetry((process.env.SETUP ?? 'alone') as Setup);
+  const telemetry = new Telemetry(setup);
   const service = await new GrpcService(loadGrpc()).listen();
   t.after(() => service.close());
   service.handler = answerAtOnce;

@@ -1,4 +1,0 @@
-import { contractSuite } from '../support/contract.ts';
-import { httpCases } from '../support/http-cases.ts';
-
-await contractSuite('node:http', 'official last', httpCases);

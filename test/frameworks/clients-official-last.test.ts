@@ -1,4 +1,0 @@
-import { contractSuite } from '../support/contract.ts';
-import { httpClientCases } from './clients.ts';
-
-await contractSuite('HTTP clients', 'official last', httpClientCases);

@@ -1,4 +1,0 @@
-import { contractSuite } from '../support/contract.ts';
-import { serverFrameworkCases } from './servers.ts';
-
-await contractSuite('frameworks', 'official last', serverFrameworkCases);

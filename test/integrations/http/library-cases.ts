@@ -1,0 +1,113 @@
+/** What applications really use on top of node:http: axios and express. */
+
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ContractCase, Expectation } from '../../support/contract.ts';
+import { event, type HttpLab } from './lab.ts';
+
+const clientLeft: Expectation = {
+  outcome: 'context.canceled',
+  initiator: 'peer',
+  trigger: 'disconnect',
+  phase: 'handle',
+};
+
+export function libraryCases(lab: HttpLab): ContractCase[] {
+  const axios = lab.require('axios') as typeof import('axios').default;
+  const express = lab.require('express') as typeof import('express');
+  const app = async (listener: ReturnType<typeof express>): Promise<number> => {
+    const server: Server = lab.http.createServer(listener).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    lab.onClose(() => server.close());
+    return (server.address() as AddressInfo).port;
+  };
+  return [
+    {
+      name: 'axios with a signal',
+      stage: async () => {
+        const handled = event();
+        const { port } = await lab.serve(() => handled.resolve());
+        const controller = new AbortController();
+        const end = axios.get(`http://127.0.0.1:${port}/`, { signal: controller.signal }).catch(() => {});
+        await handled.promise;
+        (function leave() {
+          controller.abort();
+        })();
+        await end;
+      },
+      client: {
+        outcome: 'context.canceled',
+        initiator: 'local',
+        trigger: 'abort',
+        phase: 'wait',
+        origin: 'leave',
+        status: 'unset',
+      },
+      server: clientLeft,
+    },
+    {
+      name: 'axios with a timeout',
+      stage: async () => {
+        const { port } = await lab.serve(() => {});
+        await axios.get(`http://127.0.0.1:${port}/`, { timeout: 300 }).catch(() => {});
+      },
+      client: {
+        outcome: 'deadline_exceeded',
+        initiator: 'local',
+        trigger: 'timeout',
+        phase: 'wait',
+        status: 'error',
+      },
+      server: clientLeft,
+    },
+    {
+      name: 'axios, success',
+      stage: async () => {
+        const { port } = await lab.serve((_request, response) => response.end('body'));
+        await axios.get(`http://127.0.0.1:${port}/`, { timeout: 10_000 });
+      },
+      client: { outcome: undefined, status: 'unset' },
+      server: { outcome: undefined, status: 'unset' },
+    },
+    {
+      name: 'express, the client leaves',
+      stage: async () => {
+        const handled = event();
+        const over = event();
+        const application = express();
+        application.use(express.json());
+        application.post('/', (_request, response) => {
+          response.on('close', () => over.resolve());
+          handled.resolve();
+        });
+        const port = await app(application);
+        const client = await lab.connectRaw(
+          port,
+          'POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}',
+        );
+        await handled.promise;
+        client.destroy();
+        await over.promise;
+      },
+      client: null,
+      server: clientLeft,
+    },
+    {
+      name: 'express, a handler that throws',
+      stage: async () => {
+        const application = express();
+        application.set('env', 'test');
+        application.get('/', () => {
+          throw new Error('bug');
+        });
+        const port = await app(application);
+        const client = await lab.connectRaw(port, 'GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
+        client.resume();
+        await once(client, 'close');
+      },
+      client: null,
+      server: { outcome: undefined, status: 'error' },
+    },
+  ];
+}

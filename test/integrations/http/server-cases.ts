@@ -1,0 +1,284 @@
+/** The incoming request ends early: by the client, by a limit, by the handler, by a shutdown. */
+import { once } from 'node:events';
+import type * as Http from 'node:http';
+import type { ContractCase, Expectation } from '../../support/contract.ts';
+import { closed, event, type Handler, type HttpLab, type Served } from './lab.ts';
+
+const GET = 'GET /some/path?query=1 HTTP/1.1\r\nhost: shop.test\r\n\r\n';
+const HALF_A_POST = 'POST / HTTP/1.1\r\nhost: shop.test\r\ncontent-length: 10\r\n\r\nhalf';
+
+function clientLeft(phase: string): Expectation {
+  return {
+    outcome: 'context.canceled',
+    initiator: 'peer',
+    trigger: 'disconnect',
+    phase,
+    origin: null,
+    status: 'unset',
+  };
+}
+
+function timedOut(phase: string): Expectation {
+  return { outcome: 'deadline_exceeded', initiator: 'local', trigger: 'timeout', phase, status: 'error' };
+}
+
+export function serverCases(lab: HttpLab): ContractCase[] {
+  return [...departures(lab), ...limits(lab), ...ownDecisions(lab), ...gateway(lab)];
+}
+
+/** Stages a request over a plain socket; `then` is called when the handler was. */
+async function incoming(
+  lab: HttpLab,
+  text: string,
+  handler: Handler,
+  then?: (client: Awaited<ReturnType<HttpLab['connectRaw']>>, served: Served) => unknown,
+  options: Http.ServerOptions = {},
+): Promise<void> {
+  const handled = event();
+  const over = event();
+  const served = await lab.serve((request, response) => {
+    response.on('close', () => over.resolve());
+    handler(request, response);
+    handled.resolve();
+  }, options);
+  const client = await lab.connectRaw(served.port, text);
+  client.resume();
+  await handled.promise;
+  await then?.(client, served);
+  await over.promise;
+  client.destroy();
+}
+
+function departures(lab: HttpLab): ContractCase[] {
+  const startsBody: Handler = (_request, response) => {
+    response.write('first part');
+  };
+  const stages: readonly [string, string, Handler, Expectation][] = [
+    ['before the body was read', HALF_A_POST, () => {}, clientLeft('read')],
+    ['while it was worked on', GET, () => {}, clientLeft('handle')],
+    ['while it was answered', GET, startsBody, clientLeft('write')],
+    ['with its body being read', HALF_A_POST, (request) => request.resume(), clientLeft('read')],
+  ];
+  return stages.flatMap(([when, text, handler, server]): ContractCase[] => [
+    {
+      name: `the client closes ${when}`,
+      stage: () => incoming(lab, text, handler, (client) => client.end()),
+      client: null,
+      server: {
+        ...server,
+        attributes: { 'http.request.method': text.split(' ')[0] as string, 'server.address': 'shop.test' },
+      },
+    },
+    {
+      name: `the client resets ${when}`,
+      stage: () =>
+        incoming(lab, text, handler, async (client) => {
+          // The server has to have read what was sent, or the reset overtakes it.
+          if (handler === startsBody) await once(client, 'data').catch(() => {});
+          client.resetAndDestroy();
+        }),
+      client: null,
+      server,
+    },
+  ]);
+}
+
+function limits(lab: HttpLab): ContractCase[] {
+  const handled = (name: string, handler: Handler, more: Partial<ContractCase> = {}): ContractCase => ({
+    name,
+    stage: () => incoming(lab, GET, handler),
+    client: null,
+    server: timedOut('handle'),
+    ...more,
+  });
+  return [
+    {
+      name: 'requestTimeout',
+      stage: async () => {
+        const options = { requestTimeout: 60, headersTimeout: 60, connectionsCheckingInterval: 20 };
+        const { at } = await lab.serve((request) => request.resume(), options);
+        const request = lab.http.request({ ...at, method: 'POST' }, (response) => response.resume());
+        request.write('first part, and no more');
+        await closed(request);
+      },
+      client: {
+        outcome: 'deadline_exceeded',
+        initiator: 'peer',
+        trigger: 'status',
+        attributes: { 'http.response.status_code': 408 },
+      },
+      server: { ...timedOut('read'), reason: /timeout/i },
+    },
+    {
+      name: 'server.setTimeout() that nobody listens to',
+      stage: async () => {
+        const { at, server } = await lab.serve(() => {});
+        server.setTimeout(200);
+        await closed(lab.http.get(at));
+      },
+      client: { outcome: undefined },
+      server: timedOut('handle'),
+    },
+    {
+      name: 'server.setTimeout() with a listener that destroys the socket',
+      stage: async () => {
+        const { at, server } = await lab.serve(() => {});
+        server.setTimeout(200, (socket) => socket.destroy());
+        await closed(lab.http.get(at));
+      },
+      client: { outcome: undefined },
+      server: timedOut('handle'),
+    },
+    handled('response.setTimeout() whose callback destroys the response', (_request, response) => {
+      response.setTimeout(30, () => response.destroy());
+    }),
+    handled('request.setTimeout() that nobody listens to', (request) => {
+      request.setTimeout(30);
+    }),
+    handled('socket.setTimeout() whose callback destroys the socket', (request) => {
+      request.socket.setTimeout(30, () => request.socket.destroy());
+    }),
+    handled(
+      'response.setTimeout() whose callback answers',
+      (_request, response) => {
+        response.setTimeout(30, () => response.writeHead(503, { connection: 'close' }).end());
+      },
+      { server: { outcome: undefined, status: 'error' } },
+    ),
+  ];
+}
+
+function ownDecisions(lab: HttpLab): ContractCase[] {
+  const own = (
+    trigger: string,
+    phase: string | readonly string[],
+    more: Partial<Expectation> = {},
+  ): Expectation => ({
+    outcome: 'context.canceled',
+    initiator: 'local',
+    trigger,
+    phase,
+    origin: 'drop',
+    status: 'unset',
+    ...more,
+  });
+  const dropped = (name: string, handler: Handler, server: Expectation): ContractCase => ({
+    name,
+    stage: async () => {
+      const { at } = await lab.serve(handler);
+      await closed(lab.http.get(at, (response) => response.on('error', () => {})));
+    },
+    client: { outcome: undefined },
+    server,
+  });
+  return [
+    dropped(
+      'response.destroy() by the handler',
+      function drop(_request, response) {
+        response.destroy();
+      },
+      own('destroy', 'handle'),
+    ),
+    dropped(
+      'response.destroy(error) in the body',
+      function drop(_request, response) {
+        response.write('first part');
+        response.destroy(
+          Object.assign(new Error('upstream is gone'), { code: 'ECONNRESET', syscall: 'read' }),
+        );
+      },
+      // Newer versions of Node hold the head back until the next tick.
+      own('destroy', ['handle', 'write'], { reason: 'upstream is gone' }),
+    ),
+    dropped(
+      'request.destroy() by the handler',
+      function drop(request) {
+        request.destroy();
+      },
+      own('destroy', 'handle'),
+    ),
+    dropped(
+      'socket.destroy() by the handler',
+      function drop(request) {
+        request.socket.destroy();
+      },
+      own('destroy', 'handle'),
+    ),
+    {
+      name: 'server.closeAllConnections()',
+      stage: () =>
+        incoming(
+          lab,
+          GET,
+          () => {},
+          function drop(_client, { server }) {
+            server.closeAllConnections();
+          },
+        ),
+      client: null,
+      server: own('shutdown', 'handle'),
+    },
+    {
+      name: 'https, server.closeAllConnections()',
+      stage: async () => {
+        const handled = event();
+        const { at, server } = await lab.serveTls(() => handled.resolve());
+        const end = closed(lab.https.get({ ...at, rejectUnauthorized: false }));
+        await handled.promise;
+        (function drop() {
+          server.closeAllConnections();
+        })();
+        await end;
+      },
+      client: { outcome: undefined },
+      server: own('shutdown', 'handle'),
+    },
+  ];
+}
+
+/** The incoming request is cancelled, and so the handler cancels what it started for it. */
+function gateway(lab: HttpLab): ContractCase[] {
+  const inherited: Expectation = {
+    outcome: 'context.canceled',
+    initiator: 'inherited',
+    trigger: 'abort',
+    phase: 'wait',
+    origin: 'passOn',
+  };
+  /** @param call when the handler starts its outgoing request */
+  const passesOn = (
+    name: string,
+    text: string,
+    call: (request: Http.IncomingMessage, start: () => void) => void,
+  ): ContractCase => ({
+    name,
+    stage: async () => {
+      const asked = event();
+      const upstream = await lab.serveRaw((socket) => socket.once('data', () => asked.resolve()));
+      const over = event();
+      const { port } = await lab.serve((request, response) => {
+        const controller = new AbortController();
+        call(request, () => {
+          void closed(lab.http.get({ ...upstream.at, signal: controller.signal })).then(() => over.resolve());
+        });
+        response.on('close', function passOn() {
+          controller.abort();
+        });
+      });
+      const client = await lab.connectRaw(port, text);
+      await asked.promise;
+      client.destroy();
+      await over.promise;
+    },
+    client: inherited,
+    server: clientLeft('handle'),
+  });
+  return [
+    passesOn('the handler aborts its own request when the client leaves', GET, (_request, start) => start()),
+    passesOn(
+      'the same, of a request that was started when the body had been read',
+      'POST / HTTP/1.1\r\nhost: shop.test\r\ncontent-length: 4\r\n\r\nbody',
+      (request, start) => request.on('end', start).resume(),
+    ),
+  ];
+}

@@ -1,0 +1,336 @@
+/** What is staged with the package undici beyond fetch(): request, stream, pipeline, dispatchers. */
+import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type { Attributes } from '@opentelemetry/api';
+import type { ContractCase, Expectation } from '../../support/contract.ts';
+import { aborted, left, limitTo, rejection, timedOut, unmarked, userLeaves } from './fetch-cases.ts';
+import type { UndiciLibrary } from './library.ts';
+import type { UndiciServer } from './server.ts';
+
+const destroyed: Expectation = {
+  outcome: 'context.canceled',
+  initiator: 'local',
+  trigger: 'destroy',
+  status: 'unset',
+  attributes: { 'error.type': undefined },
+};
+const limitPassed: Expectation = {
+  outcome: 'deadline_exceeded',
+  initiator: 'local',
+  trigger: 'timeout',
+  status: 'error',
+};
+
+function timeoutOf(ms: number): Attributes {
+  return { 'deadline.timeout_ms': ms, 'deadline.source': 'timeout' };
+}
+
+const isStackKept = Number(process.versions.node.split('.')[0]) > 24;
+
+export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServer): readonly ContractCase[] {
+  const { origin } = server;
+  const { Agent, Client, Pool } = undici;
+  /** With a dispatcher of its own, destroyed at the end. */
+  async function using<T extends { destroy(): Promise<void> }>(
+    dispatcher: T,
+    act: (dispatcher: T) => Promise<unknown>,
+  ): Promise<void> {
+    try {
+      await act(dispatcher);
+      await server.idle();
+    } finally {
+      await dispatcher.destroy();
+    }
+  }
+  const cases: ContractCase[] = [
+    {
+      name: 'request() aborted while it waits',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const controller = new AbortController();
+          const seen = server.seen('/hang/1');
+          const promise = rejection(
+            undici.request(`${origin}/hang/1`, { signal: controller.signal, dispatcher }),
+          );
+          await seen;
+          const error = new Error('user left');
+          userLeaves(controller, error);
+          assert.equal(await promise, error);
+        }),
+      client: { ...aborted, phase: 'wait', reason: 'user left', origin: 'userLeaves' },
+      server: left,
+    },
+    {
+      name: 'request() aborted while it waits, by the global dispatcher',
+      async stage() {
+        const controller = new AbortController();
+        const seen = server.seen('/hang/2');
+        const promise = rejection(undici.request(`${origin}/hang/2`, { signal: controller.signal }));
+        await seen;
+        userLeaves(controller, 'gone');
+        await promise;
+        await server.idle();
+      },
+      client: { ...aborted, phase: 'wait', reason: 'gone', origin: 'userLeaves' },
+    },
+    {
+      name: 'request() aborted while it receives',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const controller = new AbortController();
+          const { body } = await undici.request(`${origin}/body`, { signal: controller.signal, dispatcher });
+          userLeaves(controller, new Error('bye'));
+          await rejection(body.text());
+        }),
+      client: { ...aborted, phase: 'receive', reason: 'bye', origin: 'userLeaves' },
+      server: left,
+    },
+    {
+      name: 'request() aborted while it connects',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const controller = new AbortController();
+          const promise = rejection(
+            undici.request(`${server.silentOrigin}/`, { signal: controller.signal, dispatcher }),
+          );
+          userLeaves(controller);
+          // The application is told when the connection is there or has failed.
+          await dispatcher.destroy();
+          await promise;
+        }),
+      client: { ...aborted, phase: 'connect', origin: 'userLeaves' },
+    },
+    {
+      name: 'request() with a signal that is aborted already',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const controller = new AbortController();
+          userLeaves(controller, 'gone');
+          await rejection(undici.request(`${origin}/never`, { signal: controller.signal, dispatcher }));
+        }),
+      client: { ...aborted, phase: 'queued', reason: 'gone', origin: 'userLeaves' },
+      server: null,
+    },
+    {
+      name: 'request() with AbortSignal.timeout()',
+      stage: () =>
+        using(new Pool(origin), async (pool) => {
+          await rejection(pool.request({ path: '/hang', method: 'GET', signal: limitTo(300) }));
+        }),
+      client: { ...timedOut, phase: 'wait', origin: 'limitTo' },
+      server: left,
+    },
+    {
+      name: 'destroy() of the body of request()',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const { body } = await undici.request(`${origin}/body`, { dispatcher });
+          stopReading(
+            body.on('error', () => {}),
+            new Error('enough'),
+          );
+        }),
+      client: { ...destroyed, phase: 'receive', reason: 'enough', origin: 'stopReading' },
+      server: left,
+    },
+    {
+      name: 'break out of for-await over the body of request()',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const { body } = await undici.request(`${origin}/body`, { dispatcher });
+          for await (const _ of body) break;
+        }),
+      // Up to Node 24 the stream is destroyed in a tick of its own.
+      client: { ...destroyed, phase: 'receive', ...(isStackKept ? {} : { origin: null }) },
+      server: left,
+    },
+    {
+      name: 'stream() aborted while it receives',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const controller = new AbortController();
+          await rejection(
+            undici.stream(`${origin}/body`, { signal: controller.signal, dispatcher, method: 'GET' }, () => {
+              return new Writable({
+                write(_chunk, _encoding, callback) {
+                  callback();
+                  userLeaves(controller, new Error('bye'));
+                },
+              });
+            }),
+          );
+        }),
+      client: { ...aborted, phase: 'receive', reason: 'bye', origin: 'userLeaves' },
+      server: left,
+    },
+    {
+      name: 'pipeline() destroyed',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const seen = server.seen('/hang/3');
+          const duplex = undici.pipeline(
+            `${origin}/hang/3`,
+            { dispatcher, method: 'GET' },
+            ({ body }) => body,
+          );
+          duplex.on('error', () => {}).end();
+          await seen;
+          stopReading(duplex);
+          await finished(duplex).catch(() => {});
+        }),
+      client: { ...destroyed, phase: 'wait', origin: 'stopReading' },
+      server: left,
+    },
+    {
+      name: 'a client that is destroyed while a request waits',
+      async stage() {
+        const client = new Client(origin);
+        const seen = server.seen('/hang/4');
+        const promise = rejection(client.request({ path: '/hang/4', method: 'GET' }));
+        await seen;
+        await hangUp(client);
+        await promise;
+        await server.idle();
+      },
+      client: { ...destroyed, phase: 'wait', origin: 'hangUp' },
+      server: left,
+    },
+    {
+      name: 'an agent that is destroyed with an error of its own',
+      async stage() {
+        const dispatcher = new Agent();
+        const seen = server.seen('/hang/5');
+        const promise = rejection(undici.request(`${origin}/hang/5`, { dispatcher }));
+        await seen;
+        await hangUp(dispatcher, new Error('going down'));
+        await promise;
+        await server.idle();
+      },
+      client: { ...destroyed, phase: 'wait', reason: 'going down', origin: 'hangUp' },
+      server: left,
+    },
+    {
+      name: 'headersTimeout',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const promise = (function limit() {
+            return undici.request(`${origin}/hang`, { headersTimeout: 100, dispatcher });
+          })();
+          assert.equal(((await rejection(promise)) as { code: string }).code, 'UND_ERR_HEADERS_TIMEOUT');
+        }),
+      client: {
+        ...limitPassed,
+        phase: 'wait',
+        reason: /Headers Timeout Error/,
+        origin: 'limit',
+        attributes: { 'error.type': 'UND_ERR_HEADERS_TIMEOUT', ...timeoutOf(100) },
+      },
+      server: left,
+    },
+    {
+      name: 'headersTimeout of the agent',
+      stage: () =>
+        using(new Agent({ headersTimeout: 150 }), async (dispatcher) => {
+          await rejection(undici.request(`${origin}/hang`, { dispatcher }));
+        }),
+      client: { ...limitPassed, phase: 'wait', attributes: timeoutOf(150) },
+      server: left,
+    },
+    {
+      name: 'headersTimeout that is kept',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          await (await undici.request(`${origin}/`, { headersTimeout: 5_000, dispatcher })).body.dump();
+        }),
+      client: { ...unmarked, attributes: timeoutOf(5_000) },
+    },
+    {
+      name: 'headersTimeout and a signal with less time',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const options = { headersTimeout: 5_000, signal: AbortSignal.timeout(4_000), dispatcher };
+          await (await undici.request(`${origin}/`, options)).body.dump();
+        }),
+      client: { ...unmarked, attributes: { 'deadline.source': 'signal' } },
+    },
+    {
+      name: 'bodyTimeout',
+      stage: () =>
+        using(new Agent({ bodyTimeout: 100 }), async (dispatcher) => {
+          const { body } = await undici.request(`${origin}/body`, { dispatcher });
+          assert.equal(((await rejection(body.text())) as { code: string }).code, 'UND_ERR_BODY_TIMEOUT');
+        }),
+      client: {
+        ...limitPassed,
+        phase: 'receive',
+        attributes: { 'error.type': 'UND_ERR_BODY_TIMEOUT', ...timeoutOf(100) },
+      },
+      server: left,
+    },
+    {
+      name: 'connect timeout',
+      stage: () =>
+        using(new Agent({ connect: { timeout: 100 } }), async (dispatcher) => {
+          const promise = undici.request(`${server.silentOrigin}/`, { dispatcher });
+          assert.equal(((await rejection(promise)) as { code: string }).code, 'UND_ERR_CONNECT_TIMEOUT');
+        }),
+      client: {
+        ...limitPassed,
+        phase: ['connect', 'tls'],
+        attributes: { 'error.type': 'UND_ERR_CONNECT_TIMEOUT', ...timeoutOf(100) },
+      },
+    },
+    {
+      name: 'request() that succeeds is not marked',
+      stage: () =>
+        using(new Pool(origin), async (pool) => {
+          const { body } = await pool.request({
+            path: '/',
+            method: 'GET',
+            signal: new AbortController().signal,
+          });
+          await body.text();
+        }),
+      client: unmarked,
+      server: unmarked,
+    },
+    {
+      name: 'dump() of the body is not marked',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          await (await undici.request(`${origin}/`, { dispatcher })).body.dump();
+        }),
+      client: unmarked,
+    },
+    {
+      name: 'close() of a client waits and marks nothing',
+      async stage() {
+        const client = new Client(origin);
+        const promise = client.request({ path: '/late', method: 'GET' }).then(({ body }) => body.text());
+        await client.close();
+        await promise;
+      },
+      client: unmarked,
+    },
+    ...['rst', 'fin'].map(
+      (word): ContractCase => ({
+        name: `request() whose connection the server breaks is not marked (${word})`,
+        stage: () =>
+          using(new Agent(), async (dispatcher) => {
+            await rejection(undici.request(`${origin}/${word}`, { dispatcher }));
+          }),
+        client: { ...unmarked, status: 'error' },
+      }),
+    ),
+  ];
+  return cases.map((one) => ({ ...one, name: `${name}: ${one.name}` }));
+}
+
+function stopReading(stream: { destroy(error?: Error): unknown }, error?: Error): void {
+  stream.destroy(error);
+}
+
+async function hangUp(dispatcher: { destroy(error?: Error): Promise<void> }, error?: Error): Promise<void> {
+  await (error === undefined ? dispatcher.destroy() : dispatcher.destroy(error));
+}

@@ -1,3 +1,0 @@
-import { queueSuite } from '../../support/undici-queue.ts';
-
-await queueSuite('official last');

@@ -1,4 +1,0 @@
-import { contractSuite } from '../support/contract.ts';
-import { neighbourCases } from './cases.ts';
-
-await contractSuite('neighbours of gRPC', 'official last', neighbourCases);
