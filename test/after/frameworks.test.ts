@@ -220,7 +220,7 @@ describe('an unhandled rejection after the cancel stays one', () => {
       await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
       const request = http2.connect('http://127.0.0.1:' + server.address().port).request({});`,
     'of a handler of gRPC': `
-      const { GrpcService, loadGrpc, startCall } = await import('${scriptUrl('../support/grpc-service.ts', import.meta.url)}');
+      const { GrpcService, loadGrpc, startCall } = await import('${scriptUrl('../integrations/grpc/service.ts', import.meta.url)}');
       const service = await new GrpcService(loadGrpc()).listen();
       service.handler = async () => {
         call.cancel();
