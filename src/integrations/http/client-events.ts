@@ -5,7 +5,6 @@ import type { StackTop } from '../../operation/captured-stack.ts';
 import { cancelRequest, settleRequest } from './client.ts';
 import { whyDestroyed } from './client-evidence.ts';
 import type { ClientExchange } from './client-exchange.ts';
-import { phaseOf } from './client-phase.ts';
 import {
   kClientExchange,
   kEarlyDestroy,
@@ -14,6 +13,7 @@ import {
   type Transport,
 } from './internals.ts';
 import { isShuttingDown, isTimingOut } from './node-activity.ts';
+import { clientPhaseOf } from './phase.ts';
 
 /** request.destroy(), for the first time. @param above the hook */
 export function requestDestroyed(
@@ -114,7 +114,7 @@ function failed(host: Host, request: OutgoingRequest, exchange: ClientExchange, 
   // The kernel's own limit for a connect.
   if (error instanceof Error && (error as NodeJS.ErrnoException).code === 'ETIMEDOUT') {
     const { deadline } = exchange.operation;
-    const phase = phaseOf(request, exchange);
+    const phase = clientPhaseOf(request, exchange);
     const evidence = {
       kind: 'local-timeout',
       trigger: 'timeout',

@@ -4,9 +4,9 @@ import { isTimeoutError, stackOf } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
 import type { Evidence, Stack } from '../../operation/evidence.ts';
 import type { ClientExchange } from './client-exchange.ts';
-import { phaseOf } from './client-phase.ts';
 import type { OutgoingRequest } from './internals.ts';
 import { isShuttingDown, isTimingOut } from './node-activity.ts';
+import { clientPhaseOf } from './phase.ts';
 
 /** @param stack of the call of destroy() */
 export function whyDestroyed(
@@ -16,7 +16,7 @@ export function whyDestroyed(
   error: unknown,
   stack: Stack,
 ): Evidence {
-  const phase = phaseOf(request, exchange);
+  const phase = clientPhaseOf(request, exchange);
   if (isFromSignal(exchange.signal, error)) {
     return { kind: 'signal', phase, ...host.abortOrigins.explain(exchange.signal, error.cause) };
   }

@@ -5,8 +5,8 @@ import { before } from '../../hook/observe.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import { beginRequest, settleRequest } from './client.ts';
-import { setIdleLimit } from './client-deadline.ts';
 import { requestDestroyed, requestEmits } from './client-events.ts';
+import { setIdleLimit } from './deadline.ts';
 import { kClientExchange, type OutgoingRequest, type Transport } from './internals.ts';
 import { requestHeaders } from './propagation.ts';
 

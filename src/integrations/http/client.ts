@@ -5,13 +5,14 @@ import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { outlivesDestroy } from './client-connection.ts';
-import { passOn, setDeadlineOf } from './client-deadline.ts';
+import { describeRequest, describeResult } from './client-description.ts';
 import { whyDestroyed } from './client-evidence.ts';
 import { ClientExchange } from './client-exchange.ts';
-import { describeRequest, describeResult } from './client-span.ts';
+import { outlivesDestroy } from './connection.ts';
+import { setDeadlineOf } from './deadline.ts';
 import { kClientExchange, kEarlyDestroy, type OutgoingRequest } from './internals.ts';
 import { CLIENT_SCOPES } from './official.ts';
+import { passOn } from './pass-on.ts';
 import { requestHeaders } from './propagation.ts';
 import { takeSignal } from './request-signal.ts';
 

@@ -7,9 +7,9 @@ import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { clientSocketDestroyed, responseDestroyed } from './client-events.ts';
+import { waitingInLine } from './connection.ts';
 import {
   kClientExchange,
-  kPipelined,
   kServerExchange,
   type Message,
   type OutgoingRequest,
@@ -39,8 +39,7 @@ function socketDestroyed(host: Host, socket: Transport, error: unknown, above: S
   const served = message[kServerExchange];
   if (served && !served.operation.isSettled) {
     serverSocketDestroyed(host, message, served, socket, error, above);
-    for (const waiting of socket[kPipelined] ?? []) {
-      if (waiting.operation.isSettled) continue;
+    for (const waiting of waitingInLine(socket)) {
       serverSocketDestroyed(host, waiting.response, waiting, socket, error, above);
     }
     return;

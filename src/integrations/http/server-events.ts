@@ -1,10 +1,10 @@
 /** What the hooks see of an incoming request, and what it means for its operation. */
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
-import type { Evidence } from '../../operation/evidence.ts';
 import type { Message, Response, Transport } from './internals.ts';
-import { isShuttingDown, isTimingOut } from './node-activity.ts';
-import { cancelIncoming, phaseOfIncoming, settleIncoming } from './server.ts';
+import { serverPhaseOf } from './phase.ts';
+import { cancelIncoming, settleIncoming } from './server.ts';
+import { whyConnectionEnded, whyDestroyedHere } from './server-evidence.ts';
 import type { ServerExchange } from './server-exchange.ts';
 
 /** The connection goes away; a response that was written by then is not harmed. @param above the hook */
@@ -65,39 +65,5 @@ export function responseClosed(host: Host, response: Response, exchange: ServerE
 function closedUnfinished(host: Host, response: Response, exchange: ServerExchange): void {
   const { socket } = exchange;
   const evidence = socket && whyConnectionEnded(response, socket, socket.errored);
-  cancelIncoming(
-    host,
-    response,
-    exchange,
-    evidence ?? { kind: 'peer-gone', phase: phaseOfIncoming(response) },
-  );
-}
-
-/** A limit of Node's, or the peer; undefined when it was neither. */
-function whyConnectionEnded(response: Response, socket: Transport, error: unknown): Evidence | undefined {
-  const phase = phaseOfIncoming(response);
-  const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException;
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT' || isTimingOut(socket)) {
-    return { kind: 'local-timeout', trigger: 'timeout', phase, reason: error ?? undefined, stack: undefined };
-  }
-  if (syscall !== undefined || socket._readableState?.ended) return { kind: 'peer-gone', phase };
-  return undefined;
-}
-
-/** Undefined for a request that is broken by itself, which is a failure. */
-function whyDestroyedHere(
-  host: Host,
-  response: Response,
-  socket: Transport,
-  error: unknown,
-  above: StackTop,
-): Evidence | undefined {
-  const { code } = (error ?? {}) as NodeJS.ErrnoException;
-  if (typeof code === 'string' && (code.startsWith('HPE_') || code.startsWith('ERR_SSL_'))) return undefined;
-  const phase = phaseOfIncoming(response);
-  const reason = error ?? undefined;
-  if (isTimingOut(socket))
-    return { kind: 'local-timeout', trigger: 'timeout', phase, reason, stack: undefined };
-  const trigger = isShuttingDown() ? 'shutdown' : 'destroy';
-  return { kind: 'local', trigger, phase, reason, stack: host.captureStack(above) };
+  cancelIncoming(host, response, exchange, evidence ?? { kind: 'peer-gone', phase: serverPhaseOf(response) });
 }

@@ -2,15 +2,16 @@
 import type { Server } from 'node:http';
 import { type Span, SpanKind } from '@opentelemetry/api';
 import type { Host } from '../../integration.ts';
-import type { Evidence, ServerPhase } from '../../operation/evidence.ts';
+import type { Evidence } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { kPipelined, kServerExchange, type Message, type Response } from './internals.ts';
+import { waitInLine } from './connection.ts';
+import { kServerExchange, type Message, type Response } from './internals.ts';
 import { isNextServer } from './next.ts';
 import { NEXT_SCOPES, SERVER_SCOPES } from './official.ts';
 import { incomingHeaders } from './propagation.ts';
 import { createMetadata, metadataIn, RPC_METADATA_KEY, routeOf } from './route.ts';
+import { describeAnswer, describeIncoming } from './server-description.ts';
 import { ServerExchange } from './server-exchange.ts';
-import { describeAnswer, describeIncoming } from './server-span.ts';
 
 /** Called in a listener of 'request': after the official instrumentation, when there is one. */
 export function beginIncoming(
@@ -63,11 +64,7 @@ function follow(host: Host, exchange: ServerExchange, request: Message, response
   host.readDeadline(operation, request.headers);
   request[kServerExchange] = exchange;
   response[kServerExchange] = exchange;
-  // Not its turn yet. Node 20 tells such a response nothing when the connection goes away.
-  if (response.socket === null && request.socket !== null) {
-    const waiting = request.socket[kPipelined]?.filter((earlier) => !earlier.operation.isSettled);
-    request.socket[kPipelined] = [...(waiting ?? []), exchange];
-  }
+  if (response.socket === null && request.socket !== null) waitInLine(request.socket, exchange);
 }
 
 function adoptIncoming(host: Host, official: Span, request: Message, response: Response): ServerExchange {
@@ -109,13 +106,4 @@ export function settleIncoming(
   }
   const metadata = exchange.metadata ?? metadataIn(operation.context);
   host.settle(operation, describeAnswer(response, routeOf(response.req, metadata), error));
-}
-
-/** How far the request is: still being read, being worked on, or being answered. */
-export function phaseOfIncoming(response: Response): ServerPhase {
-  if (response._headerSent) return 'write';
-  const { complete, headers } = response.req;
-  // Inside of the first listener Node has not noticed yet that there is no body.
-  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0;
-  return complete || !hasBody ? 'handle' : 'read';
 }

@@ -3,7 +3,6 @@ import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { OutgoingRequest } from './internals.ts';
-import { readHeader, requestHeaders } from './propagation.ts';
 
 /** Where there are both, the one that comes first. */
 export function setDeadlineOf(
@@ -20,15 +19,6 @@ export function setDeadlineOf(
   } else if (timeout) {
     setIdleLimit(host, exchange, timeout, above);
   }
-}
-
-/** Tells the server how much time is left, and ends the request with its owner, where the options say so. */
-export function passOn(host: Host, request: OutgoingRequest, { operation }: ClientExchange): void {
-  const told = host.tellDeadline(operation, request, readHeader);
-  if (told !== undefined) requestHeaders.set(request, told.name, told.value);
-  host.stopWithOwner(operation, () => {
-    request.destroy(new DOMException('the incoming operation was cancelled', 'AbortError'));
-  });
 }
 
 /** A limit for how long the connection may be silent: it starts again with every byte. */
