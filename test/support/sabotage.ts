@@ -24,8 +24,8 @@ declare global {
 const IN_PLACE: readonly string[] = [
   'telemetry/recorder:run',
   'telemetry/recorder:call',
-  'integrations/grpc/server-start:handle',
-  'integrations/grpc/server-answer:patchedCallback',
+  'integrations/grpc/server-hooks:handle',
+  'integrations/grpc/own-answer:patchedCallback',
   'integrations/http/client-hooks:addRequest',
   'integrations/http/event-context:emit',
   'integrations/http/response-hooks:emit',

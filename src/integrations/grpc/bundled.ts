@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { diag } from '@opentelemetry/api';
 import { bundleFile } from '../../cancellation/own-files.ts';
 import { PACKAGE_NAME } from '../../version.ts';
-import { GRPC_PACKAGE } from './library.ts';
+import { GRPC_PACKAGE } from './internals.ts';
 
 /** A name in grpc-js, in every version, that nobody else has. Not written as such, since this file is in the bundle, too. */
 const NAME_IN_GRPC = /resolving[_]load_balancer/;

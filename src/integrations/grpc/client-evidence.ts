@@ -1,15 +1,71 @@
-/** What a status that nobody on this side asked for says of the peer. */
+/** Who ended a client call, and why. */
+import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { streamPhase } from './client-phase.ts';
-import { hasPassed } from './deadline.ts';
-import { attemptOf, type ResolvingCall, type StatusObject, type StreamCall } from './library.ts';
-import { CANCELLED, outcomeOf } from './status.ts';
+import { hasPassed, noteConfiguredDeadline } from './deadline.ts';
+import {
+  attemptOf,
+  type ClientStream,
+  kLeaving,
+  kParent,
+  type ResolvingCall,
+  type StatusObject,
+  type StreamCall,
+} from './internals.ts';
+import { clientPhase, streamPhase } from './phase.ts';
+import { CANCELLED, DEADLINE_EXCEEDED, outcomeOf } from './status.ts';
 
 const NGHTTP2_CANCEL = 8;
 
-/** @returns undefined when the status is no cancellation, or did not come from the peer */
-export function statusEvidence(
+/** This side has called cancelWithStatus(). */
+export function whyCancelled(
+  host: Host,
+  call: ResolvingCall,
+  operation: Operation,
+  code: number,
+  details: string,
+  above: StackTop,
+): Evidence {
+  const phase = clientPhase(call);
+  const rstCode = sentReset(call);
+  const parent = call[kParent];
+  if (parent !== undefined && code === CANCELLED && details === 'Cancelled by parent call') {
+    // grpc-js says CANCELLED whatever ended the parent.
+    const outcome =
+      operation.owner?.cancellation?.outcome ??
+      (hasPassed(parent.getDeadline()) ? 'deadline_exceeded' : 'canceled');
+    const stack = outcome === 'deadline_exceeded' ? operation.deadline?.stack : undefined;
+    return { kind: 'parent', outcome, reason: details, stack, phase, rstCode };
+  }
+  if (code !== DEADLINE_EXCEEDED) {
+    const stack = host.captureStack(above);
+    return { kind: 'local', trigger: 'cancel', reason: details, stack, phase, rstCode };
+  }
+  const isTimer = details.startsWith('Deadline exceeded') && hasPassed(call.deadline);
+  if (isTimer) noteConfiguredDeadline(host, call, operation);
+  const stack = isTimer ? operation.deadline?.stack : host.captureStack(above);
+  return { kind: 'local-timeout', trigger: 'deadline', reason: details, stack, phase, rstCode };
+}
+
+/** The application has destroyed its stream. */
+export function whyDestroyed(
+  host: Host,
+  stream: ClientStream,
+  call: ResolvingCall,
+  error: unknown,
+  above: StackTop,
+): Evidence {
+  const stack = stream[kLeaving] ?? host.captureStack(above);
+  return { kind: 'local', trigger: 'destroy', reason: error ?? undefined, stack, phase: clientPhase(call) };
+}
+
+/**
+ * A status has come that nobody on this side asked for.
+ *
+ * @returns undefined when the status is no cancellation, or did not come from the peer
+ */
+export function whyTold(
   call: ResolvingCall,
   operation: Operation,
   status: StatusObject,
@@ -34,13 +90,18 @@ export function statusEvidence(
   return { kind: 'peer-status', outcome, reason, phase };
 }
 
+/** The request is on its way to the attempt, which has not been made: nobody will hear of a cancel. */
+export function isOutOfReach(call: ResolvingCall): boolean {
+  return call.child === null && call.filterStack !== null;
+}
+
 /** Node makes up a RST_STREAM with CANCEL for the streams of a lost connection; grpc-js knows since 1.12.7. */
 function isConnectionLost(stream: StreamCall): boolean {
   return stream.connectionDropped ?? stream.transport.session.destroyed;
 }
 
 /** grpc-js resets a stream that it ends; before there is one, and after its end, there is nothing to reset. */
-export function sentReset(call: ResolvingCall): number | undefined {
+function sentReset(call: ResolvingCall): number | undefined {
   const stream = attemptOf(call)?.child;
   return stream == null || stream.getStatus() !== null ? undefined : NGHTTP2_CANCEL;
 }

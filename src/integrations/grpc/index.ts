@@ -14,16 +14,11 @@
  */
 import type { Integration, PackageFile } from '../../integration.ts';
 import { tellBundled } from './bundled.ts';
-import { watchEnd } from './client-end.ts';
-import { watchLateMessages } from './client-late-messages.ts';
-import { watchChannel, watchStart } from './client-start.ts';
-import { watchStreams } from './client-streams.ts';
-import { GRPC_PACKAGE, SUPPORTED_VERSIONS } from './library.ts';
+import { watchCalls, watchChannel, watchStreams } from './client-hooks.ts';
+import { GRPC_PACKAGE, SUPPORTED_VERSIONS } from './internals.ts';
 import { OFFICIAL_SCOPE } from './official.ts';
-import { watchServerStreams } from './server-answer.ts';
-import { watchServerCalls, watchServerCalls19 } from './server-end.ts';
-import { watchServer } from './server-start.ts';
-import { watchTimeouts } from './server-timeout.ts';
+import { watchServer, watchServerCalls, watchServerCalls19, watchServerStreams } from './server-hooks.ts';
+import { watchTimeouts } from './timeout-header.ts';
 
 export const grpcIntegration: Integration = {
   name: 'grpc',
@@ -33,10 +28,8 @@ export const grpcIntegration: Integration = {
   },
   files: [
     file('channel.js', watchChannel),
-    file('resolving-call.js', watchStart),
-    file('resolving-call.js', watchEnd),
+    file('resolving-call.js', watchCalls),
     file('call.js', watchStreams),
-    file('call.js', watchLateMessages),
     {
       ...file('server.js', watchServer),
       missedWhenLate: `calls under way and handlers that ${OFFICIAL_SCOPE} has wrapped`,

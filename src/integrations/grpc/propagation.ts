@@ -1,6 +1,6 @@
 /** Trace context in gRPC metadata. */
 import type { TextMapGetter, TextMapSetter } from '@opentelemetry/api';
-import type { Metadata } from './library.ts';
+import type { Metadata } from './internals.ts';
 
 export const metadataSetter: TextMapSetter<Metadata> = {
   set(metadata, key, value) {

@@ -3,17 +3,16 @@
  * before grpc-js hears of the answer, so on its spans this is seen where the handler says so.
  */
 import type { Installation } from '../../hook/installation.ts';
-import { before } from '../../hook/observe.ts';
-import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { baseOf, kOperation, type SurfaceCall } from './library.ts';
-import { isOver, serverPhase } from './server-end.ts';
+import { baseOf, kOperation, type SurfaceCall } from './internals.ts';
+import { serverPhase } from './phase.ts';
+import { isOver } from './server-evidence.ts';
 import { outcomeOf } from './status.ts';
 
 /** The callback of a unary or client-streaming handler, as the official instrumentation hands it in. */
-export function noteAnswer(
+export function watchAnswer(
   host: Host,
   installation: Installation,
   operation: Operation,
@@ -32,32 +31,10 @@ export function noteAnswer(
   return patchedCallback;
 }
 
-/** Streaming handlers answer with an error by emit('error'); destroy(error) comes down to it. */
-export function watchServerStreams(moduleExports: unknown, host: Host, installation: Installation): Undo {
-  const classes = moduleExports as Record<string, { prototype: object }>;
-  const undos = [
-    watchEmit(classes.ServerWritableStreamImpl, host, installation),
-    watchEmit(classes.ServerDuplexStreamImpl, host, installation),
-  ];
-  return () => undoAll(undos);
-}
-
-function watchEmit(
-  streamClass: { prototype: object } | undefined,
-  host: Host,
-  installation: Installation,
-): Undo {
-  if (streamClass === undefined) throw new TypeError('a stream class of grpc-js is missing');
-  return before(
-    streamClass.prototype,
-    'emit',
-    installation,
-    (surface: SurfaceCall, args: unknown[], above) => {
-      if (args[0] !== 'error') return;
-      const operation = baseOf(surface)?.[kOperation];
-      if (operation !== undefined) noteError(host, operation, surface, args[1], above);
-    },
-  );
+/** A streaming handler has answered. */
+export function answeredError(host: Host, surface: SurfaceCall, error: unknown, above: StackTop): void {
+  const operation = baseOf(surface)?.[kOperation];
+  if (operation !== undefined) noteError(host, operation, surface, error, above);
 }
 
 function noteError(

@@ -1,6 +1,6 @@
-/** How far a client call is. Read only when it is cancelled: nothing is counted on the way. */
-import type { ClientPhase } from '../../operation/evidence.ts';
-import { attemptOf, type ResolvingCall, type StreamCall } from './library.ts';
+/** How far a call is. Read only when it is cancelled: nothing is counted on the way. */
+import type { ClientPhase, ServerPhase } from '../../operation/evidence.ts';
+import { attemptOf, type BaseServerCall, type ResolvingCall, type StreamCall } from './internals.ts';
 
 /** Of grpc-js's ConnectivityState. */
 const CONNECTING = 1;
@@ -22,4 +22,8 @@ export function clientPhase(call: ResolvingCall): ClientPhase {
 export function streamPhase({ http2Stream }: StreamCall): ClientPhase {
   if (http2Stream.readableDidRead) return 'receive';
   return http2Stream.writableLength > 0 ? 'send' : 'wait';
+}
+
+export function serverPhase(call: BaseServerCall): ServerPhase {
+  return call.metadataSent ? 'write' : 'handle';
 }

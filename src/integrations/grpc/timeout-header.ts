@@ -13,10 +13,10 @@ import type { Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { deadlineFrom } from './deadline.ts';
-import { type BaseServerCall, GONE, type ServerStream, type StatusObject } from './library.ts';
+import { describeAnswer, describeIncoming } from './description.ts';
+import { type BaseServerCall, GONE, type ServerStream, type StatusObject } from './internals.ts';
 import { metadataGetter } from './propagation.ts';
-import { describeServerCall } from './span.ts';
-import { INTERNAL, serverSettlement } from './status.ts';
+import { INTERNAL } from './status.ts';
 
 /** On a stream whose grpc-timeout is not what it should be. */
 const kMalformed: unique symbol = Symbol('opentelemetry.cancellation.grpc.malformed');
@@ -65,7 +65,7 @@ export function noteRefusal(host: Host, call: BaseServerCall, status: StatusObje
   if (malformed === undefined || call.deadline !== Number.POSITIVE_INFINITY) return;
   if (status.code !== INTERNAL || call.handler === undefined || host.isSuppressed()) return;
   const operation = host.start(
-    describeServerCall(call.stream.session ?? GONE, call.handler.path),
+    describeIncoming(call.stream.session ?? GONE, call.handler.path),
     host.extract(call.metadata, metadataGetter),
   );
   host.addFinding(
@@ -73,5 +73,5 @@ export function noteRefusal(host: Host, call: BaseServerCall, status: StatusObje
     'timeout_malformed',
     `${describeMalformed(malformed)}; grpc-js refuses the call`,
   );
-  host.settle(operation, serverSettlement(status.code, status.details));
+  host.settle(operation, describeAnswer(status.code, status.details));
 }

@@ -2,6 +2,7 @@
  * What of grpc-js's own objects is read, in 1.9 to 1.14. None of it is public: everything that is
  * declared here holds in the whole supported range, or says from which version on it is there.
  */
+import type { AnyFunction } from '../../hook/replace.ts';
 import type { Evidence, Stack } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 
@@ -13,7 +14,8 @@ export const SUPPORTED_VERSIONS: readonly string[] = ['>=1.9.0 <2'];
 export const kOperation: unique symbol = Symbol('opentelemetry.cancellation.grpc.operation');
 /** The server call that was given as `parent`, on the ResolvingCall. */
 export const kParent: unique symbol = Symbol('opentelemetry.cancellation.grpc.parent');
-
+/** Who leaves a for-await loop over a client's stream, on the stream. */
+export const kLeaving: unique symbol = Symbol('opentelemetry.cancellation.grpc.leaving');
 /** How a call ended that was never started, on the ResolvingCall. */
 export const kHeldEnd: unique symbol = Symbol('opentelemetry.cancellation.grpc.heldEnd');
 
@@ -38,6 +40,15 @@ export interface StatusObject {
 export interface Channel {
   getTarget(): string;
 }
+
+/** Arguments of Channel.createCall(). */
+export type CallArgs = [
+  method: string,
+  deadline: number | Date,
+  host: unknown,
+  parent: SurfaceCall | null | undefined,
+  flags: unknown,
+];
 
 /** The connection below a call: one object for each HTTP/2 session. */
 export interface Transport {
@@ -85,6 +96,9 @@ export interface ResolvingCall {
 export interface ClientStream {
   /** Interceptors, the innermost of which has the call itself. */
   readonly call?: Intercepting;
+  readonly destroyed: boolean;
+  readonly writableFinished?: boolean;
+  [kLeaving]?: Stack;
 }
 
 interface Intercepting {
@@ -100,6 +114,13 @@ export interface HeldEnd {
   /** Undefined when it is no cancel. */
   readonly evidence: Evidence | undefined;
   readonly status: StatusObject;
+}
+
+/** What a server keeps of a handler. */
+export interface HandlerEntry {
+  func: AnyFunction;
+  readonly path: string;
+  readonly type: string;
 }
 
 /** A server call as the handler gets it. */
