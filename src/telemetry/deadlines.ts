@@ -5,7 +5,7 @@ import type { ResolvedConfig } from '../config.ts';
 import type { DeadlineHeader, ReadHeader } from '../integration.ts';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { Guard } from '../operation/guard.ts';
-import type { Deadline, Operation } from '../operation/operation.ts';
+import type { Deadline } from '../operation/operation.ts';
 import {
   ATTR_DEADLINE_CLOCK_SKEW_MS,
   ATTR_DEADLINE_DEVIATION_MS,
@@ -14,8 +14,9 @@ import {
   ATTR_DEADLINE_TIMEOUT_MS,
 } from './attributes.ts';
 import { EventLoopDelay } from './event-loop-delay.ts';
-import type { AddFinding } from './finding-event.ts';
+import type { AddFinding } from './findings.ts';
 import { beforeEnd } from './official-span.ts';
+import type { OperationRecord } from './operation-record.ts';
 import { ownerIn } from './owner.ts';
 import { deadlineToTell, limitToPassOn } from './pass-on.ts';
 import { roundMs } from './round-ms.ts';
@@ -36,7 +37,7 @@ export class Deadlines {
     this.#eventLoopDelay = new EventLoopDelay(guard);
   }
 
-  set(operation: Operation, deadline: Deadline): void {
+  set(operation: OperationRecord, deadline: Deadline): void {
     if (operation.deadline === undefined && !operation.ownsSpan) {
       // Whoever owns the span may end it before it tells anybody that the operation is over.
       const write = this.#guard(() => writeDeviation(operation));
@@ -48,7 +49,7 @@ export class Deadlines {
     operation.span.setAttribute(ATTR_DEADLINE_SOURCE, deadline.source);
   }
 
-  read(operation: Operation, headers: Headers): void {
+  read(operation: OperationRecord, headers: Headers): void {
     const limit = readDeadlineHeaders(headers, Date.now());
     if (limit === undefined) return;
     const { header, timeoutMs, clockSkewMs, malformed } = limit;
@@ -67,7 +68,7 @@ export class Deadlines {
   }
 
   tell<Request>(
-    operation: Operation,
+    operation: OperationRecord,
     request: Request,
     read: ReadHeader<Request>,
   ): DeadlineHeader | undefined {
@@ -83,7 +84,7 @@ export class Deadlines {
   }
 
   /** The operation was cancelled because its deadline has passed. */
-  missed({ span, deadline }: Operation): void {
+  missed({ span, deadline }: OperationRecord): void {
     if (deadline !== undefined)
       span.setAttribute(ATTR_DEADLINE_EVENT_LOOP_DELAY_MS, roundMs(this.#eventLoopDelay.now()));
   }
@@ -94,7 +95,7 @@ export class Deadlines {
 }
 
 /** To be called when the operation ends, before it is settled. */
-export function writeDeviation({ span, deadline, isSettled }: Operation): void {
+export function writeDeviation({ span, deadline, isSettled }: OperationRecord): void {
   if (deadline === undefined || isSettled || !span.isRecording()) return;
   span.setAttribute(ATTR_DEADLINE_DEVIATION_MS, roundMs(performance.now() - deadline.atMs));
 }

@@ -2,14 +2,15 @@
 import type { Attributes } from '@opentelemetry/api';
 import { ATTR_HTTP_ROUTE } from '@opentelemetry/semantic-conventions';
 import { KNOWN_HTTP_METHODS } from '../operation/http-method.ts';
-import type { Operation, System } from '../operation/operation.ts';
+import type { System } from '../operation/operation.ts';
 import { BoundedNames } from './bounded-names.ts';
+import type { OperationRecord } from './operation-record.ts';
 import { SYSTEMS } from './systems.ts';
 
 export interface MetricLabels {
   /** `pkg.Service/Method`, or the HTTP method; `_OTHER` for one that is not known. */
-  methodOf(operation: Operation): string | undefined;
-  routeOf(operation: Operation): string | undefined;
+  methodOf(operation: OperationRecord): string | undefined;
+  routeOf(operation: OperationRecord): string | undefined;
 }
 
 export function createMetricLabels(): MetricLabels {

@@ -13,7 +13,6 @@ import {
 import { ATTR_HTTP_ROUTE } from '@opentelemetry/semantic-conventions';
 import type { Settlement } from '../integration.ts';
 import type { FindingRule } from '../operation/finding.ts';
-import type { Operation } from '../operation/operation.ts';
 import { recordSigned } from '../signed-histogram.ts';
 import {
   ATTR_OUTCOME,
@@ -28,6 +27,7 @@ import {
 } from './attributes.ts';
 import { createMetricLabels, writeLabels } from './metric-labels.ts';
 import { type MetricOutcome, OperationCounts } from './operation-counts.ts';
+import type { OperationRecord } from './operation-record.ts';
 
 /** In ms, fine around the deadline itself: a timer or a round trip late is another matter than a second. */
 const DEVIATION_BUCKETS = [
@@ -64,7 +64,7 @@ export class Metrics {
     this.#instruments?.operations.addCallback(this.#tellCounts);
   }
 
-  ended(operation: Operation, settlement: Settlement | undefined): void {
+  ended(operation: OperationRecord, settlement: Settlement | undefined): void {
     const instruments = this.#instruments;
     if (instruments === undefined) return;
     const { side, system, cancellation, deadline } = operation;
@@ -81,16 +81,16 @@ export class Metrics {
     });
   }
 
-  finding({ side, system }: Operation, rule: FindingRule): void {
+  finding({ side, system }: OperationRecord, rule: FindingRule): void {
     this.#instruments?.findings.add(1, { [ATTR_RULE]: rule, [ATTR_SYSTEM]: system, [ATTR_SIDE]: side });
   }
 
   /** @param change 1 when a handler is seen to go on after the cancel, -1 when it does so no more */
-  activeWork({ system }: Operation, change: 1 | -1): void {
+  activeWork({ system }: OperationRecord, change: 1 | -1): void {
     this.#instruments?.activeWork.add(change, { [ATTR_SYSTEM]: system });
   }
 
-  workAfterCancel(operation: Operation, wastedMs: number): void {
+  workAfterCancel(operation: OperationRecord, wastedMs: number): void {
     if (this.#instruments === undefined) return;
     const { system } = operation;
     const attributes: Attributes = { [ATTR_SYSTEM]: system };

@@ -7,17 +7,17 @@
  *
  * A list that the operations themselves are linked to: a Set makes garbage as it is added to and deleted from.
  */
-import type { Operation } from '../operation/operation.ts';
+import type { OperationRecord } from './operation-record.ts';
 
 const MAX_OPERATIONS = 1_000;
 
 export class OpenOperations {
-  #oldest: Operation | undefined;
-  #newest: Operation | undefined;
+  #oldest: OperationRecord | undefined;
+  #newest: OperationRecord | undefined;
   #size = 0;
   #incoming = 0;
 
-  add(operation: Operation): void {
+  add(operation: OperationRecord): void {
     operation.earlierOpen = this.#newest;
     if (this.#newest === undefined) this.#oldest = operation;
     else this.#newest.laterOpen = operation;
@@ -28,7 +28,7 @@ export class OpenOperations {
   }
 
   /** Idempotent. */
-  delete(operation: Operation): void {
+  delete(operation: OperationRecord): void {
     const { earlierOpen, laterOpen } = operation;
     if (earlierOpen === undefined && this.#oldest !== operation) return;
     if (earlierOpen === undefined) this.#oldest = laterOpen;
@@ -42,7 +42,7 @@ export class OpenOperations {
   }
 
   /** The incoming one, when there is exactly one. */
-  loneIncoming(): Operation | undefined {
+  loneIncoming(): OperationRecord | undefined {
     if (this.#incoming !== 1) return undefined;
     for (let operation = this.#oldest; operation !== undefined; operation = operation.laterOpen) {
       if (operation.side === 'server') return operation;
@@ -51,8 +51,8 @@ export class OpenOperations {
   }
 
   /** A copy, oldest first: whoever asks is about to end them. */
-  all(): Operation[] {
-    const operations: Operation[] = [];
+  all(): OperationRecord[] {
+    const operations: OperationRecord[] = [];
     for (let operation = this.#oldest; operation !== undefined; operation = operation.laterOpen) {
       operations.push(operation);
     }

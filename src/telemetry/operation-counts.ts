@@ -4,7 +4,6 @@
  * done for an operation's end.
  */
 import type { Attributes, ObservableResult } from '@opentelemetry/api';
-import type { Operation } from '../operation/operation.ts';
 import {
   ATTR_CANCEL_INITIATOR,
   ATTR_CANCEL_TRIGGER,
@@ -13,6 +12,7 @@ import {
   ATTR_SYSTEM,
 } from './attributes.ts';
 import { type MetricLabels, writeLabels } from './metric-labels.ts';
+import type { OperationRecord } from './operation-record.ts';
 
 export type MetricOutcome = 'completed' | 'canceled' | 'deadline_exceeded' | 'failed';
 
@@ -45,7 +45,7 @@ export class OperationCounts {
     this.#labels = labels;
   }
 
-  add(operation: Operation, outcome: MetricOutcome): void {
+  add(operation: OperationRecord, outcome: MetricOutcome): void {
     const { side, system, cancellation } = operation;
     const method = this.#labels.methodOf(operation);
     const route = this.#labels.routeOf(operation);
@@ -66,7 +66,7 @@ export class OperationCounts {
   }
 
   #countOf(
-    { side, system, cancellation }: Operation,
+    { side, system, cancellation }: OperationRecord,
     outcome: MetricOutcome,
     method: string | undefined,
     route: string | undefined,

@@ -5,10 +5,10 @@
 import { type Context, type Span, trace } from '@opentelemetry/api';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { Guard } from '../operation/guard.ts';
-import type { Operation } from '../operation/operation.ts';
-import type { AddFinding } from './finding-event.ts';
+import type { AddFinding } from './findings.ts';
 import { parentSpanIdOf } from './official-span.ts';
 import type { OpenOperations } from './open-operations.ts';
+import type { OperationRecord } from './operation-record.ts';
 import { inheritedDeadlineAtMs } from './owner.ts';
 import type { WorkAfterCancel } from './work-after-cancel.ts';
 
@@ -23,7 +23,7 @@ export class OwnedOperations {
   readonly #addFinding: AddFinding;
   readonly #workAfterCancel: WorkAfterCancel;
   readonly #capturesStacks: boolean;
-  readonly #checkDeadline: (inheritedAtMs: number, operation: Operation) => void;
+  readonly #checkDeadline: (inheritedAtMs: number, operation: OperationRecord) => void;
   readonly #open: OpenOperations;
 
   constructor(
@@ -43,30 +43,31 @@ export class OwnedOperations {
   }
 
   /**
-   * @param above whose callers started the operation
+   * An outgoing one.
+   *
+   * @param above whose callers started it
    * @param parent of its span, when it is known
    */
-  started(operation: Operation, above: StackTop, parent: Context | undefined): void {
+  started(operation: OperationRecord, above: StackTop, parent: Context | undefined): void {
     const { owner } = operation;
-    if (operation.side === 'server') return;
     if (owner !== undefined) this.#startedFor(owner, operation, above);
     else this.#startedForNobody(operation, parent);
   }
 
   /** Before the operation is settled: findings may be added to it. */
-  ended(operation: Operation): void {
+  ended(operation: OperationRecord): void {
     if (operation.owner !== undefined) this.#endedFor(operation.owner, operation);
   }
 
   /** Ends what is to end with the operation. */
-  stopPending({ pending }: Operation): void {
+  stopPending({ pending }: OperationRecord): void {
     if (pending === undefined) return;
     // A copy: what stops takes itself off the set.
     for (const operation of [...pending]) operation.stop?.();
   }
 
   /** Of more than one incoming operation nobody could say which of them it was started for. */
-  #startedForNobody(operation: Operation, parent: Context | undefined): void {
+  #startedForNobody(operation: OperationRecord, parent: Context | undefined): void {
     const incoming = this.#open.loneIncoming();
     if (incoming === undefined || hasParent(operation.span, parent)) return;
     const { name } = incoming.span as { readonly name?: unknown };
@@ -74,7 +75,7 @@ export class OwnedOperations {
     this.#addFinding(operation, 'context_lost', detail);
   }
 
-  #startedFor(owner: Operation, operation: Operation, above: StackTop): void {
+  #startedFor(owner: OperationRecord, operation: OperationRecord, above: StackTop): void {
     const { cancellation } = owner;
     if (cancellation !== undefined) {
       this.#workAfterCancel.operationStarted(owner);
@@ -93,7 +94,7 @@ export class OwnedOperations {
     }
   }
 
-  #endedFor(owner: Operation, operation: Operation): void {
+  #endedFor(owner: OperationRecord, operation: OperationRecord): void {
     owner.pending?.delete(operation);
     const { cancellation } = owner;
     if (cancellation === undefined) return;
@@ -114,7 +115,7 @@ function hasParent(span: Span, parent: Context | undefined): boolean {
   return parent === undefined || trace.getSpan(parent) !== undefined;
 }
 
-function checkDeadline(addFinding: AddFinding, inheritedAtMs: number, operation: Operation): void {
+function checkDeadline(addFinding: AddFinding, inheritedAtMs: number, operation: OperationRecord): void {
   const { deadline } = operation;
   if (deadline === undefined) {
     const leftMs = Math.round(inheritedAtMs - operation.startedAtMs);

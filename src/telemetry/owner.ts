@@ -1,16 +1,17 @@
 /** What code is running for, kept in the OpenTelemetry context. */
 import { type Context, createContextKey } from '@opentelemetry/api';
-import type { Operation, WorkScope } from '../operation/operation.ts';
+import type { WorkScope } from '../operation/operation.ts';
+import type { OperationRecord } from './operation-record.ts';
 
 /** Filled after the context is made: the context has to know the operation, and the operation its context. */
 export interface OwnerHolder {
-  operation: Operation | undefined;
+  operation: OperationRecord | undefined;
 }
 
 // By Symbol.for(): the same in every copy of this package.
 export const OWNER_KEY: symbol = createContextKey('opentelemetry.cancellation.owner');
 
-export function ownerIn(context: Context): Operation | undefined {
+export function ownerIn(context: Context): OperationRecord | undefined {
   return (context.getValue(OWNER_KEY) as OwnerHolder | undefined)?.operation;
 }
 
@@ -30,7 +31,7 @@ export function suppressIn(context: Context): Context {
 export const SCOPE_KEY: symbol = createContextKey('opentelemetry.cancellation.scope');
 
 /** The limit of all that is started here, on the clock of performance.now(), in ms; Infinity: none. */
-export function inheritedDeadlineAtMs(context: Context, owner: Operation): number {
+export function inheritedDeadlineAtMs(context: Context, owner: OperationRecord): number {
   const scope = context.getValue(SCOPE_KEY) as WorkScope | undefined;
   return Math.min(
     scope?.deadlineAtMs ?? Number.POSITIVE_INFINITY,

@@ -3,7 +3,7 @@ import type { Context } from '@opentelemetry/api';
 import { formatDeadlineHeader, type OutgoingDeadlineHeader } from '../cancellation/deadline-headers.ts';
 import type { ResolvedPropagateConfig } from '../config.ts';
 import type { DeadlineHeader, ReadHeader } from '../integration.ts';
-import type { Operation } from '../operation/operation.ts';
+import type { OperationRecord } from './operation-record.ts';
 import { inheritedDeadlineAtMs } from './owner.ts';
 
 export interface PassedOn extends DeadlineHeader {
@@ -16,7 +16,7 @@ export interface PassedOn extends DeadlineHeader {
 /** @returns on the clock of performance.now(), in ms; undefined when what is started here has no limit */
 export function limitToPassOn(
   context: Context,
-  owner: Operation | undefined,
+  owner: OperationRecord | undefined,
   { marginMs }: ResolvedPropagateConfig,
 ): number | undefined {
   if (owner === undefined) return undefined;
@@ -27,7 +27,7 @@ export function limitToPassOn(
 /** @returns undefined when there is nothing to tell, or the request tells it by itself */
 export function deadlineToTell<Request>(
   propagate: ResolvedPropagateConfig,
-  { owner, context, deadline }: Operation,
+  { owner, context, deadline }: OperationRecord,
   request: Request,
   read: ReadHeader<Request>,
 ): PassedOn | undefined {

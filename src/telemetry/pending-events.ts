@@ -1,19 +1,19 @@
 /** What an incoming operation was waiting for when it was cancelled. */
 import type { Attributes } from '@opentelemetry/api';
 import { formatFrame, originOf } from '../cancellation/origin.ts';
-import type { Operation } from '../operation/operation.ts';
 import {
   ATTR_CANCEL_PENDING_ELAPSED_MS,
   ATTR_CANCEL_PENDING_NAME,
   ATTR_CANCEL_PENDING_ORIGIN,
   EVENT_CANCEL_PENDING,
 } from './attributes.ts';
+import type { OperationRecord } from './operation-record.ts';
 import { roundMs } from './round-ms.ts';
 
 /** More of them say nothing new, and a span holds 128 events. */
 const MAX_EVENTS = 16;
 
-export function writePending(operation: Operation, atMs: number): void {
+export function writePending(operation: OperationRecord, atMs: number): void {
   if (operation.pending === undefined) return;
   let count = 0;
   for (const pending of operation.pending) {

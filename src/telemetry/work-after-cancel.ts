@@ -8,8 +8,6 @@
 import { inspect, types } from 'node:util';
 import { context, ROOT_CONTEXT, type Tracer, trace } from '@opentelemetry/api';
 import type { Guard } from '../operation/guard.ts';
-import { LateWork } from '../operation/late-work.ts';
-import type { Operation } from '../operation/operation.ts';
 import {
   ATTR_CANCEL_LATE_MESSAGES,
   ATTR_CANCEL_LATE_OPERATIONS,
@@ -18,8 +16,10 @@ import {
   ATTR_CANCEL_WASTED_MS,
   SPAN_WORK_AFTER_CANCEL,
 } from './attributes.ts';
-import { writeFinding } from './finding-event.ts';
+import { writeFinding } from './findings.ts';
+import { LateWork } from './late-work.ts';
 import type { Metrics } from './metrics.ts';
+import type { OperationRecord } from './operation-record.ts';
 import { roundMs } from './round-ms.ts';
 
 export interface WorkLimits {
@@ -55,7 +55,7 @@ export class WorkAfterCancel {
   }
 
   /** The operation has just been cancelled, or its handler returned a promise after that. */
-  watch(operation: Operation): void {
+  watch(operation: OperationRecord): void {
     const { handled, cancellation } = operation;
     const cancelledAtMs = cancellation?.atMs ?? performance.now();
     const promise = isPending(handled) ? handled : undefined;
@@ -65,7 +65,7 @@ export class WorkAfterCancel {
   }
 
   /** @param isEnd true when the handler will write no more */
-  write(operation: Operation, isEnd: boolean): void {
+  write(operation: OperationRecord, isEnd: boolean): void {
     const work = this.#sign(operation);
     if (work === undefined) return;
     work.writes++;
@@ -73,7 +73,7 @@ export class WorkAfterCancel {
   }
 
   /** The application is given a message. */
-  message(operation: Operation): void {
+  message(operation: OperationRecord): void {
     const { cancellation, side } = operation;
     // What the peer sent before it cancelled is there to be read.
     if (cancellation === undefined || (side === 'client' && cancellation.initiator === 'peer')) return;
@@ -85,19 +85,19 @@ export class WorkAfterCancel {
   }
 
   /** The handler answers, without a message; or the stream that was received from has ended. */
-  end(operation: Operation): void {
+  end(operation: OperationRecord): void {
     const work = this.#sign(operation);
     if (work !== undefined && work.promise === undefined) this.#settle(work, work.lastSignMs, true);
   }
 
-  operationStarted(owner: Operation): void {
+  operationStarted(owner: OperationRecord): void {
     const work = this.#sign(owner);
     if (work === undefined) return;
     work.operations++;
     work.openOperations++;
   }
 
-  operationEnded(owner: Operation): void {
+  operationEnded(owner: OperationRecord): void {
     const work = this.#sign(owner);
     if (work !== undefined) work.openOperations--;
   }
@@ -108,7 +108,7 @@ export class WorkAfterCancel {
     for (const work of this.#active) this.#settleSafely(work, nowMs, false);
   }
 
-  #sign(operation: Operation): LateWork | undefined {
+  #sign(operation: OperationRecord): LateWork | undefined {
     const work = operation.lateWork;
     if (work === undefined) return undefined;
     work.lastSignMs = performance.now();

@@ -23,7 +23,8 @@ declare global {
  */
 const IN_PLACE: readonly string[] = [
   'telemetry/recorder:run',
-  'telemetry/recorder:call',
+  'telemetry/beginnings:run',
+  'telemetry/beginnings:call',
   'integrations/grpc/server-hooks:handle',
   'integrations/grpc/own-answer:patchedCallback',
   'integrations/http/client-hooks:addRequest',

@@ -177,9 +177,12 @@ function watchSendStatus(prototype: object, host: Host, installation: Installati
     installation,
     (call: BaseServerCall, [status]: [StatusObject], above) => {
       const operation = call[kOperation];
-      if (operation === undefined) noteRefusal(host, call, status);
-      else if (operation.lateWork !== undefined) host.lateEnd(operation);
-      else if (!operation.isSettled) incomingAnswered(host, call, operation, status, above);
+      if (operation === undefined) {
+        noteRefusal(host, call, status);
+        return;
+      }
+      if (operation.cancellation !== undefined) host.lateEnd(operation);
+      if (!operation.isSettled) incomingAnswered(host, call, operation, status, above);
     },
   );
 }
@@ -193,6 +196,6 @@ function watchLateAnswer(
 ): Undo {
   return before(prototype, method, installation, (call: BaseServerCall) => {
     const operation = call[kOperation];
-    if (operation?.lateWork !== undefined) host.lateWrite(operation, true);
+    if (operation?.cancellation !== undefined) host.lateWrite(operation, true);
   });
 }

@@ -1,17 +1,27 @@
-/** A finding as it is written on a span. */
+/** Findings: counted, and written on the span. */
 
 import type { Span } from '@opentelemetry/api';
 import { type FindingRule, isMoreSerious } from '../operation/finding.ts';
-import type { Operation } from '../operation/operation.ts';
 import {
   ATTR_CANCEL_FINDING,
   ATTR_CANCEL_FINDING_DETAIL,
   ATTR_CANCEL_FINDING_RULE,
   EVENT_CANCEL_FINDING,
 } from './attributes.ts';
+import type { Metrics } from './metrics.ts';
+import type { OperationRecord } from './operation-record.ts';
 
 /** Adds a finding to an operation that is not over. */
-export type AddFinding = (operation: Operation, rule: FindingRule, detail: string) => void;
+export type AddFinding = (operation: OperationRecord, rule: FindingRule, detail: string) => void;
+
+export function findingsCountedBy(metrics: Metrics): AddFinding {
+  return (operation, rule, detail) => {
+    if (operation.isSettled) return;
+    metrics.finding(operation, rule);
+    if (operation.span.isRecording())
+      operation.finding = writeFinding(operation.span, operation.finding, rule, detail);
+  };
+}
 
 /**
  * @param current the rule that the span's attribute names already

@@ -1,11 +1,11 @@
-import type { Operation } from './operation.ts';
+import type { OperationRecord } from './operation-record.ts';
 
 /**
  * What is known of the work for an operation after that was cancelled: of an incoming one by its handler, of an
  * outgoing one by whoever goes on receiving. Times are on the clock of performance.now(), in ms.
  */
 export class LateWork {
-  readonly operation: Operation;
+  readonly operation: OperationRecord;
   readonly cancelledAtMs: number;
   /** Whether the operation's span was recorded: an ended one says no more than that it has ended. */
   readonly isRecorded: boolean;
@@ -22,7 +22,7 @@ export class LateWork {
   openOperations = 0;
   lastSignMs: number;
 
-  constructor(operation: Operation, cancelledAtMs: number) {
+  constructor(operation: OperationRecord, cancelledAtMs: number) {
     this.operation = operation;
     this.cancelledAtMs = cancelledAtMs;
     this.isRecorded = operation.span.isRecording() || 'attributes' in operation.span;

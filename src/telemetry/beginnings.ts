@@ -1,0 +1,170 @@
+/** How an operation begins: on the official span or on one of our own, known in its context, and with its handler run there. */
+import {
+  type Context,
+  context,
+  type Span,
+  SpanKind,
+  type SpanOptions,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import type { ContextEntry, SpanDescription } from '../integration.ts';
+import type { StackTop } from '../operation/captured-stack.ts';
+import type { Guard } from '../operation/guard.ts';
+import type { Side, System } from '../operation/operation.ts';
+import type { Metrics } from './metrics.ts';
+import { claimSpan, extendContext, isOfficialSpan, isUnsampledOfficialSpan } from './official-span.ts';
+import type { OpenOperations } from './open-operations.ts';
+import { OperationRecord } from './operation-record.ts';
+import type { OwnedOperations } from './owned-operations.ts';
+import { isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
+import { SYSTEMS } from './systems.ts';
+import type { Vendors } from './vendors.ts';
+import { Visibility } from './visibility.ts';
+import type { WorkAfterCancel } from './work-after-cancel.ts';
+
+export class Beginnings {
+  readonly #tracer: () => Tracer;
+  readonly #metrics: Metrics;
+  readonly #vendors: Vendors;
+  readonly #open: OpenOperations;
+  readonly #owned: OwnedOperations;
+  readonly #visibility: Visibility;
+  readonly #watchHandled: (operation: OperationRecord) => void;
+
+  constructor(
+    tracer: () => Tracer,
+    metrics: Metrics,
+    vendors: Vendors,
+    open: OpenOperations,
+    owned: OwnedOperations,
+    workAfterCancel: WorkAfterCancel,
+    guard: Guard,
+  ) {
+    this.#tracer = tracer;
+    this.#metrics = metrics;
+    this.#vendors = vendors;
+    this.#open = open;
+    this.#owned = owned;
+    this.#visibility = new Visibility(() => metrics.isOn);
+    this.#watchHandled = guard((operation) => workAfterCancel.watch(operation));
+  }
+
+  officialSpan(kind: SpanKind, scopeNames: readonly string[], active: Context): Span | undefined {
+    const span = trace.getSpan(active);
+    if (span !== undefined && isOfficialSpan(span, kind, scopeNames)) return span;
+    return this.#vendors.justStarted(kind, scopeNames);
+  }
+
+  unsampledSpan(side: Side): Span | undefined {
+    if (!this.#metrics.isOn) return undefined;
+    const active = context.active();
+    const span = trace.getSpan(active);
+    if (span === undefined || isSuppressedIn(active) || ownerIn(active)?.span === span) return undefined;
+    return isUnsampledOfficialSpan(span, side) ? span : undefined;
+  }
+
+  /** @param above whose callers started the operation, as in start() */
+  adopt(
+    side: Side,
+    system: System,
+    span: Span,
+    method: string | undefined,
+    above: StackTop,
+  ): OperationRecord {
+    const operation = this.#operation(side, system, span, false, context.active(), undefined, above);
+    if (this.#metrics.isOn) operation.method = method;
+    claimSpan(span, operation);
+    return operation;
+  }
+
+  adoptNext(operation: OperationRecord, span: Span): void {
+    const holder: OwnerHolder = { operation };
+    operation.span = span;
+    operation.context = extendContext(context.active(), span, OWNER_KEY, holder);
+    claimSpan(span, operation);
+  }
+
+  start(
+    description: SpanDescription,
+    parent: Context,
+    entry: ContextEntry | undefined,
+    above: StackTop,
+  ): OperationRecord {
+    const { side, system, name, attributes, startTime } = description;
+    const kind = side === 'client' ? SpanKind.CLIENT : SpanKind.SERVER;
+    const options: SpanOptions = { kind, attributes };
+    if (startTime !== undefined) options.startTime = startTime;
+    const span = this.#tracer().startSpan(name, options, parent);
+    this.#visibility.look(span, parent);
+    const own = trace.setSpan(parent, span);
+    const extended = entry === undefined ? own : extendContext(own, span, entry.key, entry.value);
+    const operation = this.#operation(side, system, span, true, extended, parent, above);
+    if (this.#metrics.isOn) {
+      const method = attributes[SYSTEMS[system].method];
+      if (typeof method === 'string') operation.method = method;
+    }
+    return operation;
+  }
+
+  run<T>(
+    operation: OperationRecord,
+    fn: (this: unknown, ...args: never[]) => T,
+    thisArg: unknown,
+    args: ArrayLike<unknown>,
+  ): T {
+    const result =
+      context.active() === operation.context
+        ? call(fn, thisArg, args)
+        : // Not fn with thisArg: the context manager would call fn.bind(), which an Express application has of its own.
+          context.with(operation.context, call, undefined, fn, thisArg, args);
+    if (result instanceof Promise) {
+      operation.handled = result;
+      // Cancelled by the time that its handler returned.
+      if (operation.lateWork !== undefined) this.#watchHandled(operation);
+    }
+    return result as T;
+  }
+
+  /** @param parent of the span, when it is known */
+  #operation(
+    side: Side,
+    system: System,
+    span: Span,
+    ownsSpan: boolean,
+    spanContext: Context,
+    parent: Context | undefined,
+    above: StackTop,
+  ): OperationRecord {
+    if (side === 'server') {
+      // The context has to know the operation, and the operation its context: the holder is filled just below.
+      const holder: OwnerHolder = { operation: undefined };
+      const own = extendContext(spanContext, span, OWNER_KEY, holder);
+      const operation = new OperationRecord(side, system, span, ownsSpan, own, undefined, performance.now());
+      holder.operation = operation;
+      this.#open.add(operation);
+      return operation;
+    }
+    const owner = ownerIn(spanContext);
+    const operation = new OperationRecord(
+      side,
+      system,
+      span,
+      ownsSpan,
+      spanContext,
+      owner,
+      performance.now(),
+    );
+    this.#open.add(operation);
+    this.#owned.started(operation, above, parent);
+    return operation;
+  }
+}
+
+function call(
+  fn: (this: unknown, ...args: never[]) => unknown,
+  thisArg: unknown,
+  args: ArrayLike<unknown>,
+): unknown {
+  return Reflect.apply(fn, thisArg, args);
+}

@@ -1,0 +1,170 @@
+/** How an operation ends: it is marked when it is cancelled, and its span ended exactly once, whoever comes first. */
+import { type Span, SpanStatusCode } from '@opentelemetry/api';
+import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
+import { classify } from '../cancellation/classify.ts';
+import type { ResolvedConfig } from '../config.ts';
+import type { Settlement } from '../integration.ts';
+import type { Evidence } from '../operation/evidence.ts';
+import type { Guard } from '../operation/guard.ts';
+import type { Cancellation } from '../operation/operation.ts';
+import type { AsyncResources } from './async-resources.ts';
+import { ATTR_NETWORK_CONNECTION_REUSED_AFTER } from './attributes.ts';
+import { statusOf } from './cancel-status.ts';
+import { writeCancellation } from './cancellation-span.ts';
+import { type Deadlines, writeDeviation } from './deadlines.ts';
+import { decidedIn } from './decided-in.ts';
+import type { Metrics } from './metrics.ts';
+import { endAndSeal, fixStatus } from './official-span.ts';
+import type { OpenOperations } from './open-operations.ts';
+import type { OperationRecord } from './operation-record.ts';
+import type { OwnedOperations } from './owned-operations.ts';
+import { writePending } from './pending-events.ts';
+import { markNeeded } from './sampling.ts';
+import { sayLost, sayUnmarked } from './unmarked.ts';
+import { vendorIdentityOf } from './vendor-span.ts';
+import type { WorkAfterCancel } from './work-after-cancel.ts';
+
+/** Calls back for every write to `target` from now on, and for its end. */
+export type WatchLateWrites = (target: object, onWrite: (isEnd: boolean) => void) => void;
+
+export class Endings {
+  readonly #config: ResolvedConfig;
+  readonly #metrics: Metrics;
+  readonly #open: OpenOperations;
+  readonly #owned: OwnedOperations;
+  readonly #deadlines: Deadlines;
+  readonly #asyncResources: AsyncResources | undefined;
+  readonly #workAfterCancel: WorkAfterCancel;
+  readonly #watchLateWrites: WatchLateWrites;
+  readonly #guard: Guard;
+
+  constructor(
+    config: ResolvedConfig,
+    metrics: Metrics,
+    open: OpenOperations,
+    owned: OwnedOperations,
+    deadlines: Deadlines,
+    asyncResources: AsyncResources | undefined,
+    workAfterCancel: WorkAfterCancel,
+    watchLateWrites: WatchLateWrites,
+    guard: Guard,
+  ) {
+    this.#config = config;
+    this.#metrics = metrics;
+    this.#open = open;
+    this.#owned = owned;
+    this.#deadlines = deadlines;
+    this.#asyncResources = asyncResources;
+    this.#workAfterCancel = workAfterCancel;
+    this.#watchLateWrites = watchLateWrites;
+    this.#guard = guard;
+  }
+
+  cancel(operation: OperationRecord, evidence: Evidence, isConnectionAlive?: boolean): void {
+    if (operation.cancellation !== undefined || operation.isSettled) return;
+    const cancellation = classify(operation, evidence, performance.now());
+    operation.cancellation = cancellation;
+    if (isConnectionAlive !== undefined) {
+      operation.span.setAttribute(ATTR_NETWORK_CONNECTION_REUSED_AFTER, isConnectionAlive);
+    }
+    const isRecording = operation.span.isRecording();
+    if (isRecording) this.#write(operation, cancellation);
+    if (operation.ownsSpan) {
+      if (isRecording) sayUnmarked();
+      else sayLost(this.#metrics.isOn);
+    }
+    if (operation.side !== 'server') return;
+    // A handler that answered with the status itself is done.
+    if (evidence.kind !== 'own-status') this.#watchWork(operation);
+    // Last, since it calls the application: what that ends is ended because of this operation.
+    operation.scope?.cancel(cancellation.outcome);
+    if (this.#config.propagate.cancel) this.#owned.stopPending(operation);
+  }
+
+  #write(operation: OperationRecord, cancellation: Cancellation): void {
+    const { span } = operation;
+    writeCancellation(span, operation.system, cancellation, decidedIn(operation, cancellation));
+    if (cancellation.outcome === 'deadline_exceeded') this.#deadlines.missed(operation);
+    writePending(operation, cancellation.atMs);
+    this.#asyncResources?.write(operation);
+    if (operation.owner !== undefined) markNeeded(operation.owner.span);
+    const code = statusOf(this.#config.status, operation, cancellation);
+    if (!operation.ownsSpan) fixStatus(span, code);
+    else if (code === SpanStatusCode.ERROR) span.setStatus({ code });
+  }
+
+  #watchWork(operation: OperationRecord): void {
+    if (!operation.span.isRecording() && !this.#metrics.isOn) return;
+    this.#workAfterCancel.watch(operation);
+    if (operation.answer !== undefined) {
+      const onWrite = this.#guard((isEnd: boolean) => this.#workAfterCancel.write(operation, isEnd));
+      this.#watchLateWrites(operation.answer, onWrite);
+    }
+  }
+
+  settle(operation: OperationRecord, settlement?: Settlement): void {
+    if (operation.isSettled) return;
+    writeDeviation(operation);
+    this.#over(operation);
+    this.#metrics.ended(operation, settlement);
+    const { span, cancellation } = operation;
+    if (!operation.ownsSpan) {
+      if (cancellation !== undefined) this.#endUnlessEnded(span);
+      return;
+    }
+    if (settlement?.attributes !== undefined) span.setAttributes(settlement.attributes);
+    if (settlement?.name !== undefined) span.updateName(settlement.name);
+    if (cancellation === undefined) {
+      if (settlement?.isError === true) {
+        const { message } = settlement;
+        span.setStatus(message === undefined ? ERROR_STATUS : { code: SpanStatusCode.ERROR, message });
+      }
+    } else if (
+      cancellation.outcome === 'deadline_exceeded' &&
+      settlement?.attributes?.[ATTR_ERROR_TYPE] === undefined
+    ) {
+      span.setAttribute(ATTR_ERROR_TYPE, 'timeout');
+    }
+    span.end();
+  }
+
+  /**
+   * The instrumentation is switched off, and nobody will tell how what is in flight ends: spans of our own end now,
+   * unmarked if not cancelled by now, and the official ones are their owners' alone.
+   */
+  abandon(): void {
+    for (const operation of this.#open.all()) this.#guard(() => this.#abandon(operation))();
+  }
+
+  #abandon(operation: OperationRecord): void {
+    this.#over(operation);
+    if (operation.ownsSpan) operation.span.end();
+    else if (operation.cancellation !== undefined) this.#endUnlessEnded(operation.span);
+  }
+
+  /**
+   * An official span usually ends in the same tick, with attributes of its own. Where it would stay open
+   * for ever or for long, it is ended here, as of now.
+   */
+  #endUnlessEnded(span: Span): void {
+    const endTime = Date.now();
+    setImmediate(
+      this.#guard(() => {
+        // A vendor's span ends with what it knows of the operation, and its end is not ours to make.
+        if (span.isRecording() && vendorIdentityOf(span) === undefined) endAndSeal(span, endTime);
+      }),
+    );
+  }
+
+  #over(operation: OperationRecord): void {
+    this.#owned.ended(operation);
+    operation.isSettled = true;
+    this.#open.delete(operation);
+    this.#asyncResources?.forget(operation);
+    operation.scope?.close();
+    // Whatever runs on in the context of the operation holds it, and is not to hold the messages as well.
+    operation.answer = undefined;
+  }
+}
+
+const ERROR_STATUS = { code: SpanStatusCode.ERROR } as const;
