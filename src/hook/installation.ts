@@ -56,3 +56,21 @@ export function createInstallation(
     guard,
   };
 }
+
+/**
+ * What an integration keeps while it is switched on, for `install` and for each `patch`: one for each installation, made
+ * when the first of them asks for it.
+ */
+export function perInstallation<Context, State>(
+  make: (context: Context, installation: Installation) => State,
+): (context: Context, installation: Installation) => State {
+  const states = new WeakMap<Installation, { readonly state: State }>();
+  return (context, installation) => {
+    let kept = states.get(installation);
+    if (kept === undefined) {
+      kept = { state: make(context, installation) };
+      states.set(installation, kept);
+    }
+    return kept.state;
+  };
+}

@@ -41,10 +41,10 @@ const IN_PLACE: readonly string[] = [
   'integrations/http2/stream-events:emit',
   'integrations/http2/stream-events:emitNow',
   'integrations/http2/stream-events:emitInContext',
-  'integrations/undici/channels:nothing',
-  'integrations/undici/channels:publish',
-  'integrations/undici/channels:publishOnce',
-  'integrations/undici/fetch:fetch',
+  'integrations/undici/client-hooks:nothing',
+  'integrations/undici/client-hooks:publish',
+  'integrations/undici/client-hooks:publishOnce',
+  'integrations/undici/fetch-hooks:fetch',
 ];
 
 const reached = new Set<string>();

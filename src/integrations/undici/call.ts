@@ -1,8 +1,8 @@
 /** A call of fetch() or dispatch(): becomes a request at once, later (from a queue), several times (redirects), or never. */
 import { type Context, createContextKey } from '@opentelemetry/api';
 import type { Stack } from '../../operation/evidence.ts';
+import type { Target } from './description.ts';
 import type { Exchange } from './exchange.ts';
-import type { Target } from './span.ts';
 
 /** Where a fetch() in progress is found by the requests it makes. */
 export const CALL_KEY: symbol = createContextKey('opentelemetry.cancellation.undici.call');

@@ -2,18 +2,17 @@
 import { isErrorLike } from '../../cancellation/reason.ts';
 import type { CapturedStack } from '../../operation/captured-stack.ts';
 import type { Stack } from '../../operation/evidence.ts';
-
-const destroyStacks = new WeakMap<object, string>();
+import type { Watch } from './watch.ts';
 
 /** @param error that the application gave to destroy(), if any */
-export function rememberDestroy(error: unknown, stack: CapturedStack): void {
+export function rememberDestroy({ destroyStacks }: Watch, error: unknown, stack: CapturedStack): void {
   if (typeof error !== 'object' || error === null || destroyStacks.has(error)) return;
   // Formatted at once: unformatted it would hold on to what it is kept for.
   destroyStacks.set(error, stack.stack);
 }
 
 /** The stack of the destroy() that this is the error of. */
-export function destroyedBy(error: unknown): Stack | undefined {
+export function destroyedBy({ destroyStacks }: Watch, error: unknown): Stack | undefined {
   if (!isErrorLike(error)) return undefined;
   // undici makes it inside of destroy().
   if (error.code === 'UND_ERR_DESTROYED') return typeof error.stack === 'string' ? error.stack : '';

@@ -1,30 +1,31 @@
 /** Why a request ended with an error: the peer, the network, a limit, or code of this process. */
+import { type Frame, parseFrame } from '../../cancellation/frame.ts';
+import { isOwnFrame } from '../../cancellation/own-files.ts';
 import { isAbortError, isErrorLike } from '../../cancellation/reason.ts';
-import type { Host } from '../../integration.ts';
-import type { StackTop } from '../../operation/captured-stack.ts';
+import type { CapturedStack, StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
-import { bodyDestroyReason } from './body.ts';
-import { ofSomebody } from './canceller.ts';
+import { limitPassed } from './deadline.ts';
 import { destroyedBy } from './destroy-error.ts';
 import type { Exchange } from './exchange.ts';
 import { codeToSend, isCancelledByPeer } from './http2-streams.ts';
-import { limitPassed } from './limits.ts';
 import { phaseOf } from './phase.ts';
+import type { Watch } from './watch.ts';
 
 /** Undefined for a plain failure. @param above the hook */
 export function whyFailed(
-  host: Host,
+  watch: Watch,
   exchange: Exchange,
   error: unknown,
   above: StackTop,
 ): Evidence | undefined {
-  const phase = phaseOf(exchange);
+  const { host } = watch;
+  const phase = phaseOf(watch, exchange);
   const rstCode = codeToSend(exchange, error);
   const signal = exchange.call?.signal;
   if (signal?.aborted) {
     return { kind: 'signal', phase, rstCode, ...host.abortOrigins.explain(signal, signal.reason) };
   }
-  const destroyStack = destroyedBy(error);
+  const destroyStack = destroyedBy(watch, error);
   if (destroyStack !== undefined) {
     return { kind: 'local', trigger: 'destroy', phase, reason: error, stack: destroyStack };
   }
@@ -45,7 +46,7 @@ export function whyFailed(
       return { kind: 'local-timeout', trigger: 'timeout', phase, rstCode, reason: error, stack };
     }
     case 'UND_ERR_ABORTED': {
-      const reason = bodyDestroyReason() ?? error;
+      const reason = watch.bodyDestroyReason ?? error;
       return {
         kind: 'local',
         trigger: 'destroy',
@@ -58,7 +59,7 @@ export function whyFailed(
   }
   if (typeof code === 'string' && (code.startsWith('UND_ERR_') || 'syscall' in (error as object)))
     return undefined;
-  return whoseCall(host, { phase, rstCode }, error, above);
+  return whoseCall(watch, { phase, rstCode }, error, above);
 }
 
 /**
@@ -66,7 +67,7 @@ export function whyFailed(
  * error that it got elsewhere. undici ends the request on the stack of whoever cancels: that stack tells.
  */
 function whoseCall(
-  host: Host,
+  { host }: Watch,
   seen: Pick<Evidence, 'phase' | 'rstCode'>,
   error: unknown,
   above: StackTop,
@@ -84,4 +85,22 @@ function whoseCall(
   return isAbortError(error)
     ? { kind: 'local', trigger: 'destroy', ...seen, reason: error, stack: ofSomebody(stack) }
     : undefined;
+}
+
+/**
+ * The stack, if it names anybody who could have cancelled: undefined where there are frames of Node, of undici and of ours alone: a body that was collected, or a
+ * stream that is destroyed in a tick of its own.
+ */
+function ofSomebody(stack: CapturedStack): CapturedStack | undefined {
+  const frames = stack.stack.split('\n').map(parseFrame);
+  return frames.some((frame, index) => isSomebody(frame, frames[index - 1])) ? stack : undefined;
+}
+
+function isSomebody(frame: Frame | undefined, above: Frame | undefined): boolean {
+  return (
+    frame !== undefined &&
+    !frame.file.startsWith('node:') &&
+    !isOwnFrame(frame, above) &&
+    !/[\\/]node_modules[\\/]undici[\\/]/.test(frame.file)
+  );
 }

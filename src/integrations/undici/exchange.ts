@@ -3,29 +3,7 @@ import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Operation } from '../../operation/operation.ts';
 import type { Call } from './call.ts';
-
-export const kExchange: unique symbol = Symbol('opentelemetry.cancellation.undici');
-
-/** undici's Request, as its channels show it; the same in 6, 7, 8 and in Node 20 to 26. */
-export interface UndiciRequest {
-  readonly origin: string | URL;
-  readonly path: string;
-  readonly method: string;
-  readonly body: unknown;
-  readonly headers: unknown;
-  /** In ms; null or undefined where the client's own holds. */
-  readonly headersTimeout?: number | null;
-  readonly bodyTimeout?: number | null;
-  /** Set when the request is put on a connection. */
-  readonly abort: unknown;
-  /** Was missing in 6.11.0. */
-  addHeader?(name: string, value: string): unknown;
-  /** Ends a request that is on no connection yet; up to 7. */
-  onError?(error: unknown): unknown;
-  /** The same in 8. */
-  onResponseError?(error: unknown): unknown;
-  [kExchange]?: Exchange;
-}
+import type { UndiciRequest } from './internals.ts';
 
 export class Exchange {
   readonly request: UndiciRequest;

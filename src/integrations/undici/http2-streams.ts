@@ -5,11 +5,11 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { http2 } from '../../hook/built-ins.ts';
-import type { Installation } from '../../hook/installation.ts';
 import { after } from '../../hook/observe.ts';
 import type { Undo } from '../../hook/replace.ts';
-import { type Exchange, kExchange, type UndiciRequest } from './exchange.ts';
-import { hidden } from './hidden.ts';
+import type { Exchange } from './exchange.ts';
+import { hidden, kExchange, type UndiciRequest } from './internals.ts';
+import type { Watch } from './watch.ts';
 
 const CONNECTED = 'undici:client:connected';
 /** On a session: the client of undici that has made it; null when it is somebody else's. */
@@ -19,7 +19,7 @@ interface Session extends ClientHttp2Session {
   [kClient]?: object | null;
 }
 
-export function watchStreams(installation: Installation): Undo {
+export function watchStreams({ installation }: Watch): Undo {
   let undo: Undo | undefined;
   /** The first session shows the class of all. */
   const connected = installation.guard((message: unknown): void => {
@@ -38,7 +38,7 @@ export function watchStreams(installation: Installation): Undo {
   };
 }
 
-function watchRequest(prototype: object, installation: Installation): Undo {
+function watchRequest(prototype: object, installation: Watch['installation']): Undo {
   return after(prototype, 'request', installation, (session: Session, [headers]: unknown[], stream) => {
     const exchange = nextOf(session, headers);
     if (exchange === undefined) return;

@@ -14,28 +14,31 @@
  */
 import { undoAll } from '../../hook/replace.ts';
 import type { Host, Integration } from '../../integration.ts';
-import { watchBody } from './body.ts';
-import { watchChannels } from './channels.ts';
-import { watchConnects } from './connecting.ts';
-import { watchDispatcher } from './dispatcher.ts';
-import { watchFetch } from './fetch.ts';
-import { watchGlobalDispatchers } from './global-dispatchers.ts';
+import { watchBody } from './body-hooks.ts';
+import { watchChannels } from './client-hooks.ts';
+import { watchConnects } from './connection.ts';
+import { watchDispatcher } from './dispatcher-hooks.ts';
+import { watchFetch } from './fetch-hooks.ts';
+import { findGlobalDispatchers } from './global-dispatchers.ts';
 import { watchStreams } from './http2-streams.ts';
 import { forgetSignals } from './signals.ts';
+import { watchOf } from './watch.ts';
 
 const UNDICI = { packageName: 'undici', supportedVersions: ['>=6.0.0 <9'] } as const;
 
 export const undiciIntegration: Integration = {
   name: 'undici',
   install(host: Host, installation) {
-    const undos = [
-      forgetSignals,
-      watchGlobalDispatchers(host, installation),
-      watchConnects(installation),
-      watchStreams(installation),
-      watchChannels(host, installation),
+    const watch = watchOf(host, installation);
+    const { undos } = watch;
+    undos.push(() => forgetSignals(watch));
+    findGlobalDispatchers(watch);
+    undos.push(
+      watchConnects(watch),
+      watchStreams(watch),
+      watchChannels(watch),
       watchFetch(globalThis, host, installation),
-    ];
+    );
     return () => undoAll(undos);
   },
   files: [

@@ -2,7 +2,8 @@
  * The span of the official instrumentation. It is never the active one: it is put into a context only to
  * write the headers. So the official instrumentation is let work in a context that shows us what is put into it.
  */
-import { type Context, context, type Span, SpanKind, trace } from '@opentelemetry/api';
+import { type AttributeValue, type Context, context, type Span, SpanKind, trace } from '@opentelemetry/api';
+import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 
@@ -15,29 +16,56 @@ const FETCH_SCOPES: readonly string[] = [
   '@sentry/node:auto.http.node_fetch',
 ];
 
+/**
+ * The operation on a span of somebody else's, once they have heard of the request.
+ *
+ * @param publish tells everybody else of the request
+ * @param isQueued it left a queue just now, in the context of whatever made room for it
+ * @returns null where there is nobody, and a span of our own is to be made; undefined where there is to be none
+ */
+export function operationBeside(
+  host: Host,
+  channel: object,
+  publish: () => void,
+  parent: Context,
+  isQueued: boolean,
+  method: string,
+): Operation | null | undefined {
+  if (hasOthers(channel)) {
+    const span = spanMadeBy(publish, parent);
+    if (span !== undefined) return adopt(host, span, parent, method);
+    if (isListening(channel)) return undefined;
+  }
+  // Nobody makes spans of requests; but somebody may do so of fetch(), inside of ours.
+  const inside = isQueued ? parent : context.active();
+  const around = host.officialSpan(SpanKind.CLIENT, FETCH_SCOPES, inside);
+  if (around !== undefined) return context.with(inside, () => host.adopt('client', 'http', around, method));
+  return host.isVendorInCharge() ? undefined : null;
+}
+
 /** Calls `publish` and returns the span that a subscriber made for the request, recording or not. */
-export function spanMadeBy(publish: () => void, parent: Context): Span | undefined {
+function spanMadeBy(publish: () => void, parent: Context): Span | undefined {
   const spy = new SpyContext(parent);
   context.with(spy, publish);
   return spy.span;
 }
 
 /** Undefined when the span is not recording and nobody counts: there is nothing to tag, and nothing to add. */
-export function adopt(host: Host, span: Span, parent: Context, method: string): Operation | undefined {
+function adopt(host: Host, span: Span, parent: Context, method: string): Operation | undefined {
   return context.with(trace.setSpan(parent, span), () => {
     const official = host.officialSpan(SpanKind.CLIENT, SCOPES) ?? host.unsampledSpan('client');
     return official && host.adopt('client', 'http', official, method);
   });
 }
 
-/** On the span of whoever replaced fetch(), if there is one. @param active what the request is made in */
-export function adoptAround(host: Host, active: Context, method: string): Operation | undefined {
-  const around = host.officialSpan(SpanKind.CLIENT, FETCH_SCOPES, active);
-  return around && context.with(active, () => host.adopt('client', 'http', around, method));
+/** True unless our own is the only subscriber. Without the list, which is Node's own, there may be others. */
+function hasOthers(channel: object): boolean {
+  const subscribers: unknown = '_subscribers' in channel ? channel._subscribers : undefined;
+  return !Array.isArray(subscribers) || subscribers.length > 1;
 }
 
 /** True when it is there, also when it makes no span: then it was told to ignore the request. */
-export function isListening(channel: object): boolean {
+function isListening(channel: object): boolean {
   const subscribers: unknown = '_subscribers' in channel ? channel._subscribers : undefined;
   return Array.isArray(subscribers) && subscribers.some(({ name }) => name === 'bound onRequestCreated');
 }
@@ -64,4 +92,23 @@ class SpyContext implements Context {
   deleteValue(key: symbol): Context {
     return this.#base.deleteValue(key);
   }
+}
+
+/**
+ * The official instrumentation takes a cancel for an error, and the number of a DOMException (23) for its type: sets the
+ * type, and keeps its own instrumentation from setting another.
+ *
+ * @param errorType undefined: none at all
+ */
+export function keepErrorType(span: Span, errorType: string | undefined): void {
+  if (!span.isRecording()) return;
+  if (errorType !== undefined) span.setAttribute(ATTR_ERROR_TYPE, errorType);
+  const original = span.setAttribute;
+  Object.defineProperty(span, 'setAttribute', {
+    value: function setAttribute(this: Span, key: string, value: AttributeValue): Span {
+      return key === ATTR_ERROR_TYPE ? this : Reflect.apply(original, this, [key, value]);
+    },
+    configurable: true,
+    writable: true,
+  });
 }

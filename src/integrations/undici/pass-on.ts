@@ -1,7 +1,7 @@
 /** What an outgoing request has of the incoming operation it works for, where the options say so: its time, and its end. */
 import type { Host } from '../../integration.ts';
-import type { Exchange, UndiciRequest } from './exchange.ts';
-import { requestHeaders } from './propagation.ts';
+import type { Exchange } from './exchange.ts';
+import { readHeader, requestHeaders } from './propagation.ts';
 
 /** After the deadline of its own is known. */
 export function passOn(host: Host, exchange: Exchange): void {
@@ -9,13 +9,6 @@ export function passOn(host: Host, exchange: Exchange): void {
   const told = host.tellDeadline(operation, request, readHeader);
   if (told !== undefined) requestHeaders.set(request, told.name, told.value);
   host.stopWithOwner(operation, () => stop(exchange));
-}
-
-/** undici keeps names and values in turn, in the application's spelling. */
-function readHeader({ headers }: UndiciRequest, name: string): unknown {
-  if (!Array.isArray(headers)) return undefined;
-  const index = headers.findIndex((text, at) => at % 2 === 0 && String(text).toLowerCase() === name);
-  return index === -1 ? undefined : headers[index + 1];
 }
 
 /** As a signal of the application would. A fetch() with a signal of its own fails as if its connection broke. */

@@ -1,6 +1,6 @@
 /** Headers of a request, which can be added to until it is sent. */
 import type { TextMapSetter } from '@opentelemetry/api';
-import type { UndiciRequest } from './exchange.ts';
+import type { UndiciRequest } from './internals.ts';
 
 export const requestHeaders: TextMapSetter<UndiciRequest> = {
   set(request, name, value) {
@@ -8,3 +8,10 @@ export const requestHeaders: TextMapSetter<UndiciRequest> = {
     else if (Array.isArray(request.headers)) request.headers.push(name, value);
   },
 };
+
+/** By its name in lower case: undici keeps names and values in turn, in the application's spelling. */
+export function readHeader({ headers }: UndiciRequest, name: string): unknown {
+  if (!Array.isArray(headers)) return undefined;
+  const index = headers.findIndex((text, at) => at % 2 === 0 && String(text).toLowerCase() === name);
+  return index === -1 ? undefined : headers[index + 1];
+}

@@ -1,12 +1,12 @@
 /** One listener for each signal, however many calls share it; none when the last of them is over. */
 import { getMaxListeners, setMaxListeners } from 'node:events';
-import type { Installation } from '../../hook/installation.ts';
 import type { Call } from './call.ts';
+import type { Watch } from './watch.ts';
 
-type OnAbort = (call: Call, signal: AbortSignal) => void;
+type OnAbort = (watch: Watch, call: Call, signal: AbortSignal) => void;
 
-class Watch {
-  readonly calls = new Map<Call, OnAbort>();
+export class SignalWatch {
+  readonly calls: Map<Call, OnAbort> = new Map();
   /** The limit of listeners that we raised by one, for ours not to be the one that sets off Node's warning. */
   readonly maxListeners: number;
   readonly listener: () => void;
@@ -17,48 +17,43 @@ class Watch {
   }
 }
 
-/** Keeps signals alive as long as undici's own listeners do. */
-const watches = new Map<AbortSignal, Watch>();
-
 /** Idempotent. */
-export function watchSignal(
-  installation: Installation,
-  signal: AbortSignal,
-  call: Call,
-  onAbort: OnAbort,
-): void {
-  let watch = watches.get(signal);
-  if (watch === undefined) {
+export function watchSignal(watch: Watch, signal: AbortSignal, call: Call, onAbort: OnAbort): void {
+  const { signals, installation } = watch;
+  let watched = signals.get(signal);
+  if (watched === undefined) {
     const maxListeners = getMaxListeners(signal);
     if (maxListeners > 0) setMaxListeners(maxListeners + 1, signal);
-    watch = new Watch(maxListeners, installation.guard(onAborted));
-    watches.set(signal, watch);
-    signal.addEventListener('abort', watch.listener);
+    watched = new SignalWatch(
+      maxListeners,
+      installation.guard(() => aborted(watch, signal)),
+    );
+    signals.set(signal, watched);
+    signal.addEventListener('abort', watched.listener);
   }
   // Each by itself: one that fails does not keep the others from being told.
-  watch.calls.set(call, installation.guard(onAbort));
+  watched.calls.set(call, installation.guard(onAbort));
 }
 
-export function unwatchSignal(signal: AbortSignal, call: Call): void {
-  const watch = watches.get(signal);
-  if (watch?.calls.delete(call) && watch.calls.size === 0) stop(signal, watch);
+export function unwatchSignal(watch: Watch, signal: AbortSignal, call: Call): void {
+  const watched = watch.signals.get(signal);
+  if (watched?.calls.delete(call) && watched.calls.size === 0) stop(watch, signal, watched);
 }
 
-export function forgetSignals(): void {
-  for (const [signal, watch] of watches) stop(signal, watch);
+export function forgetSignals(watch: Watch): void {
+  for (const [signal, watched] of watch.signals) stop(watch, signal, watched);
 }
 
-function stop(signal: AbortSignal, watch: Watch): void {
-  watches.delete(signal);
-  signal.removeEventListener('abort', watch.listener);
-  const { maxListeners } = watch;
+function stop(watch: Watch, signal: AbortSignal, { listener, maxListeners }: SignalWatch): void {
+  watch.signals.delete(signal);
+  signal.removeEventListener('abort', listener);
   if (maxListeners > 0 && getMaxListeners(signal) === maxListeners + 1) setMaxListeners(maxListeners, signal);
 }
 
-function onAborted(this: AbortSignal): void {
-  const watch = watches.get(this);
+function aborted(watch: Watch, signal: AbortSignal): void {
+  const watched = watch.signals.get(signal);
   // An application may dispatch an 'abort' event of its own.
-  if (watch === undefined || !this.aborted) return;
-  stop(this, watch);
-  for (const [call, onAbort] of watch.calls) onAbort(call, this);
+  if (watched === undefined || !signal.aborted) return;
+  stop(watch, signal, watched);
+  for (const [call, onAbort] of watched.calls) onAbort(watch, call, signal);
 }

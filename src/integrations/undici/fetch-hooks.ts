@@ -4,13 +4,15 @@ import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import { CALL_KEY, Call } from './call.ts';
-import { abortCall } from './call-end.ts';
+import { abortCall } from './client.ts';
+import type { Target } from './description.ts';
 import { unwatchSignal, watchSignal } from './signals.ts';
-import type { Target } from './span.ts';
+import { type Watch, watchOf } from './watch.ts';
 
 /** @param owner globalThis, or the exports of undici's own file */
 export function watchFetch(owner: unknown, host: Host, installation: Installation): Undo {
   if (typeof owner !== 'object' || owner === null || !('fetch' in owner)) return () => {};
+  const watch = watchOf(host, installation);
   const enter = installation.guard((args: unknown[]) => {
     const stopper = host.stopsWithOwner ? new AbortController() : undefined;
     const given = stopper === undefined ? args : stoppable(args, stopper.signal);
@@ -19,7 +21,7 @@ export function watchFetch(owner: unknown, host: Host, installation: Installatio
     if (given !== args) call.stopper = stopper;
     return { call, given, inside: context.active().setValue(CALL_KEY, call) };
   });
-  const leave = installation.guard((call: Call) => called(host, installation, call));
+  const leave = installation.guard((call: Call) => called(watch, call));
   return replaceFunction(owner, 'fetch', (original) => {
     // A function with a prototype, like the one it replaces.
     return function fetch(this: unknown, ...args: unknown[]): unknown {
@@ -62,17 +64,17 @@ function signalOf(input: unknown, init: unknown): AbortSignal | undefined {
 }
 
 /** fetch() has returned its promise. */
-function called(host: Host, installation: Installation, call: Call): void {
+function called(watch: Watch, call: Call): void {
   const { signal } = call;
   if (!call.expectsRequest || signal === undefined) return;
   if (signal.aborted) {
-    abortCall(host, call, signal, 'queued');
+    abortCall(watch, call, signal, 'queued');
     return;
   }
   // It may be about to become a request, may wait in a queue, or may be a `data:` URL.
-  watchSignal(installation, signal, call, (aborted, by) => abortCall(host, aborted, by));
-  const settled = installation.guard(() => {
-    if (call.exchange === undefined && call.queue === undefined) unwatchSignal(signal, call);
+  watchSignal(watch, signal, call, abortCall);
+  const settled = watch.installation.guard(() => {
+    if (call.exchange === undefined && call.queue === undefined) unwatchSignal(watch, signal, call);
   });
   setImmediate(settled).unref();
 }

@@ -5,14 +5,14 @@ import {
   ATTR_NETWORK_PEER_PORT,
   ATTR_NETWORK_PROTOCOL_VERSION,
 } from '@opentelemetry/semantic-conventions';
-import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
-import { settleExchange } from './call-end.ts';
+import { settle } from './client.ts';
 import { outlivesError } from './connection.ts';
 import { whyFailed } from './evidence.ts';
 import type { Exchange } from './exchange.ts';
 import { phaseOf } from './phase.ts';
+import type { Watch } from './watch.ts';
 
 export function headSent(exchange: Exchange, socket: Socket & { readonly alpnProtocol?: unknown }): void {
   exchange.isHeadSent = true;
@@ -40,16 +40,17 @@ export interface Response {
 }
 
 export function responded(
-  host: Host,
+  watch: Watch,
   exchange: Exchange,
   { statusCode, statusText, headers }: Response,
 ): void {
   if (statusCode < 200 && statusCode !== 101) return;
+  const { host } = watch;
   const { operation, call } = exchange;
   const outcome = host.outcomeOfStatus(statusCode);
   if (outcome !== undefined) {
     const reason = statusText === '' ? undefined : statusText;
-    const evidence: Evidence = { kind: 'peer-status', outcome, phase: phaseOf(exchange), reason };
+    const evidence: Evidence = { kind: 'peer-status', outcome, phase: phaseOf(watch, exchange), reason };
     host.cancel(operation, evidence, exchange.session !== undefined || !saysClose(headers));
   }
   exchange.statusCode = statusCode;
@@ -68,18 +69,18 @@ function saysClose(headers: unknown): boolean {
   );
 }
 
-export function completed(host: Host, exchange: Exchange): void {
-  if (!exchange.operation.isSettled) settleExchange(host, exchange, undefined);
+export function completed(watch: Watch, exchange: Exchange): void {
+  if (!exchange.operation.isSettled) settle(watch, exchange, undefined);
 }
 
 /** @param above the hook */
-export function failed(host: Host, exchange: Exchange, error: unknown, above: StackTop): void {
+export function failed(watch: Watch, exchange: Exchange, error: unknown, above: StackTop): void {
   const { operation } = exchange;
   if (operation.isSettled) return;
   if (operation.cancellation === undefined) {
-    const evidence = whyFailed(host, exchange, error, above);
-    if (evidence !== undefined) host.cancel(operation, evidence, outlivesError(exchange, error));
+    const evidence = whyFailed(watch, exchange, error, above);
+    if (evidence !== undefined) watch.host.cancel(operation, evidence, outlivesError(watch, exchange, error));
   }
   // There is always an error, though its value may be undefined: abort() takes any reason.
-  settleExchange(host, exchange, error ?? null);
+  settle(watch, exchange, error ?? null);
 }

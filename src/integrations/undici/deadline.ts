@@ -1,10 +1,25 @@
-/** undici's own time limits: for a connection, for the head of the response, and for the pause between two parts of its body. */
+/** The time limits of a request: those of its signal, and undici's own, for a connection, for the head of the response, and for the pause between two parts of its body. */
 import { isErrorLike } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
+import type { Operation } from '../../operation/operation.ts';
 import type { Exchange } from './exchange.ts';
-import { hidden } from './hidden.ts';
+import { hidden } from './internals.ts';
 
-/** One that was set for this request. Those of a client, 300 s when nothing is said, are told only when they have passed. */
+/** The limit that is in the signal, if any. */
+export function setSignalLimit(
+  host: Host,
+  operation: Operation,
+  signal: AbortSignal,
+  startedAtMs: number,
+): void {
+  const deadline = host.abortOrigins.deadlineOf(signal, startedAtMs);
+  // Where there are both, the one that comes first.
+  if (deadline === undefined || (operation.deadline?.atMs ?? Number.POSITIVE_INFINITY) < deadline.atMs)
+    return;
+  host.setDeadline(operation, deadline);
+}
+
+/** A limit of undici that was set for this request. Those of a client, 300 s when nothing is said, are told only when they have passed. */
 export function setHeadersLimit(host: Host, { request, operation, call }: Exchange): void {
   const timeoutMs = request.headersTimeout;
   if (!timeoutMs) return;

@@ -1,67 +1,82 @@
-/** dispatch(), which every request goes through: where the package's signals are seen. */
+/**
+ * Dispatchers: dispatch(), which every request goes through and where the package's signals are seen; and who destroys
+ * one, and with it what it has in flight or in its queue.
+ */
 import { context } from '@opentelemetry/api';
 import type { Installation } from '../../hook/installation.ts';
-import { during } from '../../hook/observe.ts';
+import { before, during } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { CALL_KEY, Call } from './call.ts';
-import { watchDestroy } from './destroy.ts';
-import { hidden } from './hidden.ts';
-import { type Dispatcher, enqueue, type Handler, takeWaiting } from './pool-queue.ts';
-import type { Target } from './span.ts';
-
-/** dispatch() in progress. An agent calls that of a pool, which calls that of a client, which makes the request. */
-interface Dispatching {
-  readonly call: Call;
-  handler: Handler;
-  dispatcher: Dispatcher;
-}
-let dispatching: Dispatching | undefined;
-
-export function dispatchedCall(): Call | undefined {
-  return dispatching?.call;
-}
-
-/** The innermost so far. */
-export function currentDispatcher(): object | undefined {
-  return dispatching?.dispatcher;
-}
-
-const watched = new Set<object>();
+import { reportCall } from './client.ts';
+import type { Target } from './description.ts';
+import { rememberDestroy } from './destroy-error.ts';
+import { type Dispatcher, type Handler, hidden } from './internals.ts';
+import { enqueue, takeWaiting, waitingIn } from './queue.ts';
+import { unwatchSignal } from './signals.ts';
+import { type Watch, watchOf } from './watch.ts';
 
 /** @param base DispatcherBase, from which every dispatcher that has connections inherits */
 export function watchDispatcher(base: unknown, host: Host, installation: Installation): Undo {
-  const { prototype } = base as { readonly prototype: object };
-  if (watched.has(prototype)) return () => {};
-  watched.add(prototype);
+  return watchPrototype(watchOf(host, installation), (base as { readonly prototype: object }).prototype);
+}
+
+/** The same prototype may be found in several ways. */
+export function watchPrototype(watch: Watch, prototype: object): Undo {
+  if (watch.dispatchers.has(prototype)) return () => {};
+  watch.dispatchers.add(prototype);
   const undos = [
-    () => watched.delete(prototype),
-    watchDispatch(prototype, host, installation),
-    watchDestroy(prototype, host, installation),
+    () => watch.dispatchers.delete(prototype),
+    watchDispatch(watch, prototype),
+    watchDestroy(watch, prototype),
   ];
   return () => undoAll(undos);
 }
 
-function watchDispatch(prototype: object, host: Host, installation: Installation): Undo {
+function watchDispatch(watch: Watch, prototype: object): Undo {
+  const { host, installation } = watch;
   return during(prototype, 'dispatch', installation, (dispatcher: Dispatcher, args: unknown[], above) => {
     const [options, handler] = args;
     if (!isObject(options) || !isObject(handler)) return undefined;
-    const outer = dispatching;
+    const outer = watch.dispatching;
     if (outer?.call.expectsRequest) {
       outer.handler = handler;
       outer.dispatcher = dispatcher;
       return undefined;
     }
     const current = { call: callOf(host, dispatcher, options, handler, above), handler, dispatcher };
-    dispatching = current;
+    watch.dispatching = current;
     return () => {
-      dispatching = outer;
+      watch.dispatching = outer;
       if (current.call.expectsRequest) {
-        enqueue(host, installation, current.call, current.handler, current.dispatcher);
+        enqueue(watch, current);
       }
     };
   });
+}
+
+function watchDestroy(watch: Watch, prototype: object): Undo {
+  return before(
+    prototype,
+    'destroy',
+    watch.installation,
+    (dispatcher: Dispatcher, [error]: unknown[], above) => {
+      if (!dispatcher.destroyed) dispatcherDestroyed(watch, dispatcher, error, above);
+    },
+  );
+}
+
+function dispatcherDestroyed(watch: Watch, dispatcher: Dispatcher, error: unknown, above: StackTop): void {
+  const stack = watch.host.captureStack(above);
+  rememberDestroy(watch, error, stack);
+  for (const call of waitingIn(dispatcher)) {
+    if (call.signal !== undefined) unwatchSignal(watch, call.signal, call);
+    const reason = typeof error === 'function' ? undefined : error;
+    reportCall(watch, call, reason, (connecting) => {
+      return { kind: 'local', trigger: 'destroy', phase: connecting ?? 'queued', reason, stack };
+    });
+  }
 }
 
 function callOf(

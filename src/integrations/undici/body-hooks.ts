@@ -3,24 +3,19 @@ import type { Installation } from '../../hook/installation.ts';
 import { during } from '../../hook/observe.ts';
 import type { Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
+import { watchOf } from './watch.ts';
 
-let reason: unknown;
-
-/** What the body is being destroyed with, right now. */
-export function bodyDestroyReason(): unknown {
-  return reason;
-}
-
-export function watchBody(moduleExports: unknown, _host: Host, installation: Installation): Undo {
+export function watchBody(moduleExports: unknown, host: Host, installation: Installation): Undo {
   const { prototype } = (moduleExports as { readonly Readable: { readonly prototype: object } }).Readable;
+  const watch = watchOf(host, installation);
   // undici 6 ends the request in destroy(), before there is a _destroy().
   const method = Object.hasOwn(prototype, 'destroy') ? 'destroy' : '_destroy';
   return during(prototype, method, installation, (_body, [given]: unknown[]) => {
     if (!given) return undefined;
-    const outer = reason;
-    reason = given;
+    const outer = watch.bodyDestroyReason;
+    watch.bodyDestroyReason = given;
     return () => {
-      reason = outer;
+      watch.bodyDestroyReason = outer;
     };
   });
 }

@@ -4,42 +4,42 @@
  */
 import { channel as channelOf, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
-import type { Installation } from '../../hook/installation.ts';
 import { before } from '../../hook/observe.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
-import { kExchange, type UndiciRequest } from './exchange.ts';
-import { bodySent, completed, failed, headSent, type Response, responded } from './request-events.ts';
-import { requestCreated } from './request-start.ts';
+import { requestCreated } from './client.ts';
+import { bodySent, completed, failed, headSent, type Response, responded } from './client-events.ts';
+import type { Exchange } from './exchange.ts';
+import { findGlobalDispatchers } from './global-dispatchers.ts';
+import { kExchange, type UndiciRequest } from './internals.ts';
+import type { Watch } from './watch.ts';
 
 interface Message {
   readonly request: UndiciRequest;
 }
 
-export function watchChannels(host: Host, installation: Installation): Undo {
+export function watchChannels(watch: Watch): Undo {
   const undos = [
-    watchCreate(host, installation),
-    listen('undici:client:sendHeaders', installation, (exchange, message) => {
+    watchCreate(watch),
+    listen('undici:client:sendHeaders', watch, (exchange, message) => {
       headSent(exchange, (message as { readonly socket: Socket }).socket);
     }),
-    listen('undici:request:bodySent', installation, bodySent),
-    seeFirst('undici:request:headers', installation, (exchange, message) => {
-      responded(host, exchange, (message as { readonly response: Response }).response);
+    listen('undici:request:bodySent', watch, bodySent),
+    seeFirst('undici:request:headers', watch, (exchange, message) => {
+      responded(watch, exchange, (message as { readonly response: Response }).response);
     }),
-    seeFirst('undici:request:trailers', installation, (exchange) => completed(host, exchange)),
-    seeFirst('undici:request:error', installation, (exchange, message, above) => {
-      failed(host, exchange, (message as { readonly error: unknown }).error, above);
+    seeFirst('undici:request:trailers', watch, (exchange) => completed(watch, exchange)),
+    seeFirst('undici:request:error', watch, (exchange, message, above) => {
+      failed(watch, exchange, (message as { readonly error: unknown }).error, above);
     }),
   ];
   return () => undoAll(undos);
 }
 
-type Exchange = NonNullable<UndiciRequest[typeof kExchange]>;
 type See = (exchange: Exchange, message: object, above: (message: unknown) => unknown) => void;
 
 function listen(
   name: string,
-  installation: Installation,
+  { installation }: Watch,
   see: (exchange: Exchange, message: object) => void,
 ): Undo {
   const subscriber = installation.guard((message: unknown): void => {
@@ -50,7 +50,7 @@ function listen(
   return () => unsubscribe(name, subscriber);
 }
 
-function seeFirst(name: string, installation: Installation, see: See): Undo {
+function seeFirst(name: string, { installation }: Watch, see: See): Undo {
   const { channel, sleep } = awake(name);
   const undo = before(channel, 'publish', installation, (_channel, [message]: unknown[], above) => {
     const exchange = (message as Message).request[kExchange];
@@ -59,9 +59,14 @@ function seeFirst(name: string, installation: Installation, see: See): Undo {
   return () => undoAll([sleep, undo]);
 }
 
-function watchCreate(host: Host, installation: Installation): Undo {
+function watchCreate(watch: Watch): Undo {
+  const { installation } = watch;
   const name = 'undici:request:create';
-  const create = installation.guard(requestCreated);
+  const create = installation.guard((message: unknown, created: object, publish: () => void): void => {
+    // Not seen in dispatch(): a dispatcher that is not watched yet, or never will be.
+    if (watch.dispatching === undefined) findGlobalDispatchers(watch);
+    requestCreated(watch, message as Message, created, publish);
+  });
   const { channel, sleep } = awake(name);
   const undo = replaceFunction(channel, 'publish', (original) => {
     const { publish } = {
@@ -73,7 +78,7 @@ function watchCreate(host: Host, installation: Installation): Undo {
           isPublished = true;
           original.call(this, message);
         };
-        create(host, installation, message, this, publishOnce);
+        create(message, this, publishOnce);
         publishOnce();
         return undefined;
       },

@@ -1,0 +1,177 @@
+/** A request from its start to its end, on the official instrumentation's span or on one of ours. */
+import { type Context, context } from '@opentelemetry/api';
+import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
+import { errorTypeOf } from '../../cancellation/reason.ts';
+import type { Host } from '../../integration.ts';
+import type { ClientPhase, Evidence } from '../../operation/evidence.ts';
+import type { Operation } from '../../operation/operation.ts';
+import { CALL_KEY, type Call, leaveQueue, letGo, toUnixMs } from './call.ts';
+import { connectPhase, outlivesError } from './connection.ts';
+import { setHeadersLimit, setSignalLimit } from './deadline.ts';
+import { describeResult, describeTarget } from './description.ts';
+import { Exchange } from './exchange.ts';
+import { codeToSend } from './http2-streams.ts';
+import { kExchange, type UndiciRequest } from './internals.ts';
+import { keepErrorType, operationBeside } from './official.ts';
+import { passOn } from './pass-on.ts';
+import { phaseOf } from './phase.ts';
+import { requestHeaders } from './propagation.ts';
+import { unwatchSignal, watchSignal } from './signals.ts';
+import type { Watch } from './watch.ts';
+
+/** @param channel that tells of it. @param publish tells everybody else of the request */
+export function requestCreated(
+  watch: Watch,
+  { request }: { readonly request: UndiciRequest },
+  channel: object,
+  publish: () => void,
+): void {
+  const { host } = watch;
+  host.noticeVendors();
+  const active = context.active();
+  const call = takeCall(watch, active.getValue(CALL_KEY) as Call | undefined);
+  if (call === undefined) {
+    const exchange = isWanted(host, request) && begin(watch, request, channel, publish, active, undefined);
+    if (exchange) passOn(host, exchange);
+    return;
+  }
+  const waitedSinceMs = call.queue === undefined ? undefined : call.startedAtMs;
+  leaveQueue(call);
+  const { parent } = call;
+  if (call.isReported) {
+    // It leaves the queue only to be dropped: it was recorded when it was cancelled.
+    context.with(host.suppress(parent), publish);
+    return;
+  }
+  // What leaves a queue does so in the context of whatever made room for it.
+  const isInPlace = waitedSinceMs === undefined;
+  const exchange =
+    (isInPlace ? isWanted(host, request) : context.with(parent, isWanted, undefined, host, request)) &&
+    begin(watch, request, channel, publish, parent, call, waitedSinceMs);
+  if (exchange) follow(watch, call, exchange, waitedSinceMs ?? exchange.operation.startedAtMs);
+  else release(watch, call);
+}
+
+function isWanted(host: Host, { method }: UndiciRequest): boolean {
+  return method !== 'CONNECT' && !host.isSuppressed();
+}
+
+function begin(
+  watch: Watch,
+  request: UndiciRequest,
+  channel: object,
+  publish: () => void,
+  parent: Context,
+  call: Call | undefined,
+  waitedSinceMs?: number,
+): Exchange | undefined {
+  const { host, dispatching } = watch;
+  const beside = operationBeside(host, channel, publish, parent, waitedSinceMs !== undefined, request.method);
+  if (beside === undefined) return undefined;
+  const operation = beside ?? startOwn(host, request, parent, waitedSinceMs);
+  const exchange = new Exchange(request, operation, call, dispatching?.dispatcher);
+  request[kExchange] = exchange;
+  setHeadersLimit(host, exchange);
+  return exchange;
+}
+
+/** Of several that could have made this request, the one that is at it: dispatch() calls back at once. */
+function takeCall({ dispatching }: Watch, fetched: Call | undefined): Call | undefined {
+  const call = dispatching?.call ?? fetched;
+  if (!call?.expectsRequest) return undefined;
+  call.expectsRequest = false;
+  call.target = undefined;
+  return call;
+}
+
+function follow(watch: Watch, call: Call, exchange: Exchange, startedAtMs: number): void {
+  const { host } = watch;
+  call.exchange = exchange;
+  const { signal } = call;
+  if (signal !== undefined) setSignalLimit(host, exchange.operation, signal, startedAtMs);
+  passOn(host, exchange);
+  if (signal === undefined) return;
+  // Not sent, and never to be.
+  if (signal.aborted) abortCall(watch, call, signal, 'queued');
+  else watchSignal(watch, signal, call, abortCall);
+}
+
+function startOwn(
+  host: Host,
+  request: UndiciRequest,
+  parent: Context,
+  waitedSinceMs: number | undefined,
+): Operation {
+  const { path, method } = request;
+  const description = describeTarget({ origin: String(request.origin), path, method });
+  const operation =
+    waitedSinceMs === undefined
+      ? host.start(description, parent)
+      : host.start({ ...description, startTime: toUnixMs(waitedSinceMs) }, parent);
+  host.inject(operation, request, requestHeaders);
+  return operation;
+}
+
+/** @param phase how far it was, when it does not tell itself */
+export function abortCall(watch: Watch, call: Call, signal: AbortSignal, phase?: ClientPhase): void {
+  const { host } = watch;
+  const { exchange } = call;
+  const story = host.abortOrigins.explain(signal, signal.reason);
+  if (exchange !== undefined && !exchange.operation.isSettled) {
+    const rstCode = codeToSend(exchange, signal.reason);
+    const evidence: Evidence = {
+      kind: 'signal',
+      phase: phase ?? phaseOf(watch, exchange),
+      rstCode,
+      ...story,
+    };
+    host.cancel(exchange.operation, evidence, outlivesError(watch, exchange, signal.reason));
+    settle(watch, exchange, signal.reason);
+  } else if (exchange === undefined && call.expectsRequest) {
+    reportCall(watch, call, signal.reason, (connecting) => {
+      return { kind: 'signal', phase: phase ?? connecting ?? 'queued', ...story };
+    });
+  }
+}
+
+/** @param error what it failed with or was cancelled by, if anything */
+export function settle(watch: Watch, exchange: Exchange, error: unknown): void {
+  const { host } = watch;
+  const { operation, call } = exchange;
+  const { cancellation } = operation;
+  if (!operation.ownsSpan && cancellation !== undefined && cancellation.initiator !== 'peer') {
+    keepErrorType(operation.span, cancellation.outcome === 'canceled' ? undefined : errorTypeOf(error));
+  }
+  host.settle(operation, host.isEndTold(operation) ? describeResult(exchange, error) : undefined);
+  if (call?.exchange === exchange) release(watch, call);
+}
+
+/** Nothing of the call is in flight any more. */
+function release(watch: Watch, call: Call): void {
+  if (call.signal !== undefined) unwatchSignal(watch, call.signal, call);
+  letGo(call);
+}
+
+/**
+ * A call that ends before there is a request: nobody else will ever make a span for it.
+ * @param why is given the phase of a connection that the call may wait for
+ */
+export function reportCall(
+  watch: Watch,
+  call: Call,
+  reason: unknown,
+  why: (connecting: ClientPhase | undefined) => Evidence,
+): void {
+  const { host } = watch;
+  const target = call.target?.();
+  call.isReported = true;
+  call.target = undefined;
+  leaveQueue(call);
+  if (target === undefined || host.isSuppressed()) return;
+  const startTime = toUnixMs(call.startedAtMs);
+  const operation = host.start({ ...describeTarget(target), startTime }, call.parent);
+  if (call.signal !== undefined) setSignalLimit(host, operation, call.signal, call.startedAtMs);
+  host.cancel(operation, why(connectPhase(watch, target.origin)));
+  const isLate = operation.cancellation?.outcome === 'deadline_exceeded';
+  host.settle(operation, { attributes: isLate ? { [ATTR_ERROR_TYPE]: errorTypeOf(reason) } : undefined });
+}

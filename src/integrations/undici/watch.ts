@@ -1,0 +1,45 @@
+/** What the hooks share from when the integration is switched on until it is switched off. */
+import { type Installation, perInstallation } from '../../hook/installation.ts';
+import type { Undo } from '../../hook/replace.ts';
+import type { Host } from '../../integration.ts';
+import type { Call } from './call.ts';
+import type { Connecting } from './connection.ts';
+import type { Dispatcher, Handler } from './internals.ts';
+import type { SignalWatch } from './signals.ts';
+
+/** dispatch() in progress. An agent calls that of a pool, which calls that of a client, which makes the request. */
+export interface Dispatching {
+  readonly call: Call;
+  /** The innermost so far. */
+  handler: Handler;
+  dispatcher: Dispatcher;
+}
+
+export class Watch {
+  readonly host: Host;
+  readonly installation: Installation;
+  dispatching: Dispatching | undefined = undefined;
+  /** What the body of an undici.request() is being destroyed with, right now. */
+  bodyDestroyReason: unknown = undefined;
+  /** Of the destroy() of a dispatcher, by the error that it was given. */
+  readonly destroyStacks: WeakMap<object, string> = new WeakMap();
+  /** Connections that are being made. */
+  readonly connecting: Set<Connecting> = new Set();
+  /** Keeps signals alive as long as undici's own listeners do. */
+  readonly signals: Map<AbortSignal, SignalWatch> = new Map();
+  /** Prototypes of dispatchers whose methods are replaced. */
+  readonly dispatchers: Set<object> = new Set();
+  /** The global ones, as they were last seen. */
+  readonly globalDispatchers: unknown[] = [];
+  /** Of hooks that are put on when there is something to put them on. */
+  readonly undos: Undo[] = [];
+
+  constructor(host: Host, installation: Installation) {
+    this.host = host;
+    this.installation = installation;
+  }
+}
+
+export const watchOf: (host: Host, installation: Installation) => Watch = perInstallation(
+  (host: Host, installation) => new Watch(host, installation),
+);
