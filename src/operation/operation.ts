@@ -60,6 +60,8 @@ export interface Operation {
   readonly isSettled: boolean;
   /** Of an outgoing operation: the incoming one of this process that it works for. */
   readonly owner: Operation | undefined;
+  /** Of an outgoing operation: how long its connection may be silent, in ms. Written by its integration. */
+  idleTimeoutMs: number | undefined;
   /** Of an incoming operation: what its handler writes its answer to, if anything. Written by its integration. */
   answer: object | undefined;
   /** Of an incoming operation whose handler asked for it: `deadline/` makes it. */

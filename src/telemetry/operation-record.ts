@@ -31,6 +31,9 @@ export class OperationRecord implements Operation {
   earlierOpen: OperationRecord | undefined = undefined;
   laterOpen: OperationRecord | undefined = undefined;
 
+  // Of an outgoing one.
+  idleTimeoutMs: number | undefined = undefined;
+
   // Of an outgoing one that has an owner.
   readonly owner: OperationRecord | undefined;
   /** Of whoever started it. */

@@ -116,14 +116,21 @@ function hasParent(span: Span, parent: Context | undefined): boolean {
 }
 
 function checkDeadline(addFinding: AddFinding, inheritedAtMs: number, operation: OperationRecord): void {
-  const { deadline } = operation;
-  if (deadline === undefined) {
-    const leftMs = Math.round(inheritedAtMs - operation.startedAtMs);
-    const detail = `no time limit, though its incoming operation had ${leftMs} ms left`;
-    addFinding(operation, 'deadline_dropped', detail);
-  } else if (deadline.atMs > inheritedAtMs + DEADLINE_SLACK_MS) {
+  const { deadline, idleTimeoutMs, startedAtMs } = operation;
+  if (deadline !== undefined) {
+    if (deadline.atMs <= inheritedAtMs + DEADLINE_SLACK_MS) return;
     const laterMs = Math.round(deadline.atMs - inheritedAtMs);
     const detail = `its deadline is ${laterMs} ms after that of its incoming operation`;
+    addFinding(operation, 'deadline_extended', detail);
+    return;
+  }
+  const leftMs = Math.round(inheritedAtMs - startedAtMs);
+  if (idleTimeoutMs === undefined) {
+    const detail = `no time limit, though its incoming operation had ${leftMs} ms left`;
+    addFinding(operation, 'deadline_dropped', detail);
+  } else if (idleTimeoutMs > leftMs + DEADLINE_SLACK_MS) {
+    // A shorter one may end it in time.
+    const detail = `may be silent for ${idleTimeoutMs} ms, though its incoming operation had ${leftMs} ms left`;
     addFinding(operation, 'deadline_extended', detail);
   }
 }

@@ -4,6 +4,7 @@ import { isTimeoutError, stackOf } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
 import type { Evidence, Stack } from '../../operation/evidence.ts';
 import type { ClientExchange } from './client-exchange.ts';
+import { idleLimitPassed } from './deadline.ts';
 import type { OutgoingRequest } from './internals.ts';
 import { isShuttingDown, isTimingOut } from './node-activity.ts';
 import { clientPhaseOf } from './phase.ts';
@@ -20,11 +21,15 @@ export function whyDestroyed(
   if (isFromSignal(exchange.signal, error)) {
     return { kind: 'signal', phase, ...host.abortOrigins.explain(exchange.signal, error.cause) };
   }
-  const isIdle = isTimingOut(request.socket ?? exchange.socket);
+  const socket = request.socket ?? exchange.socket;
+  if (socket && isTimingOut(socket)) {
+    const known = [exchange.limit];
+    return idleLimitPassed(host, exchange.operation, socket, known, { phase, reason: error }, stack);
+  }
   // An 'abort' listener of the application or of a library (axios, got) destroys the request by itself.
-  const story = isIdle ? undefined : host.abortOrigins.inProgress();
+  const story = host.abortOrigins.inProgress();
   if (story !== undefined) return { kind: 'signal', phase, ...story };
-  if (isIdle || isTimeoutError(error) || (error === undefined && isTimerOfLibrary(stack))) {
+  if (isTimeoutError(error) || (error === undefined && isTimerOfLibrary(stack))) {
     const { deadline } = exchange.operation;
     // A limit that somebody watches with a timer of his own is known only by where it ended.
     const setAt = deadline === undefined ? stack : deadline.stack;

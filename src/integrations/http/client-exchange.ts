@@ -1,5 +1,6 @@
 /** What is kept for an outgoing request while it is in flight. */
 import type { Operation } from '../../operation/operation.ts';
+import type { IdleLimit } from './deadline.ts';
 import type { Transport } from './internals.ts';
 
 export class ClientExchange {
@@ -8,6 +9,8 @@ export class ClientExchange {
   readonly signal: AbortSignal | undefined;
   /** Assigned before `request.socket` is: that one comes a tick later. */
   socket: Transport | undefined = undefined;
+  /** Of the `timeout` option, or of setTimeout(). */
+  limit: IdleLimit | undefined = undefined;
 
   constructor(operation: Operation, signal: AbortSignal | undefined) {
     this.operation = operation;

@@ -27,9 +27,8 @@ export function watchClient(host: Host, installation: Installation): Undo {
     }),
     before(prototype, 'setTimeout', installation, (request: OutgoingRequest, [timeout]: unknown[], above) => {
       const exchange = request[kClientExchange];
-      if (!exchange || exchange.operation.deadline !== undefined) return;
-      const timeoutMs = Number(timeout);
-      if (timeoutMs > 0) setIdleLimit(host, exchange, timeoutMs, above);
+      // Node takes none any more when the response is over.
+      if (exchange && !request._ended) setIdleLimit(host, exchange, timeout, above);
     }),
     before(prototype, 'destroy', installation, (request: OutgoingRequest, [error]: unknown[], above) => {
       if (!request.destroyed && request[kClientExchange] !== null) {

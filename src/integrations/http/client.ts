@@ -9,7 +9,7 @@ import { describeRequest, describeResult } from './client-description.ts';
 import { whyDestroyed } from './client-evidence.ts';
 import { ClientExchange } from './client-exchange.ts';
 import { outlivesDestroy } from './connection.ts';
-import { setDeadlineOf } from './deadline.ts';
+import { setLimitsOf } from './deadline.ts';
 import { kClientExchange, kEarlyDestroy, type OutgoingRequest } from './internals.ts';
 import { CLIENT_SCOPES } from './official.ts';
 import { passOn } from './pass-on.ts';
@@ -59,7 +59,7 @@ function follow(
   request[kClientExchange] = exchange;
   // Otherwise the head is still to be made, see _implicitHeader().
   if (operation.ownsSpan && request._header !== null) host.inject(operation, request, requestHeaders);
-  setDeadlineOf(host, request, exchange, above);
+  setLimitsOf(host, request, exchange, above);
   passOn(host, request, exchange);
   const early = request[kEarlyDestroy];
   if (early !== undefined) {

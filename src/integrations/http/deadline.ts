@@ -1,32 +1,59 @@
-/** The time limit of an outgoing request: of its `timeout`, or of a timeout signal. */
+/** The time limits of requests: those of timeout signals, and the idle limits of Node's `timeout` and setTimeout(). */
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
+import type { Evidence, Phase, Stack } from '../../operation/evidence.ts';
+import type { Operation } from '../../operation/operation.ts';
 import type { ClientExchange } from './client-exchange.ts';
-import type { OutgoingRequest } from './internals.ts';
+import type { OutgoingRequest, Transport } from './internals.ts';
 
-/** Where there are both, the one that comes first. */
-export function setDeadlineOf(
+/** How long the connection may be silent: it starts again with every byte. */
+export interface IdleLimit {
+  readonly timeoutMs: number;
+  /** Of the call that set it. */
+  readonly stack: Stack | undefined;
+}
+
+export function setLimitsOf(
   host: Host,
   request: OutgoingRequest,
   exchange: ClientExchange,
   above: StackTop,
 ): void {
   const { signal, operation } = exchange;
-  const { timeout } = request;
   const ofSignal = signal && host.abortOrigins.deadlineOf(signal, operation.startedAtMs);
-  if (ofSignal !== undefined && (!timeout || ofSignal.timeoutMs <= timeout)) {
-    host.setDeadline(operation, ofSignal);
-  } else if (timeout) {
-    setIdleLimit(host, exchange, timeout, above);
-  }
+  if (ofSignal !== undefined) host.setDeadline(operation, ofSignal);
+  if (request.timeout) setIdleLimit(host, exchange, request.timeout, above);
 }
 
-/** A limit for how long the connection may be silent: it starts again with every byte. */
-export function setIdleLimit(host: Host, exchange: ClientExchange, timeoutMs: number, above: StackTop): void {
-  host.setDeadline(exchange.operation, {
-    atMs: performance.now() + timeoutMs,
-    timeoutMs,
-    source: 'timeout',
-    stack: host.captureDeadlineStack(above),
-  });
+/** @param timeout as it was given to Node: 0 takes the limit away */
+export function setIdleLimit(host: Host, exchange: ClientExchange, timeout: unknown, above: StackTop): void {
+  exchange.limit = idleLimitOf(host, timeout, above);
+  exchange.operation.idleTimeoutMs = exchange.limit?.timeoutMs;
+}
+
+export function idleLimitOf(host: Host, timeout: unknown, above: StackTop): IdleLimit | undefined {
+  const timeoutMs = Number(timeout);
+  return timeoutMs > 0 ? { timeoutMs, stack: host.captureDeadlineStack(above) } : undefined;
+}
+
+/**
+ * The idle limit of a connection has passed.
+ *
+ * @param known those of whose making is known; a socket has but one, the last that it was given
+ * @param otherwise the stack of whatever it led to, when nobody knows who set it
+ */
+export function idleLimitPassed(
+  host: Host,
+  operation: Operation,
+  { timeout }: Transport,
+  known: readonly (IdleLimit | undefined)[],
+  seen: { readonly phase: Phase; readonly reason: unknown },
+  otherwise?: Stack,
+): Evidence {
+  const stack = known.find((limit) => limit?.timeoutMs === timeout)?.stack ?? otherwise;
+  // Only now: until it has passed there is no point in time to name.
+  if (timeout && operation.deadline === undefined) {
+    host.setDeadline(operation, { atMs: performance.now(), timeoutMs: timeout, source: 'timeout', stack });
+  }
+  return { kind: 'local-timeout', trigger: 'timeout', ...seen, stack };
 }

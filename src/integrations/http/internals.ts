@@ -20,6 +20,8 @@ export interface OutgoingRequest extends Omit<ClientRequest, 'socket'> {
   /** The head as it goes on the wire, once it is made. */
   _header: string | null;
   readonly _headerSent: boolean;
+  /** True once the response was read to its end. */
+  readonly _ended: boolean;
   [kClientExchange]?: ClientExchange | null;
   [kEarlyDestroy]?: EarlyDestroy;
 }

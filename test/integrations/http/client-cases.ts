@@ -462,6 +462,37 @@ function limits(lab: HttpLab): ContractCase[] {
       server: leftWhileHandled,
     },
     {
+      name: 'request.setTimeout() in the place of the timeout option',
+      stage: async () => {
+        const { at } = await lab.serve(() => {});
+        const request = lab.http.get({ ...at, timeout: 5_000 });
+        (function limit() {
+          request.setTimeout(50, () => request.destroy());
+        })();
+        await closed(request);
+      },
+      client: exceeded('timeout', 'wait', {
+        origin: 'limit',
+        attributes: { 'deadline.timeout_ms': 50, 'deadline.source': 'timeout' },
+      }),
+      server: leftWhileHandled,
+    },
+    {
+      name: 'an idle limit that passes in the body, long after the start',
+      stage: async () => {
+        const { at } = await lab.serve((_request, response) => {
+          for (const ms of [0, 60, 120]) setTimeout(() => response.write('part'), ms);
+        });
+        const request = (function ask() {
+          return lab.http.get({ ...at, timeout: 100 }, (response) => response.on('error', () => {}).resume());
+        })();
+        request.on('timeout', () => request.destroy());
+        await closed(request);
+      },
+      client: exceeded('timeout', 'receive', { origin: 'ask', attributes: { 'deadline.timeout_ms': 100 } }),
+      server: leftWhileWritten,
+    },
+    {
       name: 'destroy() with a TimeoutError, by a timer of the application',
       stage: () =>
         hang(lab, {}, function giveUp(request) {

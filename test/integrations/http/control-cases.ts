@@ -7,6 +7,11 @@ import type { ContractCase, Expectation } from '../../support/contract.ts';
 import { closed, type Handler, type HttpLab, read } from './lab.ts';
 
 const unmarked: Expectation = { outcome: undefined, status: 'unset' };
+/** An idle limit names no point in time before it has passed. */
+const withoutDeadline: Expectation = {
+  ...unmarked,
+  attributes: { 'deadline.timeout_ms': undefined, 'deadline.deviation_ms': undefined },
+};
 const failed: Expectation = { outcome: undefined, status: 'error' };
 /** A failure that the official instrumentation takes for a success. */
 const unmarkedFailure: Expectation = { outcome: undefined };
@@ -71,10 +76,52 @@ function answered(lab: HttpLab): ContractCase[] {
       // The official instrumentation makes an object with the keys 0, 1, … of the array.
       only: ['alone'],
     },
-    plain('a limit that is not reached', { timeout: 10_000 }, (_request, response) => response.end(), {
-      ...unmarked,
-      attributes: { 'deadline.timeout_ms': 10_000, 'deadline.source': 'timeout' },
-    }),
+    plain(
+      'an idle limit that is not reached',
+      { timeout: 10_000 },
+      (_request, response) => response.end(),
+      withoutDeadline,
+    ),
+    plain(
+      'an idle limit, and an answer that takes longer but is never silent for so long',
+      { timeout: 150 },
+      (_request, response) => {
+        let count = 0;
+        const timer = setInterval(() => {
+          response.write('part');
+          if (++count < 8) return;
+          clearInterval(timer);
+          response.end();
+        }, 30);
+      },
+      withoutDeadline,
+    ),
+    {
+      name: 'an idle limit, and a request that waits in the queue for longer',
+      stage: async () => {
+        const { at } = await lab.serve((_request, response) => void setTimeout(() => response.end(), 120));
+        const agent = new lab.http.Agent({ maxSockets: 1 });
+        const first = lab.quietly(() => lab.http.get({ ...at, agent }, (response) => response.resume()));
+        const end = closed(
+          lab.http
+            .get({ ...at, agent, timeout: 200 }, (response) => response.resume())
+            .on('timeout', () => assert.fail('it was queued for 120 ms, and waited for 120')),
+        );
+        await Promise.all([closed(first), end]);
+      },
+      client: withoutDeadline,
+    },
+    {
+      name: 'an idle limit that is taken away',
+      stage: async () => {
+        const { at } = await lab.serve((_request, response) => void setTimeout(() => response.end(), 120));
+        const request = lab.http.get({ ...at, timeout: 40 }, (response) => response.resume());
+        request.on('timeout', () => assert.fail('there is no limit')).setTimeout(0);
+        await closed(request);
+      },
+      client: withoutDeadline,
+      server: unmarked,
+    },
     plain('a signal that is never aborted', { signal: new AbortController().signal }, (_request, response) =>
       response.end(),
     ),
