@@ -38,6 +38,7 @@ export class CancellationInstrumentation {
   readonly #packageNames: readonly string[];
   #tracer: Tracer = trace.getTracer(PACKAGE_NAME, PACKAGE_VERSION);
   #unwatch: Undo | undefined;
+  #isSecondSaid = false;
 
   constructor(config: CancellationInstrumentationConfig = {}) {
     const resolved = resolveConfig(config, defaultIntegrations);
@@ -74,6 +75,7 @@ export class CancellationInstrumentation {
   /** Has no effect when it is on. */
   enable(): void {
     for (const part of this.#parts) part.enable();
+    this.#saySecond();
     this.#recorder.open();
     if (this.#packageNames.length === 0) return;
     this.#unwatch ??= watchFiles(this.#packageNames, (file) => {
@@ -81,6 +83,14 @@ export class CancellationInstrumentation {
     });
     const files = loadedFiles(this.#packageNames);
     for (const part of this.#parts) part.seeLate(files);
+  }
+
+  #saySecond(): void {
+    const names = this.#parts.filter((part) => part.isStandingBack).map(({ name }) => name);
+    if (names.length === 0 || this.#isSecondSaid) return;
+    this.#isSecondSaid = true;
+    const what = `another instance, such as that of register, instruments ${names.join(', ')} already`;
+    diag.warn(`${PACKAGE_NAME}: ${what}: this one stands back, with its options, until that one is disabled`);
   }
 
   /** Has no effect when it is off. */
@@ -91,6 +101,7 @@ export class CancellationInstrumentation {
     for (const part of this.#parts.toReversed()) part.disable();
     this.#recorder.close();
     this.#recorder.abandon();
+    for (const part of this.#parts) part.letNextBegin();
   }
 
   /**

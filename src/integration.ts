@@ -18,6 +18,11 @@ import type { Deadline, Operation, Side, System } from './operation/operation.ts
 export interface Integration {
   /** Unique, such as `grpc`; used in diagnostics. */
   readonly name: string;
+  /**
+   * Makes no operations, so several instances may have it installed at once. Of any other integration only one has, by
+   * its name: the first that is switched on. @default false
+   */
+  readonly isPassive?: boolean;
   /** Patches what Node itself has (prototypes, channels). Called on enable(); the result is called on disable(). */
   readonly install?: (host: Host, installation: Installation) => Undo;
   /** Files of packages that are patched when they are loaded. */

@@ -8,6 +8,7 @@ import { createInstallation } from './hook/installation.ts';
 import { type LoadedFile, versionIn } from './hook/loaded-files.ts';
 import { type Undo, undoAll } from './hook/replace.ts';
 import type { Host, Integration, PackageFile } from './integration.ts';
+import { enter, leave } from './one-of-each.ts';
 import { PACKAGE_NAME } from './version.ts';
 
 export class Part {
@@ -21,6 +22,8 @@ export class Part {
   readonly #unsupported = new Set<string>();
   #installation: ReturnType<typeof createInstallation> | undefined;
   #undos: Undo[] = [];
+  #isEnabled = false;
+  readonly #begin = (): void => this.#install();
 
   constructor(integration: Integration, host: Host) {
     this.#integration = integration;
@@ -29,8 +32,23 @@ export class Part {
     this.packageNames = [...new Set(this.#files.map(({ packageName }) => packageName))];
   }
 
+  get name(): string {
+    return this.#integration.name;
+  }
+
+  /** Enabled, but another instance has the integration already: begins when that is switched off. */
+  get isStandingBack(): boolean {
+    return this.#isEnabled && this.#installation === undefined;
+  }
+
   enable(): void {
-    if (this.#installation !== undefined) return;
+    if (this.#isEnabled) return;
+    this.#isEnabled = true;
+    if (this.#integration.isPassive) this.#begin();
+    else enter(this.name, this.#begin);
+  }
+
+  #install(): void {
     const { name, install } = this.#integration;
     const installation = createInstallation((message, error) =>
       diag.error(`${PACKAGE_NAME}: ${name}: ${message}`, error),
@@ -71,11 +89,17 @@ export class Part {
     }
   }
 
+  /** Followed by letNextBegin(), when all that this instance has installed is taken out. */
   disable(): void {
+    this.#isEnabled = false;
     this.#installation?.close();
     this.#installation = undefined;
     undoAll(this.#undos);
     this.#undos = [];
+  }
+
+  letNextBegin(): void {
+    leave(this.name, this.#begin);
   }
 
   #patch({ file, moduleExports, version }: KnownFile): void {

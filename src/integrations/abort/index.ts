@@ -16,6 +16,7 @@ import type { Host, Integration } from '../../integration.ts';
 
 export const abortIntegration: Integration = {
   name: 'abort',
+  isPassive: true,
   install(host, installation) {
     const undos = [
       watchAbort(host, installation),
