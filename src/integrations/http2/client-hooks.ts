@@ -4,14 +4,13 @@ import { replaceFunction, type Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { beginRequest } from './client.ts';
-import { decide } from './decision.ts';
-import { endedByDestroy } from './ending.ts';
+import { whyDestroyed } from './evidence.ts';
 import type { Exchange } from './exchange.ts';
 import { failureThrown } from './failure.ts';
 import type { Session, Stream } from './internals.ts';
-import { withContext } from './request-headers.ts';
-import { settleStream } from './settlement.ts';
-import { stopStream } from './stop.ts';
+import { passOn } from './pass-on.ts';
+import { withContext } from './propagation.ts';
+import { decide, settleStream } from './stream.ts';
 import type { StreamHooks } from './stream-hooks.ts';
 
 export function watchRequests(
@@ -34,11 +33,11 @@ export function watchRequests(
   const begun = installation.guard((stream: Stream, exchange: Exchange, above: StackTop): void => {
     streamHooks.follow(stream, exchange);
     if (!stream.destroyed) {
-      host.stopWithOwner(exchange.operation, () => stopStream(stream, exchange));
+      passOn(host, stream, exchange);
       return;
     }
     // The signal was aborted already, or the session has just failed.
-    const ending = endedByDestroy(host, stream, exchange, undefined, above);
+    const ending = whyDestroyed(host, stream, exchange, undefined, above);
     decide(host, installation, stream, exchange, ending);
     settleStream(host, stream, exchange);
   });

@@ -1,8 +1,8 @@
 /** What is kept for a session. */
 import { http2 } from '../../hook/built-ins.ts';
 import type { Stack } from '../../operation/evidence.ts';
+import type { IdleLimit } from './deadline.ts';
 import { kConnection, type Session, type Transport } from './internals.ts';
-import type { Limit } from './limit.ts';
 
 /** Why a session is destroyed, which ends all of its streams at once. */
 export type Teardown =
@@ -15,7 +15,7 @@ export type Teardown =
       readonly kind: 'local';
       readonly error: unknown;
       readonly stack: Stack;
-      readonly limit: Limit | undefined;
+      readonly limit: IdleLimit | undefined;
     };
 
 export class Connection {
@@ -23,7 +23,7 @@ export class Connection {
   readonly session: Session;
   readonly isClient: boolean;
   /** Of session.setTimeout(). */
-  limit: Limit | undefined = undefined;
+  limit: IdleLimit | undefined = undefined;
   teardown: Teardown | undefined = undefined;
   peerAddress: string | undefined = undefined;
   peerPort: number | undefined = undefined;

@@ -1,7 +1,9 @@
-/** Requests in the words of the semantic conventions for HTTP spans: what is known at the start. */
+/** A stream in the words of the semantic conventions for HTTP spans, at its start and at its end. */
 import type { Attributes } from '@opentelemetry/api';
 import {
   ATTR_CLIENT_ADDRESS,
+  ATTR_ERROR_TYPE,
+  ATTR_HTTP_RESPONSE_STATUS_CODE,
   ATTR_NETWORK_PEER_ADDRESS,
   ATTR_NETWORK_PEER_PORT,
   ATTR_NETWORK_PROTOCOL_VERSION,
@@ -16,10 +18,11 @@ import {
 import { forwardedFor } from '../../conventions/forwarded-for.ts';
 import { describeMethod } from '../../conventions/method.ts';
 import { defaultPortOf, fullUrl, parseAuthority, redactQuery } from '../../conventions/url.ts';
-import type { SpanDescription } from '../../integration.ts';
+import type { Settlement, SpanDescription } from '../../integration.ts';
 import type { Connection } from './connection.ts';
-import type { Session } from './internals.ts';
-import type { Headers } from './request-headers.ts';
+import type { Exchange } from './exchange.ts';
+import type { Session, Stream } from './internals.ts';
+import type { Headers } from './propagation.ts';
 
 export function describeRequest(headers: Headers, session: Session): SpanDescription {
   const attributes: Attributes = { [ATTR_NETWORK_PROTOCOL_VERSION]: '2' };
@@ -60,7 +63,35 @@ export function describeIncoming(headers: Headers, connection: Connection): Span
   return { side: 'server', system: 'http2', name, attributes };
 }
 
-export function setPeer(attributes: Attributes, { peerAddress, peerPort }: Connection): void {
+/** @param stream undefined when Node refused to make one */
+export function describeEnd(stream: Stream | undefined, exchange: Exchange): Settlement {
+  const { connection, failure } = exchange;
+  const attributes: Attributes = {};
+  let isError = false;
+  const status = connection.isClient ? exchange.status : sentStatus(stream);
+  if (status !== undefined) {
+    attributes[ATTR_HTTP_RESPONSE_STATUS_CODE] = status;
+    isError = status >= (connection.isClient ? 400 : 500);
+    if (isError) attributes[ATTR_ERROR_TYPE] = String(status);
+  }
+  if (connection.isClient) {
+    connection.learnPeer();
+    setPeer(attributes, connection);
+  }
+  if (failure === undefined) return { attributes, isError };
+  attributes[ATTR_ERROR_TYPE] = failure.type;
+  return failure.message === undefined
+    ? { attributes, isError: true }
+    : { attributes, isError: true, message: failure.message };
+}
+
+/** Undefined when no head was sent, whatever one was meant to be. */
+function sentStatus(stream: Stream | undefined): number | undefined {
+  const status = stream?.headersSent ? stream.sentHeaders?.[':status'] : undefined;
+  return status === undefined ? undefined : Number(status);
+}
+
+function setPeer(attributes: Attributes, { peerAddress, peerPort }: Connection): void {
   if (peerAddress === undefined) return;
   attributes[ATTR_NETWORK_PEER_ADDRESS] = peerAddress;
   attributes[ATTR_NETWORK_PEER_PORT] = peerPort;

@@ -1,7 +1,8 @@
 /** What is kept for a stream while it is in flight. */
 import type { Operation } from '../../operation/operation.ts';
 import type { Connection } from './connection.ts';
-import type { Limit } from './limit.ts';
+import type { IdleLimit } from './deadline.ts';
+import type { Failure } from './failure.ts';
 
 export class Exchange {
   readonly operation: Operation;
@@ -12,7 +13,7 @@ export class Exchange {
   /** Status of the response that a client received. */
   status: number | undefined = undefined;
   /** Of stream.setTimeout(). */
-  limit: Limit | undefined = undefined;
+  limit: IdleLimit | undefined = undefined;
   /** True once it is known who ends the stream: the first to do so counts. */
   isDecided = false;
   /** What the stream fails with, when that is known before the end. */
@@ -23,12 +24,4 @@ export class Exchange {
     this.connection = connection;
     this.signal = signal;
   }
-}
-
-/** An end that is neither a success nor a cancel. */
-export interface Failure {
-  readonly kind: 'failure';
-  /** For `error.type`: of few values. */
-  readonly type: string;
-  readonly message: string | undefined;
 }

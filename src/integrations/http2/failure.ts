@@ -1,7 +1,13 @@
 /** Ends that are neither a success nor a cancel, in the few words of `error.type`. */
 import { describeReason } from '../../cancellation/reason.ts';
 import { http2 } from '../../hook/built-ins.ts';
-import type { Failure } from './exchange.ts';
+
+export interface Failure {
+  readonly kind: 'failure';
+  /** For `error.type`: of few values. */
+  readonly type: string;
+  readonly message: string | undefined;
+}
 
 /** @param error what Node gave as the reason; without one it was the connection that broke */
 export function failureFrom(error: unknown): Failure {

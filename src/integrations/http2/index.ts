@@ -13,8 +13,8 @@
 import { undoAll } from '../../hook/replace.ts';
 import type { Integration } from '../../integration.ts';
 import { watchRequests } from './client-hooks.ts';
-import { learnSessions } from './prototypes.ts';
-import { watchSessions } from './session-hooks.ts';
+import { watchConnections } from './connection-hooks.ts';
+import { learnSessions } from './internals.ts';
 import { StreamHooks } from './stream-hooks.ts';
 
 export const http2Integration: Integration = {
@@ -24,7 +24,7 @@ export const http2Integration: Integration = {
     const streamHooks = new StreamHooks(host, installation);
     const undos = [
       () => streamHooks.undo(),
-      watchSessions(host, installation, session, streamHooks),
+      watchConnections(host, installation, session, streamHooks),
       watchRequests(host, installation, client, streamHooks),
     ];
     return () => undoAll(undos);

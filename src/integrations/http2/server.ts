@@ -1,59 +1,18 @@
-/** Incoming streams: their start, and the call of whoever handles them. */
+/** Incoming streams, from their headers to an operation. */
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { Installation } from '../../hook/installation.ts';
-import type { AnyFunction } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import { connectionOf } from './connection.ts';
-import { decide } from './decision.ts';
 import { describeIncoming } from './description.ts';
-import { endedByPeer } from './ending.ts';
+import { whyEndedByPeer } from './evidence.ts';
 import { Exchange } from './exchange.ts';
-import { failureThrown } from './failure.ts';
 import { isForGrpcJsServer } from './grpc-js.ts';
-import { wrapHandlers } from './handlers.ts';
 import type { Session, Stream } from './internals.ts';
-import { incomingHeaders } from './request-headers.ts';
-import { settleStream } from './settlement.ts';
-import type { StreamHooks } from './stream-hooks.ts';
+import { incomingHeaders } from './propagation.ts';
+import { decide, settleStream } from './stream.ts';
 
-/**
- * Emits a session's 'stream' in the context of its operation. The server's 'stream' and, of the
- * compatibility API, 'request' are emitted by a listener of it.
- */
-export class Incoming {
-  readonly #host: Host;
-  readonly #begin: (session: Session, args: unknown[]) => Exchange | undefined;
-  readonly #failed: (stream: Stream, exchange: Exchange, thrown: unknown) => void;
-
-  constructor(host: Host, installation: Installation, streamHooks: StreamHooks) {
-    this.#host = host;
-    this.#begin = installation.guard((session, args) => {
-      const stream = args[1] as Stream;
-      const exchange = begin(host, installation, session, stream, args[2] as IncomingHttpHeaders);
-      if (exchange === undefined) return undefined;
-      streamHooks.follow(stream, exchange);
-      wrapHandlers(host, installation, session);
-      return exchange;
-    });
-    this.#failed = installation.guard((stream, exchange, thrown) => {
-      exchange.failure = failureThrown(thrown);
-      settleStream(host, stream, exchange);
-    });
-  }
-
-  emit(original: AnyFunction, session: Session, args: unknown[]): unknown {
-    const exchange = this.#begin(session, args);
-    if (exchange === undefined) return Reflect.apply(original, session, args);
-    try {
-      return this.#host.run(exchange.operation, original, session, args);
-    } catch (thrown) {
-      this.#failed(args[1] as Stream, exchange, thrown);
-      throw thrown;
-    }
-  }
-}
-
-function begin(
+/** @returns undefined when the stream is not to be recorded */
+export function beginIncoming(
   host: Host,
   installation: Installation,
   session: Session,
@@ -69,7 +28,7 @@ function begin(
   host.readDeadline(operation, headers);
   if (stream.closed) {
     // Reset in the same packet: the handler is called all the same.
-    decide(host, installation, stream, exchange, endedByPeer(stream, exchange));
+    decide(host, installation, stream, exchange, whyEndedByPeer(stream, exchange));
     settleStream(host, stream, exchange);
   }
   return exchange;

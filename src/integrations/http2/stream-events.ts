@@ -2,11 +2,11 @@
 import type { Installation } from '../../hook/installation.ts';
 import { type AnyFunction, replaceFunction, type Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
-import { decide } from './decision.ts';
-import { endedByPeer } from './ending.ts';
+import { whilePassing } from './deadline.ts';
+import { whyEndedByPeer } from './evidence.ts';
 import type { Exchange } from './exchange.ts';
 import { kExchange, type Stream } from './internals.ts';
-import { whilePassing } from './limit-hooks.ts';
+import { decide } from './stream.ts';
 
 export function watchStreamEvents(host: Host, installation: Installation, prototype: object): Undo {
   const see = installation.guard((stream: Stream, exchange: Exchange, event: unknown, value: unknown) => {
@@ -14,7 +14,7 @@ export function watchStreamEvents(host: Host, installation: Installation, protot
       if (event === 'response') responded(host, stream, exchange, value);
     } else if (event === 'aborted' && !exchange.isDecided) {
       // Before the application, whose reaction is to be seen as a consequence of this cancel.
-      decide(host, installation, stream, exchange, endedByPeer(stream, exchange));
+      decide(host, installation, stream, exchange, whyEndedByPeer(stream, exchange));
     }
   });
   return replaceFunction(prototype, 'emit', (original) => {

@@ -3,13 +3,11 @@ import type { Installation } from '../../hook/installation.ts';
 import { before } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
-import { decide } from './decision.ts';
-import { endedByClose, endedByDestroy, endedByPeer } from './ending.ts';
+import { watchIdleLimits } from './deadline.ts';
+import { whyClosed, whyDestroyed, whyEndedByPeer } from './evidence.ts';
 import type { Exchange } from './exchange.ts';
-import { kExchange, type Stream } from './internals.ts';
-import { watchLimits } from './limit-hooks.ts';
-import { streamPrototypeOf } from './prototypes.ts';
-import { settleStream } from './settlement.ts';
+import { kExchange, type Stream, streamPrototypeOf } from './internals.ts';
+import { decide, settleStream } from './stream.ts';
 import { watchStreamEvents } from './stream-events.ts';
 
 /** The first stream shows the class of all: there is no other way to it. */
@@ -33,7 +31,7 @@ export class StreamHooks {
       watchClose(this.#host, this.#installation, prototype),
       watchDestroy(this.#host, this.#installation, prototype),
       watchStreamEvents(this.#host, this.#installation, prototype),
-      watchLimits(this.#host, this.#installation, prototype, (target) => (target as Stream)[kExchange]),
+      watchIdleLimits(this.#host, this.#installation, prototype, (target) => (target as Stream)[kExchange]),
     );
   }
 
@@ -49,7 +47,7 @@ function watchClose(host: Host, installation: Installation, prototype: object): 
     const [code = 0, callback] = args;
     // Anything else is refused by the original, and the stream goes on.
     if (!isErrorCode(code) || (callback !== undefined && typeof callback !== 'function')) return;
-    decide(host, installation, stream, exchange, endedByClose(host, stream, exchange, code, above));
+    decide(host, installation, stream, exchange, whyClosed(host, stream, exchange, code, above));
   });
 }
 
@@ -61,8 +59,8 @@ function watchDestroy(host: Host, installation: Installation, prototype: object)
     if (!exchange.isDecided) {
       const error = args[0] ?? undefined;
       const ending = stream.closed
-        ? endedByPeer(stream, exchange)
-        : endedByDestroy(host, stream, exchange, error, above);
+        ? whyEndedByPeer(stream, exchange)
+        : whyDestroyed(host, stream, exchange, error, above);
       decide(host, installation, stream, exchange, ending);
     }
     settleStream(host, stream, exchange);

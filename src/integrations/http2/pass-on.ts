@@ -1,10 +1,15 @@
-/** A stream that ends with the incoming operation it works for. */
+/** What an outgoing stream has of the incoming operation that it works for: its end. Its time is in the headers, see withContext(). */
 import { addAbortSignal, type Readable } from 'node:stream';
+import type { Host } from '../../integration.ts';
 import type { Exchange } from './exchange.ts';
 import type { Stream } from './internals.ts';
 
+export function passOn(host: Host, stream: Stream, exchange: Exchange): void {
+  host.stopWithOwner(exchange.operation, () => stop(stream, exchange));
+}
+
 /** As an aborted signal of the application would: 'error', and a reset with CANCEL, which needs Node's own AbortError. */
-export function stopStream(stream: Stream, exchange: Exchange): void {
+function stop(stream: Stream, exchange: Exchange): void {
   if (stream.destroyed) return;
   const controller = new AbortController();
   exchange.signal = controller.signal;

@@ -3,10 +3,10 @@ import { http2 } from '../../hook/built-ins.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, Phase } from '../../operation/evidence.ts';
-import type { Exchange, Failure } from './exchange.ts';
-import { failureFrom, failureOfCode } from './failure.ts';
+import { idleLimitPassed, isMissed, passingLimit } from './deadline.ts';
+import type { Exchange } from './exchange.ts';
+import { type Failure, failureFrom, failureOfCode } from './failure.ts';
 import type { Stream } from './internals.ts';
-import { limitPassed, whyEndedHere } from './local-ending.ts';
 import { clientPhaseOf, serverPhaseOf } from './phase.ts';
 
 /** Undefined: the stream is complete, and whoever ends it now only tidies up. */
@@ -24,7 +24,7 @@ const LEAVING: readonly number[] = [
 ];
 
 /** stream.close(). @param above the hook */
-export function endedByClose(
+export function whyClosed(
   host: Host,
   stream: Stream,
   exchange: Exchange,
@@ -42,7 +42,7 @@ export function endedByClose(
 }
 
 /** stream.destroy(), or what destroys all streams of a session. @param above the hook */
-export function endedByDestroy(
+export function whyDestroyed(
   host: Host,
   stream: Stream,
   exchange: Exchange,
@@ -57,7 +57,7 @@ export function endedByDestroy(
   const phase = phaseOf(stream, exchange);
   if (teardown !== undefined) {
     const { limit, stack, error: reason } = teardown;
-    if (limit !== undefined) return limitPassed(host, exchange, limit, { phase, reason });
+    if (limit !== undefined) return idleLimitPassed(host, exchange.operation, limit, { phase, reason });
     return { kind: 'local', trigger: 'shutdown', phase, reason, stack };
   }
   if (exchange.connection.isGone) return lost(stream, exchange, error);
@@ -66,7 +66,7 @@ export function endedByDestroy(
 }
 
 /** The stream was closed, and not by this process. */
-export function endedByPeer(stream: Stream, exchange: Exchange): Ending {
+export function whyEndedByPeer(stream: Stream, exchange: Exchange): Ending {
   if (isComplete(stream, exchange)) return undefined;
   const { rstCode } = stream;
   const { connection } = exchange;
@@ -77,6 +77,45 @@ export function endedByPeer(stream: Stream, exchange: Exchange): Ending {
     : LEAVING.includes(rstCode);
   if (!isLeaving) return failureOfCode(rstCode);
   return { kind: 'peer-reset', phase: phaseOf(stream, exchange), rstCode };
+}
+
+/** A signal, a limit, or a call. @param above the hook */
+function whyEndedHere(
+  host: Host,
+  exchange: Exchange,
+  trigger: 'cancel' | 'destroy',
+  seen: { readonly phase: Phase; readonly rstCode: number | undefined },
+  error: unknown,
+  above: StackTop,
+): Evidence | Failure {
+  const { signal, operation } = exchange;
+  if (signal?.aborted && (error === undefined || isOfSignal(signal, error))) {
+    return { kind: 'signal', ...seen, ...host.abortOrigins.explain(signal, signal.reason) };
+  }
+  const limit = passingLimit(exchange);
+  if (limit !== undefined) return idleLimitPassed(host, operation, limit, { ...seen, reason: error });
+  const story = host.abortOrigins.inProgress();
+  const { deadline } = operation;
+  if (operation.side === 'client' && deadline !== undefined && isMissed(deadline, story?.reason)) {
+    const reason = story?.reason ?? error;
+    return { kind: 'local-timeout', trigger: 'deadline', ...seen, reason, stack: deadline.stack };
+  }
+  // An 'abort' listener of the application or of a library (Connect) ends the stream by itself.
+  if (story !== undefined) return { kind: 'signal', ...seen, ...story };
+  // Made by Node, which destroys the stream by itself with it.
+  if (isOfNode(error)) return failureFrom(error);
+  return { kind: 'local', trigger, ...seen, reason: error, stack: host.captureStack(above) };
+}
+
+/** Node destroys the request of an aborted signal with an AbortError of its own, which has the signal's reason as its cause. */
+function isOfSignal(signal: AbortSignal, error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError' && Object.is(error.cause, signal.reason);
+}
+
+function isOfNode(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' && code.startsWith('ERR_HTTP2_');
 }
 
 function isComplete(stream: Stream, exchange: Exchange): boolean {

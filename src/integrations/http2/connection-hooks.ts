@@ -6,12 +6,12 @@ import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { type Connection, connectionOf, type Teardown } from './connection.ts';
+import { watchIdleLimits, whilePassing } from './deadline.ts';
 import type { Session } from './internals.ts';
-import { watchLimits, whilePassing } from './limit-hooks.ts';
-import { Incoming } from './server.ts';
+import { Incoming } from './server-hooks.ts';
 import type { StreamHooks } from './stream-hooks.ts';
 
-export function watchSessions(
+export function watchConnections(
   host: Host,
   installation: Installation,
   prototype: object,
@@ -20,7 +20,7 @@ export function watchSessions(
   const undos = [
     watchDestroy(host, installation, prototype),
     watchEvents(host, installation, prototype, streamHooks),
-    watchLimits(host, installation, prototype, (session) => connectionOf(session as Session)),
+    watchIdleLimits(host, installation, prototype, (session) => connectionOf(session as Session)),
   ];
   return () => undoAll(undos);
 }
@@ -57,11 +57,11 @@ function watchDestroy(host: Host, installation: Installation, prototype: object)
   return before(prototype, 'destroy', installation, (session: Session, [error]: unknown[], above) => {
     if (session.destroyed) return;
     const connection = connectionOf(session);
-    connection.teardown = whyDestroyed(host, connection, error, above);
+    connection.teardown = whyTornDown(host, connection, error, above);
   });
 }
 
-function whyDestroyed(host: Host, connection: Connection, given: unknown, above: StackTop): Teardown {
+function whyTornDown(host: Host, connection: Connection, given: unknown, above: StackTop): Teardown {
   // A number is a code for the GOAWAY.
   const error = typeof given === 'number' ? undefined : given;
   if (connection.isGone) return { kind: 'lost', error };

@@ -1,0 +1,56 @@
+/** Streams of either side, from what ends them to the end of their operation. */
+import type { Installation } from '../../hook/installation.ts';
+import { before } from '../../hook/observe.ts';
+import type { Host } from '../../integration.ts';
+import type { Operation } from '../../operation/operation.ts';
+import { describeEnd } from './description.ts';
+import type { Ending } from './evidence.ts';
+import type { Exchange } from './exchange.ts';
+import type { Stream } from './internals.ts';
+
+/** A cancel is recorded, and its span ended, at once. */
+export function decide(
+  host: Host,
+  installation: Installation,
+  stream: Stream,
+  exchange: Exchange,
+  ending: Ending,
+): void {
+  exchange.isDecided = true;
+  if (ending === undefined) return;
+  if (ending.kind === 'failure') {
+    exchange.failure = ending;
+    return;
+  }
+  host.cancel(exchange.operation, ending, exchange.connection.isAliveForClient);
+  settleStream(host, stream, exchange);
+  if (!exchange.connection.isClient) watchLateAnswers(host, installation, stream, exchange.operation);
+}
+
+/** @param stream undefined when Node refused to make one */
+export function settleStream(host: Host, stream: Stream | undefined, exchange: Exchange): void {
+  const { operation } = exchange;
+  if (!operation.isSettled) host.settle(operation, describeEnd(stream, exchange));
+}
+
+/**
+ * Sees what a handler of the core API does with a stream that was cancelled. Put on when it was, so nobody pays
+ * for it before.
+ */
+function watchLateAnswers(
+  host: Host,
+  installation: Installation,
+  stream: Stream,
+  operation: Operation,
+): void {
+  // A response of the compatibility API: it is watched itself.
+  if (operation.answer !== undefined) return;
+  // Not at once: Node is about to end the stream by itself.
+  const watch = installation.guard(() => {
+    // Node refuses respond() now, by an exception, and ignores the others.
+    for (const name of ['respond', 'write', 'end'] as const) {
+      before(stream, name, installation, () => host.lateWrite(operation, name === 'end'));
+    }
+  });
+  process.nextTick(watch);
+}
