@@ -4,47 +4,28 @@ import http2 from 'node:http2';
 import { pipeline, Readable } from 'node:stream';
 import type { ContractCase, Expectation } from '../../support/contract.ts';
 import { HttpLab } from '../http/lab.ts';
-import { type Api, type Http2Lab, type InFlight, isOver, type Transport } from './lab.ts';
+import {
+  abortWith,
+  canceledHere,
+  cancelStream,
+  closeStream,
+  destroySession,
+  destroyStream,
+  disconnected,
+  leftByReset,
+  limitSession,
+  limitStream,
+  readFirst,
+  timeoutSignal,
+  withRst,
+} from './expected.ts';
+import { type Api, type Http2Lab, type InFlight, isOver, SERVERS, type Transport } from './lab.ts';
 
 const { NGHTTP2_CANCEL } = http2.constants;
 
-export const canceledHere: Expectation = {
-  outcome: 'context.canceled',
-  initiator: 'local',
-  phase: 'wait',
-  status: 'unset',
-  attributes: { 'network.connection.reused_after': true },
-};
-
-/** What the server knows of a client that leaves while the handler works. */
-export const leftByReset: Expectation = {
-  outcome: 'context.canceled',
-  initiator: 'peer',
-  trigger: 'reset',
-  phase: 'handle',
-  origin: null,
-  status: 'unset',
-  attributes: { 'http2.rst_code': 8, 'http.response.status_code': undefined },
-};
-
-export const disconnected: Expectation = {
-  ...leftByReset,
-  trigger: 'disconnect',
-  attributes: { 'http2.rst_code': undefined, 'http.response.status_code': undefined },
-};
-
-function withRst(expectation: Expectation, rstCode: number | undefined): Expectation {
-  return { ...expectation, attributes: { ...expectation.attributes, 'http2.rst_code': rstCode } };
-}
-
 export async function clientCases(lab: Http2Lab): Promise<ContractCase[]> {
   const cases: ContractCase[] = [];
-  for (const [transport, api] of [
-    ['h2c', 'core'],
-    ['h2c', 'compat'],
-    ['h2', 'core'],
-    ['h2', 'compat'],
-  ] as const) {
+  for (const [transport, api] of SERVERS) {
     cases.push(...(await cancels(lab, transport, api)));
   }
   cases.push(...(await phases(lab)), ...(await shutdowns(lab)));
@@ -66,11 +47,8 @@ async function cancels(lab: Http2Lab, transport: Transport, api: Api): Promise<C
   return [
     {
       name: title('stream.close(NGHTTP2_CANCEL)'),
-      async stage() {
-        const { client, over } = await peer.arrived({ ':path': '/?q=1', 'user-agent': 'test/1' });
-        cancelStream(client);
-        await over;
-      },
+      stage: () =>
+        peer.ended(({ client }) => cancelStream(client), { ':path': '/?q=1', 'user-agent': 'test/1' }),
       client: {
         ...canceledHere,
         trigger: 'cancel',
@@ -104,31 +82,19 @@ async function cancels(lab: Http2Lab, transport: Transport, api: Api): Promise<C
     },
     {
       name: title('stream.close()'),
-      async stage() {
-        const { client, over } = await peer.arrived();
-        closeStream(client);
-        await over;
-      },
+      stage: () => peer.ended(({ client }) => closeStream(client)),
       client: withRst({ ...canceledHere, trigger: 'cancel', origin: 'closeStream' }, 0),
       server: withRst(leftByReset, 0),
     },
     {
       name: title('stream.destroy()'),
-      async stage() {
-        const { client, over } = await peer.arrived();
-        destroyStream(client);
-        await over;
-      },
+      stage: () => peer.ended(({ client }) => destroyStream(client)),
       client: withRst({ ...canceledHere, trigger: 'destroy', origin: 'destroyStream' }, 0),
       server: withRst(leftByReset, 0),
     },
     {
       name: title('stream.destroy(error)'),
-      async stage() {
-        const { client, over } = await peer.arrived();
-        destroyStream(client, new Error('no longer needed'));
-        await over;
-      },
+      stage: () => peer.ended(({ client }) => destroyStream(client, new Error('no longer needed'))),
       client: withRst(
         { ...canceledHere, trigger: 'destroy', origin: 'destroyStream', reason: 'no longer needed' },
         2,
@@ -198,11 +164,7 @@ async function cancels(lab: Http2Lab, transport: Transport, api: Api): Promise<C
     },
     {
       name: title('stream.setTimeout() and close() in its listener'),
-      async stage() {
-        const { client, over } = await peer.arrived();
-        limitStream(client, 50);
-        await over;
-      },
+      stage: () => peer.ended(({ client }) => limitStream(client, 50)),
       client: {
         outcome: 'deadline_exceeded',
         initiator: 'local',
@@ -397,31 +359,20 @@ async function shutdowns(lab: Http2Lab): Promise<ContractCase[]> {
   return [
     {
       name: "the client's session.destroy()",
-      async stage() {
-        const { session, over } = await peer.arrived({}, {}, peer.connect());
-        destroySession(session);
-        await over;
-      },
+      stage: () => peer.ended(({ session }) => destroySession(session), {}, {}, peer.connect()),
       client: { ...shutDown, origin: 'destroySession' },
       server: disconnected,
     },
     {
       name: "the client's session.destroy(error)",
-      async stage() {
-        const { session, over } = await peer.arrived({}, {}, peer.connect());
-        destroySession(session, new Error('giving up'));
-        await over;
-      },
+      stage: () =>
+        peer.ended(({ session }) => destroySession(session, new Error('giving up')), {}, {}, peer.connect()),
       client: { ...shutDown, origin: 'destroySession', reason: 'giving up' },
       server: disconnected,
     },
     {
       name: "the client's session.setTimeout() and destroy() in its listener",
-      async stage() {
-        const { session, over } = await peer.arrived({}, {}, peer.connect());
-        limitSession(session, 50);
-        await over;
-      },
+      stage: () => peer.ended(({ session }) => limitSession(session, 50), {}, {}, peer.connect()),
       client: {
         outcome: 'deadline_exceeded',
         initiator: 'local',
@@ -458,42 +409,4 @@ function assertRefused(call: () => unknown): void {
     return;
   }
   throw new Error('Node refuses this on a stream that was reset');
-}
-
-// Their names are what `cancel.origin` must say.
-
-export function cancelStream(stream: http2.Http2Stream): void {
-  stream.close(NGHTTP2_CANCEL);
-}
-
-export function closeStream(stream: http2.Http2Stream): void {
-  stream.close();
-}
-
-export function destroyStream(stream: http2.Http2Stream, error?: Error): void {
-  stream.destroy(error);
-}
-
-export function abortWith(controller: AbortController, reason: unknown): void {
-  controller.abort(reason);
-}
-
-function timeoutSignal(ms: number): AbortSignal {
-  return AbortSignal.timeout(ms);
-}
-
-export function limitStream(stream: http2.Http2Stream, ms: number): void {
-  stream.setTimeout(ms, () => stream.close(NGHTTP2_CANCEL));
-}
-
-export function destroySession(session: http2.Http2Session, error?: Error): void {
-  session.destroy(error);
-}
-
-export function limitSession(session: http2.Http2Session, ms: number): void {
-  session.setTimeout(ms, () => session.destroy());
-}
-
-async function readFirst(stream: http2.ClientHttp2Stream): Promise<void> {
-  for await (const _chunk of stream) break;
 }

@@ -4,24 +4,21 @@ import http2 from 'node:http2';
 import https from 'node:https';
 import { fileURLToPath } from 'node:url';
 import type { ContractCase, Expectation } from '../../support/contract.ts';
-import { cancelStream } from './client-cases.ts';
+import { cancelStream, unmarked } from './expected.ts';
 import { answerWith, goAway, head, reset } from './frames.ts';
-import { type Api, type Http2Lab, isOver, type Served, type Transport } from './lab.ts';
-
-const UNMARKED: Expectation = {
-  outcome: undefined,
-  status: 'unset',
-  attributes: { 'error.type': undefined },
-};
+import {
+  type Api,
+  type Http2Lab,
+  type InFlight,
+  isOver,
+  SERVERS,
+  type Served,
+  type Transport,
+} from './lab.ts';
 
 export async function controlCases(lab: Http2Lab): Promise<ContractCase[]> {
   const cases: ContractCase[] = [];
-  for (const [transport, api] of [
-    ['h2c', 'core'],
-    ['h2c', 'compat'],
-    ['h2', 'core'],
-    ['h2', 'compat'],
-  ] as const) {
+  for (const [transport, api] of SERVERS) {
     cases.push(...(await successes(lab, transport, api)));
   }
   cases.push(...(await sessions(lab)), ...(await otherPeers(lab)), ...(await unrecorded(lab)));
@@ -38,11 +35,18 @@ function respond({ stream, response }: Served, status: number, body?: string | B
   }
 }
 
+/** The client reads all of the answer. */
+async function answered(inFlight: InFlight, status: number, body?: string | Buffer): Promise<void> {
+  respond(inFlight, status, body);
+  inFlight.client.resume();
+  await inFlight.over;
+}
+
 async function successes(lab: Http2Lab, transport: Transport, api: Api): Promise<ContractCase[]> {
   const peer = await lab.serve(() => {}, { transport, api });
   const marked = (status: number): Expectation => ({
-    ...UNMARKED,
-    attributes: { ...UNMARKED.attributes, 'http.response.status_code': status },
+    ...unmarked,
+    attributes: { ...unmarked.attributes, 'http.response.status_code': status },
   });
 
   function success(
@@ -59,18 +63,8 @@ async function successes(lab: Http2Lab, transport: Transport, api: Api): Promise
   }
 
   return [
-    success('a response with a body', 200, async (start) => {
-      const inFlight = await start();
-      respond(inFlight, 200, 'body');
-      inFlight.client.resume();
-      await inFlight.over;
-    }),
-    success('a large response', 200, async (start) => {
-      const inFlight = await start();
-      respond(inFlight, 200, Buffer.alloc(1_000_000));
-      inFlight.client.resume();
-      await inFlight.over;
-    }),
+    success('a response with a body', 200, async (start) => answered(await start(), 200, 'body')),
+    success('a large response', 200, async (start) => answered(await start(), 200, Buffer.alloc(1_000_000))),
     success('a request with a body that is echoed', 200, async (start) => {
       const inFlight = await start({ ':method': 'POST' });
       const { stream, request, response, client } = inFlight;
@@ -86,18 +80,8 @@ async function successes(lab: Http2Lab, transport: Transport, api: Api): Promise
       for await (const _chunk of inFlight.client);
       await inFlight.over;
     }),
-    success('204', 204, async (start) => {
-      const inFlight = await start();
-      respond(inFlight, 204);
-      inFlight.client.resume();
-      await inFlight.over;
-    }),
-    success('HEAD', 200, async (start) => {
-      const inFlight = await start({ ':method': 'HEAD' });
-      respond(inFlight, 200);
-      inFlight.client.resume();
-      await inFlight.over;
-    }),
+    success('204', 204, async (start) => answered(await start(), 204)),
+    success('HEAD', 200, async (start) => answered(await start({ ':method': 'HEAD' }), 200)),
     success('destroy() and close() when all is over', 200, async (start) => {
       const inFlight = await start();
       const ended = once(inFlight.client, 'end');
@@ -119,16 +103,12 @@ async function successes(lab: Http2Lab, transport: Transport, api: Api): Promise
       const inFlight = await start({}, {}, peer.connect());
       inFlight.stream.session?.close();
       await once(inFlight.session, 'goaway');
-      respond(inFlight, 200, 'body');
-      inFlight.client.resume();
-      await inFlight.over;
+      await answered(inFlight, 200, 'body');
     }),
     success('session.close() of the client', 200, async (start) => {
       const inFlight = await start({}, {}, peer.connect());
       inFlight.session.close();
-      respond(inFlight, 200, 'body');
-      inFlight.client.resume();
-      await inFlight.over;
+      await answered(inFlight, 200, 'body');
     }),
     success('session.destroy() when all is over', 200, async (start) => {
       const inFlight = await start({}, {}, peer.connect());
@@ -143,25 +123,19 @@ async function successes(lab: Http2Lab, transport: Transport, api: Api): Promise
       const inFlight = await start();
       inFlight.client.setTimeout(10_000);
       inFlight.stream.setTimeout(10_000);
-      respond(inFlight, 200, 'body');
-      inFlight.client.resume();
-      await inFlight.over;
+      await answered(inFlight, 200, 'body');
     }),
     success('an idle limit that passes, but nobody minds', 200, async (start) => {
       const inFlight = await start();
       const passed = once(inFlight.client, 'timeout');
       inFlight.client.setTimeout(20);
       await passed;
-      respond(inFlight, 200, 'body');
-      inFlight.client.resume();
-      await inFlight.over;
+      await answered(inFlight, 200, 'body');
     }),
     success('a signal that is aborted when all is over', 200, async (start) => {
       const controller = new AbortController();
       const inFlight = await start({}, { signal: controller.signal });
-      respond(inFlight, 200, 'body');
-      inFlight.client.resume();
-      await inFlight.over;
+      await answered(inFlight, 200, 'body');
       controller.abort();
     }),
   ];
@@ -236,23 +210,15 @@ async function sessions(lab: Http2Lab): Promise<ContractCase[]> {
     },
     {
       name: 'a file',
-      async stage() {
-        const { client, over } = await file.arrived();
-        client.resume();
-        await over;
-      },
-      client: UNMARKED,
-      server: UNMARKED,
+      stage: () => file.ended(({ client }) => client.resume()),
+      client: unmarked,
+      server: unmarked,
     },
     {
       name: 'early hints and trailers',
-      async stage() {
-        const { client, over } = await trailing.arrived();
-        client.resume();
-        await over;
-      },
-      client: UNMARKED,
-      server: UNMARKED,
+      stage: () => trailing.ended(({ client }) => client.resume()),
+      client: unmarked,
+      server: unmarked,
     },
   ];
 }
@@ -327,11 +293,11 @@ async function unrecorded(lab: Http2Lab): Promise<ContractCase[]> {
   return [
     {
       name: 'CONNECT, whose end is no cancel',
-      async stage() {
-        const { client, over } = await peer.arrived({ ':method': 'CONNECT', ':authority': 'example.org:80' });
-        cancelStream(client);
-        await over;
-      },
+      stage: () =>
+        peer.ended(({ client }) => cancelStream(client), {
+          ':method': 'CONNECT',
+          ':authority': 'example.org:80',
+        }),
       client: null,
       server: null,
     },
@@ -347,8 +313,8 @@ async function unrecorded(lab: Http2Lab): Promise<ContractCase[]> {
         cancelStream(stream);
         await Promise.all([over, isOver(stream)]);
       },
-      client: UNMARKED,
-      server: UNMARKED,
+      client: unmarked,
+      server: unmarked,
     },
     {
       name: 'inside of suppressTracing()',
@@ -359,7 +325,7 @@ async function unrecorded(lab: Http2Lab): Promise<ContractCase[]> {
         await isOver(client);
       },
       client: null,
-      server: UNMARKED,
+      server: unmarked,
     },
     {
       name: 'HTTP/1 on a server for both, which node:http sees',
@@ -374,13 +340,9 @@ async function unrecorded(lab: Http2Lab): Promise<ContractCase[]> {
     },
     {
       name: 'HTTP/2 on a server for both',
-      async stage() {
-        const { client, over } = await both.arrived();
-        client.resume();
-        await over;
-      },
-      client: UNMARKED,
-      server: { ...UNMARKED, attributes: { 'network.protocol.version': '2' } },
+      stage: () => both.ended(({ client }) => client.resume()),
+      client: unmarked,
+      server: { ...unmarked, attributes: { 'network.protocol.version': '2' } },
     },
   ];
 }

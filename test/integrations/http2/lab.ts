@@ -9,6 +9,14 @@ import { selfSignedCertificate } from '../http/certificate.ts';
 export type Transport = 'h2c' | 'h2';
 export type Api = 'core' | 'compat';
 
+/** The servers that cases of both APIs and both transports run against. */
+export const SERVERS: readonly (readonly [Transport, Api])[] = [
+  ['h2c', 'core'],
+  ['h2c', 'compat'],
+  ['h2', 'core'],
+  ['h2', 'compat'],
+];
+
 /** What a handler gets; with the core API there is no request and no response. */
 export interface Served {
   readonly stream: http2.ServerHttp2Stream;
@@ -182,6 +190,13 @@ export class Peer {
     const served = await entered;
     const over = Promise.all([clientOver, isOver(served.stream)]);
     return { ...served, client, session: on, over };
+  }
+
+  /** Starts a request that `act` ends while its handler is at work, and waits until both sides have seen the end. */
+  async ended(act: (inFlight: InFlight) => unknown, ...request: Parameters<Peer['arrived']>): Promise<void> {
+    const inFlight = await this.arrived(...request);
+    act(inFlight);
+    await inFlight.over;
   }
 }
 

@@ -2,7 +2,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import type { ContractCase, Expectation } from '../../support/contract.ts';
 import { answerAtOnce, cancelled, drain, GrpcService, loadGrpc, startCall } from '../grpc/service.ts';
-import { abortWith, canceledHere, leftByReset } from './client-cases.ts';
 import {
   ConnectService,
   canceledByServer,
@@ -11,6 +10,7 @@ import {
   PROTOCOLS,
   type Protocol,
 } from './connect-service.ts';
+import { abortWith, canceledHere, leftByReset } from './expected.ts';
 import type { Http2Lab } from './lab.ts';
 
 const UNMARKED: Expectation = { outcome: undefined, attributes: { 'http.response.status_code': 200 } };

@@ -8,50 +8,24 @@ import {
   canceledHere,
   cancelStream,
   closeStream,
+  destroyResponse,
   destroySession,
   destroyStream,
   disconnected,
+  endedHere,
+  failed,
   leftByReset,
   limitStream,
-} from './client-cases.ts';
-import type { Api, Http2Lab, Transport } from './lab.ts';
+  resetByServer,
+  withRst,
+} from './expected.ts';
+import { type Api, type Http2Lab, SERVERS, type Transport } from './lab.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = http2.constants;
 
-const endedHere: Expectation = {
-  outcome: 'context.canceled',
-  initiator: 'local',
-  phase: 'handle',
-  status: 'unset',
-  attributes: { 'http.response.status_code': undefined, 'network.connection.reused_after': undefined },
-};
-
-const resetByServer: Expectation = {
-  outcome: 'context.canceled',
-  initiator: 'peer',
-  trigger: 'reset',
-  phase: 'wait',
-  origin: null,
-  status: 'unset',
-  attributes: { 'http2.rst_code': 8, 'network.connection.reused_after': true },
-};
-
-function failed(errorType: string): Expectation {
-  return { outcome: undefined, status: 'error', attributes: { 'error.type': errorType } };
-}
-
-function rst(expectation: Expectation, rstCode: number): Expectation {
-  return { ...expectation, attributes: { ...expectation.attributes, 'http2.rst_code': rstCode } };
-}
-
 export async function serverCases(lab: Http2Lab): Promise<ContractCase[]> {
   const cases: ContractCase[] = [];
-  for (const [transport, api] of [
-    ['h2c', 'core'],
-    ['h2c', 'compat'],
-    ['h2', 'core'],
-    ['h2', 'compat'],
-  ] as const) {
+  for (const [transport, api] of SERVERS) {
     cases.push(...(await endings(lab, transport, api)));
   }
   cases.push(...(await shutdowns(lab)), ...(await answers(lab)), ...(await deadlines(lab)));
@@ -64,44 +38,34 @@ async function endings(lab: Http2Lab, transport: Transport, api: Api): Promise<C
   return [
     {
       name: title('stream.close(NGHTTP2_CANCEL)'),
-      async stage() {
-        const { stream, over } = await peer.arrived();
-        cancelStream(stream);
-        await over;
-      },
+      stage: () => peer.ended(({ stream }) => cancelStream(stream)),
       client: resetByServer,
-      server: rst({ ...endedHere, trigger: 'cancel', origin: 'cancelStream' }, 8),
+      server: withRst({ ...endedHere, trigger: 'cancel', origin: 'cancelStream' }, 8),
     },
     {
       name: title('stream.close(NGHTTP2_REFUSED_STREAM)'),
-      async stage() {
-        const { stream, over } = await peer.arrived();
-        stream.close(NGHTTP2_REFUSED_STREAM);
-        await over;
-      },
+      stage: () => peer.ended(({ stream }) => stream.close(NGHTTP2_REFUSED_STREAM)),
       client: failed('NGHTTP2_REFUSED_STREAM'),
-      server: rst({ ...endedHere, trigger: 'cancel' }, 7),
+      server: withRst({ ...endedHere, trigger: 'cancel' }, 7),
     },
     {
       name: title('stream.destroy(error)'),
-      async stage() {
-        const { stream, over } = await peer.arrived();
-        destroyStream(stream, new Error('out of stock'));
-        await over;
-      },
+      stage: () => peer.ended(({ stream }) => destroyStream(stream, new Error('out of stock'))),
       client: failed('NGHTTP2_INTERNAL_ERROR'),
-      server: rst({ ...endedHere, trigger: 'destroy', origin: 'destroyStream', reason: 'out of stock' }, 2),
+      server: withRst(
+        { ...endedHere, trigger: 'destroy', origin: 'destroyStream', reason: 'out of stock' },
+        2,
+      ),
     },
     {
       name: title('stream.close() before the head'),
-      async stage() {
-        const { client, stream, over } = await peer.arrived();
-        client.resume();
-        closeStream(stream);
-        await over;
-      },
+      stage: () =>
+        peer.ended(({ client, stream }) => {
+          client.resume();
+          closeStream(stream);
+        }),
       client: failed('NGHTTP2_NO_ERROR'),
-      server: rst({ ...endedHere, trigger: 'cancel', origin: 'closeStream' }, 0),
+      server: withRst({ ...endedHere, trigger: 'cancel', origin: 'closeStream' }, 0),
     },
     ...[NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR].map((code) => ({
       name: title(`stream.close(${code}) in the body, which Node ends before it resets the stream`),
@@ -123,11 +87,7 @@ async function endings(lab: Http2Lab, transport: Transport, api: Api): Promise<C
     })),
     {
       name: title('stream.setTimeout() and close() in its listener'),
-      async stage() {
-        const { stream, over } = await peer.arrived();
-        limitStream(stream, 50);
-        await over;
-      },
+      stage: () => peer.ended(({ stream }) => limitStream(stream, 50)),
       client: resetByServer,
       server: {
         outcome: 'deadline_exceeded',
@@ -141,11 +101,13 @@ async function endings(lab: Http2Lab, transport: Transport, api: Api): Promise<C
     },
     {
       name: title('session.destroy()'),
-      async stage() {
-        const { stream, over } = await peer.arrived({}, {}, peer.connect());
-        destroySession(stream.session as http2.ServerHttp2Session);
-        await over;
-      },
+      stage: () =>
+        peer.ended(
+          ({ stream }) => destroySession(stream.session as http2.ServerHttp2Session),
+          {},
+          {},
+          peer.connect(),
+        ),
       // Whether the streams' resets or the end of the connection comes first, is the kernel's choice.
       client: { outcome: undefined, status: 'error' },
       server: { ...endedHere, trigger: 'shutdown', origin: 'destroySession' },
@@ -177,21 +139,13 @@ async function shutdowns(lab: Http2Lab): Promise<ContractCase[]> {
     },
     {
       name: 'compat: request.destroy()',
-      async stage() {
-        const { request, over } = await compat.arrived();
-        request?.stream.destroy();
-        await over;
-      },
+      stage: () => compat.ended(({ request }) => request?.stream.destroy()),
       client: failed('NGHTTP2_NO_ERROR'),
       server: { ...endedHere, trigger: 'destroy' },
     },
     {
       name: 'compat: response.destroy(error)',
-      async stage() {
-        const { response, over } = await compat.arrived();
-        destroyResponse(response, new Error('out of stock'));
-        await over;
-      },
+      stage: () => compat.ended(({ response }) => destroyResponse(response, new Error('out of stock'))),
       client: failed('NGHTTP2_INTERNAL_ERROR'),
       server: { ...endedHere, trigger: 'destroy', origin: 'destroyResponse', reason: 'out of stock' },
     },
@@ -295,11 +249,8 @@ async function deadlines(lab: Http2Lab): Promise<ContractCase[]> {
   return [
     {
       name: 'a deadline in the headers has passed when the client resets',
-      async stage() {
-        const { client, over } = await peer.arrived({ 'grpc-timeout': '250m' });
-        setTimeout(() => cancelStream(client), 255);
-        await over;
-      },
+      stage: () =>
+        peer.ended(({ client }) => setTimeout(() => cancelStream(client), 255), { 'grpc-timeout': '250m' }),
       client: {
         outcome: 'deadline_exceeded',
         initiator: 'local',
@@ -317,11 +268,7 @@ async function deadlines(lab: Http2Lab): Promise<ContractCase[]> {
     },
     {
       name: 'the client resets long before the deadline in the headers',
-      async stage() {
-        const { client, over } = await peer.arrived({ 'connect-timeout-ms': '5000' });
-        cancelStream(client);
-        await over;
-      },
+      stage: () => peer.ended(({ client }) => cancelStream(client), { 'connect-timeout-ms': '5000' }),
       client: {
         ...canceledHere,
         trigger: 'cancel',
@@ -331,12 +278,14 @@ async function deadlines(lab: Http2Lab): Promise<ContractCase[]> {
     },
     {
       name: 'a deadline in the headers that breaks its grammar',
-      async stage() {
-        const { client, stream, over } = await peer.arrived({ 'grpc-timeout': '123456789m' });
-        client.resume();
-        stream.respond({}, { endStream: true });
-        await over;
-      },
+      stage: () =>
+        peer.ended(
+          ({ client, stream }) => {
+            client.resume();
+            stream.respond({}, { endStream: true });
+          },
+          { 'grpc-timeout': '123456789m' },
+        ),
       client: {
         outcome: undefined,
         finding: 'timeout_malformed',
@@ -349,8 +298,4 @@ async function deadlines(lab: Http2Lab): Promise<ContractCase[]> {
       },
     },
   ];
-}
-
-function destroyResponse(response: http2.Http2ServerResponse | undefined, error: Error): void {
-  response?.destroy(error);
 }
