@@ -2,10 +2,8 @@
  * node:http and node:https, client and server: who ended a request, why, and how far it was.
  *
  * Limitations. Beside the official instrumentation a request that passes it by (made with
- * `new ClientRequest()`, or by a named import that was bound before it was registered) has no span. In
- * own spans a request with `Expect: 100-continue` carries no trace context: its head is sent before it
- * can be completed. A signal that was aborted before it was given to a request, or was given to one that
- * uses no agent of Node's, is known only by its reason. When a 'clientError' listener answers a request timeout by itself, the end looks like the
+ * `new ClientRequest()`, or by a named import that was bound before it was registered) has no span. A signal that was aborted
+ * before it was given to a request, or was given to one that uses no agent of Node's, is known only by its reason. When a 'clientError' listener answers a request timeout by itself, the end looks like the
  * peer's. Upgrades, CONNECT and 'checkContinue' listeners make no SERVER span; HTTP/2 and fetch() are not
  * seen here.
  */

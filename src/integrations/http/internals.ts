@@ -20,6 +20,9 @@ export interface OutgoingRequest extends Omit<ClientRequest, 'socket'> {
   /** The head as it goes on the wire, once it is made. */
   _header: string | null;
   readonly _headerSent: boolean;
+  /** What was sent before there was a socket. */
+  readonly outputData: { data: unknown }[];
+  outputSize: number;
   /** True once the response was read to its end. */
   readonly _ended: boolean;
   [kClientExchange]?: ClientExchange | null;

@@ -28,11 +28,19 @@ export const incomingHeaders: TextMapGetter<IncomingHttpHeaders> = {
 };
 
 /**
- * Headers given as an array make the head at once, in the constructor. It can still be completed, because
- * it is sent only with the first byte of the body; but not with `Expect: 100-continue`, which sends it.
+ * Headers given as an array make the head at once, in the constructor; it goes with the first byte of the body.
+ * `Expect: 100-continue` sends it at once, too, which means that it waits for a socket.
  */
 function addToHead(request: OutgoingRequest, name: string, value: string): void {
   const head = request._header;
-  if (head === null || request._headerSent || !head.endsWith('\r\n\r\n')) return;
-  request._header = `${head.slice(0, -2)}${name}: ${value}\r\n\r\n`;
+  if (head === null || !head.endsWith('\r\n\r\n')) return;
+  const line = `${name}: ${value}\r\n`;
+  const completed = `${head.slice(0, -2)}${line}\r\n`;
+  if (request._headerSent) {
+    const [first] = request.outputData;
+    if (typeof first?.data !== 'string' || !first.data.startsWith(head)) return;
+    first.data = completed + first.data.slice(head.length);
+    request.outputSize += line.length;
+  }
+  request._header = completed;
 }

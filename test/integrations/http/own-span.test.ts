@@ -53,6 +53,16 @@ describe('node:http, spans of our own', () => {
 
   const outgoing: Record<string, (port: number) => Http.RequestOptions> = {
     'array headers': () => ({ headers: ['host', 'shop.test'] }),
+    'Expect: 100-continue': () => ({ method: 'POST', headers: { expect: '100-continue' } }),
+    'Expect: 100-continue in array headers': () => ({
+      method: 'POST',
+      headers: ['host', 'shop.test', 'expect', '100-continue', 'transfer-encoding', 'chunked'],
+    }),
+    'Expect: 100-continue and keep-alive': () => {
+      const agent = new lab.http.Agent({ keepAlive: true, maxSockets: 1 });
+      lab.onClose(() => agent.destroy());
+      return { agent, method: 'POST', headers: { expect: '100-continue' } };
+    },
     'a POST of which the head is flushed first': () => ({ method: 'POST' }),
     'an agent that is not Node’s': (port) => ({
       agent: {
@@ -70,7 +80,7 @@ describe('node:http, spans of our own', () => {
       const { at } = await lab.serve((_request, response) => response.end());
       const request = lab.http.request({ ...at, ...options(at.port) });
       request.flushHeaders();
-      request.end();
+      request.end(request.method === 'POST' ? 'body' : undefined);
       await read(request);
       await telemetry.allEnded();
       assertChild(only(SpanKind.SERVER), only(SpanKind.CLIENT));
