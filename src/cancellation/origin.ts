@@ -39,6 +39,22 @@ export function originOf(stack: Stack | undefined): Origin | undefined {
   return { stacktrace: cut(lines.join('\n'), MAX_STACK_LENGTH), frame: own ?? library };
 }
 
+/** True when nobody but Node is on the stack: neither the application nor a library, those left out that only watch as we do. */
+export function isOfNode(stack: Stack | undefined): boolean {
+  const text = typeof stack === 'object' ? formatStack(stack) : stack;
+  let above: Frame | undefined;
+  for (const line of text?.split('\n') ?? []) {
+    const frame = parseFrame(line);
+    if (frame !== undefined && !isOwnFrame(frame, above) && !isUnnoticed(frame.file)) return false;
+    above = frame;
+  }
+  return true;
+}
+
+function isUnnoticed(file: string): boolean {
+  return NODE_INTERNAL.test(file) || /[\\/]node_modules[\\/]@opentelemetry[\\/]/.test(file);
+}
+
 /** True when no frame is of the application itself. */
 export function isOfLibrary(stack: Stack | undefined): boolean {
   const frame = originOf(stack)?.frame;

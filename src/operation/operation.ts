@@ -60,7 +60,7 @@ export interface Operation {
   readonly isSettled: boolean;
   /** Of an outgoing operation: the incoming one of this process that it works for. */
   readonly owner: Operation | undefined;
-  /** Of an outgoing operation: how long its connection may be silent, in ms. Written by its integration. */
+  /** How long its connection may be silent, in ms, when there is such a limit. Written by its integration. */
   idleTimeoutMs: number | undefined;
   /** Of an incoming operation: what its handler writes its answer to, if anything. Written by its integration. */
   answer: object | undefined;

@@ -30,6 +30,7 @@ const IN_PLACE: readonly string[] = [
   'integrations/http/client-hooks:addRequest',
   'integrations/http/event-context:emit',
   'integrations/http/response-hooks:emit',
+  'integrations/http/server-hooks:callErrorListener',
   'integrations/http/server-hooks:callListener',
   'integrations/http2/client-hooks:request',
   'integrations/http2/server-hooks:callStreamListener',

@@ -1,5 +1,6 @@
 /** What the hooks see of an outgoing request, and what it means for its operation. */
 import type { IncomingMessage } from 'node:http';
+import { isOfNode } from '../../cancellation/origin.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { cancelRequest, settleRequest } from './client.ts';
@@ -65,7 +66,7 @@ export function clientSocketDestroyed(
   if (request.destroyed || request.res?.complete || socket._readableState?.ended) return;
   if (typeof error === 'object' && error !== null && 'syscall' in error) return;
   const stack = host.captureStack(above);
-  if (isTimingOut(socket) || isShuttingDown() || hasApplicationFrame(stack.stack)) {
+  if (isTimingOut(socket) || isShuttingDown() || !isOfNode(stack)) {
     cancelRequest(host, request, exchange, whyDestroyed(host, request, exchange, error, stack));
   }
 }
@@ -130,11 +131,4 @@ function failed(host: Host, request: OutgoingRequest, exchange: ClientExchange, 
 /** Node tells only the response that its body was cut off. */
 function cutOff(): Error {
   return Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
-}
-
-/** True when there is a frame of anything but Node. */
-function hasApplicationFrame(stack: unknown): boolean {
-  return String(stack)
-    .split('\n')
-    .some((line) => line.trimStart().startsWith('at ') && !/[( ](?:node:|native\b|<anonymous>)/.test(line));
 }

@@ -2,50 +2,58 @@
 import net from 'node:net';
 import { http } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
-import { before } from '../../hook/observe.ts';
+import { before, during } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { clientSocketDestroyed, responseDestroyed } from './client-events.ts';
-import { waitingInLine } from './connection.ts';
+import { servedBy, servedNowBy } from './connection.ts';
+import { setIdleLimit } from './deadline.ts';
 import {
   kClientExchange,
+  kPipelined,
   kServerExchange,
   type Message,
   type OutgoingRequest,
-  type Response,
   type Transport,
 } from './internals.ts';
-import { incomingDestroyed, serverSocketDestroyed } from './server-events.ts';
+import { incomingDestroyed, limitPasses, serverSocketDestroyed, serverSocketEnded } from './server-events.ts';
 
 export function watchConnections(host: Host, installation: Installation): Undo {
+  const socketPrototype = net.Socket.prototype;
+  const messagePrototype = http.IncomingMessage.prototype;
   const undos = [
     // Not destroy(): this one is called once, and with the error.
-    before(net.Socket.prototype, '_destroy', installation, (socket: Transport, [error]: unknown[], above) => {
-      if (socket._httpMessage) socketDestroyed(host, socket, error, above);
+    before(socketPrototype, '_destroy', installation, (socket: Transport, [error]: unknown[], above) => {
+      if (socket._httpMessage || socket[kPipelined]) socketDestroyed(host, socket, error, above);
     }),
-    before(
-      http.IncomingMessage.prototype,
-      '_destroy',
-      installation,
-      (message: Message, [error]: unknown[], above) => messageDestroyed(host, message, error, above),
+    before(socketPrototype, 'end', installation, (socket: Transport, [data]: unknown[], above) => {
+      const isAnswer = data !== undefined && data !== null && typeof data !== 'function';
+      for (const served of servedBy(socket)) serverSocketEnded(host, served, socket, isAnswer, above);
+    }),
+    during(socketPrototype, '_onTimeout', installation, (socket: Transport) => {
+      const served = servedNowBy(socket);
+      return served && limitPasses(host, served, socket);
+    }),
+    before(messagePrototype, '_destroy', installation, (message: Message, [error]: unknown[], above) =>
+      messageDestroyed(host, message, error, above),
     ),
+    before(messagePrototype, 'setTimeout', installation, (message: Message, [timeout]: unknown[], above) => {
+      const exchange = message[kServerExchange] ?? message.req?.[kClientExchange];
+      if (exchange) setIdleLimit(host, exchange, timeout, above);
+    }),
   ];
   return () => undoAll(undos);
 }
 
 function socketDestroyed(host: Host, socket: Transport, error: unknown, above: StackTop): void {
-  const message = socket._httpMessage as OutgoingRequest & Response;
-  const served = message[kServerExchange];
-  if (served && !served.operation.isSettled) {
-    serverSocketDestroyed(host, message, served, socket, error, above);
-    for (const waiting of waitingInLine(socket)) {
-      serverSocketDestroyed(host, waiting.response, waiting, socket, error, above);
-    }
+  const request = socket._httpMessage as OutgoingRequest | null | undefined;
+  const sent = request?.[kClientExchange];
+  if (request && sent && !sent.operation.isSettled) {
+    clientSocketDestroyed(host, request, sent, socket, error, above);
     return;
   }
-  const sent = message[kClientExchange];
-  if (sent && !sent.operation.isSettled) clientSocketDestroyed(host, message, sent, socket, error, above);
+  for (const served of servedBy(socket)) serverSocketDestroyed(host, served, socket, error, above);
 }
 
 function messageDestroyed(host: Host, message: Message, error: unknown, above: StackTop): void {

@@ -5,6 +5,7 @@ import type { Evidence, Phase, Stack } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { OutgoingRequest, Transport } from './internals.ts';
+import type { ServerExchange } from './server-exchange.ts';
 
 /** How long the connection may be silent: it starts again with every byte. */
 export interface IdleLimit {
@@ -26,9 +27,15 @@ export function setLimitsOf(
 }
 
 /** @param timeout as it was given to Node: 0 takes the limit away */
-export function setIdleLimit(host: Host, exchange: ClientExchange, timeout: unknown, above: StackTop): void {
-  exchange.limit = idleLimitOf(host, timeout, above);
-  exchange.operation.idleTimeoutMs = exchange.limit?.timeoutMs;
+export function setIdleLimit(
+  host: Host,
+  exchange: ClientExchange | ServerExchange,
+  timeout: unknown,
+  above: StackTop,
+): void {
+  const limit = idleLimitOf(host, timeout, above);
+  exchange.limit = limit;
+  exchange.operation.idleTimeoutMs = limit?.timeoutMs;
 }
 
 export function idleLimitOf(host: Host, timeout: unknown, above: StackTop): IdleLimit | undefined {

@@ -3,8 +3,8 @@
  *
  * Limitations. Beside the official instrumentation a request that passes it by (made with
  * `new ClientRequest()`, or by a named import that was bound before it was registered) has no span. A signal that was aborted
- * before it was given to a request, or was given to one that uses no agent of Node's, is known only by its reason. When a 'clientError' listener answers a request timeout by itself, the end looks like the
- * peer's. Upgrades, CONNECT and 'checkContinue' listeners make no SERVER span; HTTP/2 and fetch() are not
+ * before it was given to a request, or was given to one that uses no agent of Node's, is known only by its reason. A
+ * 'clientError' listener that was added during a request is seen from the next one on. Upgrades, CONNECT and 'checkContinue' listeners make no SERVER span; HTTP/2 and fetch() are not
  * seen here.
  */
 import { type Undo, undoAll } from '../../hook/replace.ts';

@@ -3,6 +3,7 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectingSocket } from '../../hook/connecting-socket.ts';
 import type { ClientExchange } from './client-exchange.ts';
+import type { IdleLimit } from './deadline.ts';
 import type { ServerExchange } from './server-exchange.ts';
 
 /** null: seen, and not to be recorded. */
@@ -10,6 +11,10 @@ export const kClientExchange: unique symbol = Symbol('opentelemetry.cancellation
 export const kServerExchange: unique symbol = Symbol('opentelemetry.cancellation.http.server');
 /** Requests of one connection that wait until those before them are answered (HTTP/1.1 pipelining). */
 export const kPipelined: unique symbol = Symbol('opentelemetry.cancellation.http.pipelined');
+/** What a listener of 'clientError' was told of a connection. */
+export const kClientError: unique symbol = Symbol('opentelemetry.cancellation.http.client-error');
+/** The idle limit that a server gives its connections, or an agent. */
+export const kLimit: unique symbol = Symbol('opentelemetry.cancellation.http.limit');
 /** A destroy() that came before the request was seen: by a signal that was aborted already. */
 export const kEarlyDestroy: unique symbol = Symbol('opentelemetry.cancellation.http.early');
 
@@ -53,6 +58,11 @@ export interface Response extends Omit<ServerResponse, 'req'>, Listened {
   [kServerExchange]?: ServerExchange | null | undefined;
 }
 
+/** A server, or an agent. */
+export interface Limited {
+  [kLimit]?: IdleLimit | undefined;
+}
+
 /** A net.Socket, a tls.TLSSocket, or whatever Duplex somebody's createConnection() made. */
 export interface Transport extends Socket, ConnectingSocket {
   readonly encrypted?: boolean;
@@ -60,5 +70,8 @@ export interface Transport extends Socket, ConnectingSocket {
   /** The request or response that the connection is serving. */
   readonly _httpMessage?: OutgoingRequest | Response | null;
   readonly _readableState?: { readonly ended: boolean };
+  /** Of an incoming connection. */
+  readonly server?: Limited;
+  [kClientError]?: unknown;
   [kPipelined]?: ServerExchange[];
 }

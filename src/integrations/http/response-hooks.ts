@@ -4,6 +4,7 @@ import type { Installation } from '../../hook/installation.ts';
 import { before } from '../../hook/observe.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
+import { setIdleLimit } from './deadline.ts';
 import { isHeard } from './event-context.ts';
 import { kServerExchange, type Response } from './internals.ts';
 import { responseClosed, responseDestroyedHere } from './server-events.ts';
@@ -13,12 +14,21 @@ export function watchResponses(host: Host, installation: Installation): Undo {
     watchEvents(host, installation),
     before(
       http.ServerResponse.prototype,
+      'setTimeout',
+      installation,
+      (response: Response, [timeout]: unknown[], above) => {
+        const exchange = response[kServerExchange];
+        if (exchange) setIdleLimit(host, exchange, timeout, above);
+      },
+    ),
+    before(
+      http.ServerResponse.prototype,
       'destroy',
       installation,
       (response: Response, [error]: unknown[], above) => {
         const exchange = response[kServerExchange];
         if (exchange && !response.destroyed && !exchange.operation.isSettled) {
-          responseDestroyedHere(host, response, exchange, error, above);
+          responseDestroyedHere(host, exchange, error, above);
         }
       },
     ),

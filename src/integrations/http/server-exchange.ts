@@ -1,5 +1,6 @@
 /** What is kept for an incoming request while it is in flight. */
 import type { Operation } from '../../operation/operation.ts';
+import type { IdleLimit } from './deadline.ts';
 import type { Response, Transport } from './internals.ts';
 import type { RpcMetadata } from './route.ts';
 
@@ -10,6 +11,8 @@ export class ServerExchange {
   readonly socket: Transport | null;
   /** Undefined beside the official instrumentation, which has its own. */
   readonly metadata: RpcMetadata | undefined;
+  /** Of setTimeout() of the request or the response. */
+  limit: IdleLimit | undefined = undefined;
 
   constructor(
     operation: Operation,

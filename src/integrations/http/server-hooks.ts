@@ -1,14 +1,24 @@
 /** Where incoming requests are seen: started, handed to the application, destroyed, closed. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Server } from 'node:http';
-import { http } from '../../hook/built-ins.ts';
+import { http, https } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
+import { before } from '../../hook/observe.ts';
 import { type AnyFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import { wrapListeners } from '../../hook/server-listeners.ts';
 import type { Host } from '../../integration.ts';
+import { idleLimitOf } from './deadline.ts';
 import { EventContext } from './event-context.ts';
 import { watchFastify } from './fastify-route.ts';
-import { kServerExchange, type Message, type Response } from './internals.ts';
+import {
+  kClientError,
+  kLimit,
+  kServerExchange,
+  type Limited,
+  type Message,
+  type Response,
+  type Transport,
+} from './internals.ts';
 import { isNextServer, NextRequests } from './next.ts';
 import { watchResponses } from './response-hooks.ts';
 import { adoptLate, beginIncoming, settleIncoming } from './server.ts';
@@ -16,6 +26,7 @@ import type { ServerExchange } from './server-exchange.ts';
 
 const REQUEST_START = 'http.server.request.start';
 const kWrapped: unique symbol = Symbol('opentelemetry.cancellation.http.wrapped');
+const kErrorWrapped: unique symbol = Symbol('opentelemetry.cancellation.http.error-wrapped');
 
 export function watchServer(host: Host, installation: Installation): Undo {
   const eventContext = new EventContext(host, installation);
@@ -24,10 +35,19 @@ export function watchServer(host: Host, installation: Installation): Undo {
     watchStart(host, installation, eventContext, nextRequests),
     () => nextRequests.undo(),
     watchResponses(host, installation),
+    watchLimit(host, installation, http.Server.prototype),
+    // https.Server has one of its own.
+    watchLimit(host, installation, https.Server.prototype),
     watchFastify(installation),
     () => eventContext.undo(),
   ];
   return () => undoAll(undos);
+}
+
+function watchLimit(host: Host, installation: Installation, prototype: object): Undo {
+  return before(prototype, 'setTimeout', installation, (server: Limited, [timeout]: unknown[], above) => {
+    server[kLimit] = idleLimitOf(host, timeout, above);
+  });
 }
 
 /** Published before 'request' is emitted. Upgrades and CONNECT are not published: they are no operations. */
@@ -42,6 +62,8 @@ function watchStart(
     const { server } = message as { readonly server: Server };
     host.noticeVendors();
     wrapListeners(server, 'request', kWrapped, installation, callListener);
+    // Who listens ends the connection himself, by a call that says nothing of the error.
+    wrapListeners(server, 'clientError', kErrorWrapped, installation, callErrorListener);
   });
 
   function callListener(listener: AnyFunction, server: Server, args: unknown[]): unknown {
@@ -57,6 +79,15 @@ function watchStart(
       failed(exchange, thrown);
       throw thrown;
     }
+  }
+
+  const noteError = installation.guard((socket: Transport, error: unknown): void => {
+    socket[kClientError] = error;
+  });
+
+  function callErrorListener(listener: AnyFunction, server: Server, args: unknown[]): unknown {
+    noteError(args[1] as Transport, args[0]);
+    return Reflect.apply(listener, server, args);
   }
 
   const isOfNext = installation.guard(isNextServer);

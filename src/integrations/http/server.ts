@@ -11,6 +11,7 @@ import { NEXT_SCOPES, SERVER_SCOPES } from './official.ts';
 import { incomingHeaders } from './propagation.ts';
 import { createMetadata, metadataIn, RPC_METADATA_KEY, routeOf } from './route.ts';
 import { describeAnswer, describeIncoming } from './server-description.ts';
+import type { Failure } from './server-evidence.ts';
 import { ServerExchange } from './server-exchange.ts';
 
 /** Called in a listener of 'request': after the official instrumentation, when there is one. */
@@ -81,14 +82,12 @@ function startIncoming(host: Host, request: Message, response: Response): Server
   return new ServerExchange(operation, response, request.socket, metadata);
 }
 
-export function cancelIncoming(
-  host: Host,
-  response: Response,
-  exchange: ServerExchange,
-  evidence: Evidence,
-): void {
-  host.cancel(exchange.operation, evidence);
-  settleIncoming(host, response, exchange, undefined);
+/** The operation is over before its response is. */
+export function endIncoming(host: Host, exchange: ServerExchange, ending: Evidence | Failure): void {
+  const { operation, response } = exchange;
+  const isFailure = ending.kind === 'failure';
+  if (!isFailure) host.cancel(operation, ending);
+  settleIncoming(host, response, exchange, isFailure ? ending.error : undefined);
 }
 
 /** @param error what the handler threw or the connection failed with, if so */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import type * as Http from 'node:http';
 import net from 'node:net';
+import { pipeline, Readable } from 'node:stream';
 import type { ContractCase, Expectation } from '../../support/contract.ts';
 import { closed, type Handler, type HttpLab, read } from './lab.ts';
 
@@ -187,6 +188,38 @@ function broken(lab: HttpLab): ContractCase[] {
     client,
     server: null,
   });
+  const brokenBody = (what: string, listen: (server: Http.Server) => void): ContractCase => ({
+    name: `a request body that breaks the grammar, ${what}`,
+    stage: async () => {
+      const { port, server } = await lab.serve((request) => void request.on('error', () => {}).resume());
+      listen(server);
+      const client = await lab.connectRaw(
+        port,
+        'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n',
+      );
+      client.on('end', () => client.end());
+      await once(server, 'request');
+      client.write('no number\r\n');
+      client.resume();
+      await once(client, 'close');
+    },
+    client: null,
+    server: unmarkedFailure,
+  });
+  const brokenAnswer = (what: string, breakOff: (source: Readable) => void): ContractCase => ({
+    name: `a stream that fills the response by pipeline() and ${what}`,
+    stage: async () => {
+      const { at } = await lab.serve((_request, response) => {
+        const source = new Readable({ read() {} });
+        source.push('first part');
+        pipeline(source, response, () => {});
+        setTimeout(() => breakOff(source), 10);
+      });
+      await closed(lab.http.get(at, (response) => response.resume().on('error', () => {})));
+    },
+    client: unmarkedFailure,
+    server: unmarkedFailure,
+  });
   return [
     {
       name: 'connection refused',
@@ -266,21 +299,31 @@ function broken(lab: HttpLab): ContractCase[] {
       client: failed,
       server: failed,
     },
+    brokenBody('and nobody listens', () => {}),
+    brokenBody('and a listener of clientError that answers', (server) => {
+      server.on('clientError', (_error, socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    }),
+    brokenBody('and a listener of clientError that answers later', (server) => {
+      server.on('clientError', (_error, socket) =>
+        setImmediate(() => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')),
+      );
+    }),
+    brokenBody('and a listener of clientError that destroys', (server) => {
+      server.on('clientError', (_error, socket) => socket.destroy());
+    }),
+    brokenAnswer('is destroyed with an error', (source) => source.destroy(new Error('the database is gone'))),
+    brokenAnswer('ends too early', (source) => source.destroy()),
     {
-      name: 'a request body that breaks the grammar',
+      name: 'an answer that a handler writes on the socket',
       stage: async () => {
-        const { port, server } = await lab.serve((request) => void request.on('error', () => {}).resume());
-        const client = await lab.connectRaw(
-          port,
-          'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n',
-        );
-        await once(server, 'request');
-        client.write('no number\r\n');
+        const { port } = await lab.serve(({ socket }) => socket.end('HTTP/1.1 200 OK\r\n\r\nbody'));
+        const client = await lab.connectRaw(port, 'GET / HTTP/1.1\r\nhost: a\r\n\r\n');
         client.resume();
-        await once(client, 'close');
+        await once(client, 'end');
+        client.end();
       },
       client: null,
-      server: { outcome: undefined },
+      server: unmarked,
     },
   ];
 }

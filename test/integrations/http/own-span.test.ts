@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type * as Http from 'node:http';
 import net from 'node:net';
+import { pipeline, Readable } from 'node:stream';
 import { after, beforeEach, describe, it } from 'node:test';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
@@ -237,6 +238,52 @@ describe('node:http, spans of our own', () => {
       telemetry.ended.map(({ attributes }) => attributes['cancel.trigger']),
       ['disconnect', 'disconnect', 'disconnect'],
     );
+  });
+
+  it('response.destroy() ends the requests that wait for their turn, too', async () => {
+    const both = event();
+    const { port } = await lab.serve((request, response) => {
+      if (request.url === '/next') both.resolve();
+      else void both.promise.then(() => response.destroy());
+    });
+    const [first, next] = ['/', '/next'].map((path) => `GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`);
+    const client = await lab.connectRaw(port, `${first}${next}`);
+    client.resume();
+    await once(client, 'close');
+    await telemetry.allEnded();
+    assert.deepEqual(
+      telemetry.ended.map(({ attributes }) => [attributes['cancel.initiator'], attributes['cancel.trigger']]),
+      [
+        ['local', 'destroy'],
+        ['local', 'destroy'],
+      ],
+    );
+  });
+
+  it('a request that breaks the grammar, and a stream that cannot fill the response, are failures', async () => {
+    const { port, server } = await lab.serve((request, response) => {
+      request.on('error', () => {}).resume();
+      if (request.method === 'POST') return;
+      const source = new Readable({ read() {} });
+      pipeline(source, response, () => {});
+      source.destroy(new RangeError('the database is gone'));
+    });
+    server.on('clientError', (_error, socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    for (const [text, type] of [
+      [
+        'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nno number\r\n',
+        'HPE_INVALID_CHUNK_SIZE',
+      ],
+      ['GET / HTTP/1.1\r\nhost: a\r\n\r\n', 'RangeError'],
+    ] as const) {
+      const client = await lab.connectRaw(port, text);
+      client.resume();
+      await once(client, 'close');
+      await telemetry.allEnded();
+      assert.equal(only(SpanKind.SERVER).status.code, SpanStatusCode.ERROR);
+      assert.equal(only(SpanKind.SERVER).attributes['error.type'], type);
+      telemetry.reset();
+    }
   });
 
   it('a CLIENT span is over when abort() returns, also of a request that has no connection yet', async () => {

@@ -1,6 +1,8 @@
 /** The incoming request ends early: by the client, by a limit, by the handler, by a shutdown. */
 import { once } from 'node:events';
 import type * as Http from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { ContractCase, Expectation } from '../../support/contract.ts';
 import { closed, event, type Handler, type HttpLab, type Served } from './lab.ts';
 
@@ -110,6 +112,39 @@ function limits(lab: HttpLab): ContractCase[] {
       server: { ...timedOut('read'), reason: /timeout/i },
     },
     {
+      name: 'requestTimeout, and a listener of clientError that answers',
+      stage: async () => {
+        const options = { requestTimeout: 60, headersTimeout: 60, connectionsCheckingInterval: 20 };
+        const { port, server } = await lab.serve(
+          (request) => void request.on('error', () => {}).resume(),
+          options,
+        );
+        // As Node's documentation has it.
+        server.on('clientError', (_error, socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+        const client = await lab.connectRaw(port, HALF_A_POST);
+        client.resume();
+        await once(client, 'end');
+        client.end();
+      },
+      client: null,
+      server: { ...timedOut('read'), reason: /timeout/i },
+    },
+    {
+      name: 'server.setTimeout() with a listener that answers on the socket',
+      stage: async () => {
+        const { port, server } = await lab.serve(() => {});
+        (function limit() {
+          server.setTimeout(60, (socket) => socket.end('HTTP/1.1 503 Service Unavailable\r\n\r\n'));
+        })();
+        const client = await lab.connectRaw(port, GET);
+        client.resume();
+        await once(client, 'end');
+        client.end();
+      },
+      client: null,
+      server: { ...timedOut('handle'), origin: 'limit', attributes: { 'deadline.timeout_ms': 60 } },
+    },
+    {
       name: 'server.setTimeout() that nobody listens to',
       stage: async () => {
         const { at, server } = await lab.serve(() => {});
@@ -140,8 +175,42 @@ function limits(lab: HttpLab): ContractCase[] {
     }),
     handled(
       'response.setTimeout() whose callback answers',
+      function limit(_request, response) {
+        response.setTimeout(30, () => response.writeHead(503, { connection: 'close' }).end('too slow'));
+      },
+      {
+        server: {
+          ...timedOut('handle'),
+          origin: 'limit',
+          attributes: {
+            'deadline.timeout_ms': 30,
+            'deadline.source': 'timeout',
+            'http.response.status_code': 503,
+          },
+        },
+      },
+    ),
+    {
+      name: 'request.setTimeout() whose callback answers before the body was read',
+      stage: () =>
+        incoming(lab, HALF_A_POST, function limit(request, response) {
+          request.setTimeout(30, () => response.writeHead(408, { connection: 'close' }).end());
+        }),
+      client: null,
+      server: { ...timedOut('read'), origin: 'limit' },
+    },
+    handled(
+      'response.setTimeout() whose callback answers what there is',
       (_request, response) => {
-        response.setTimeout(30, () => response.writeHead(503, { connection: 'close' }).end());
+        response.setTimeout(30, () => response.writeHead(200, { connection: 'close' }).end('half of it'));
+      },
+      { server: { outcome: undefined, status: 'unset' } },
+    ),
+    handled(
+      'response.setTimeout() whose callback writes to a log, and an answer that comes later',
+      (_request, response) => {
+        response.setTimeout(30, () => {});
+        setTimeout(() => response.writeHead(500, { connection: 'close' }).end(), 60);
       },
       { server: { outcome: undefined, status: 'error' } },
     ),
@@ -194,6 +263,44 @@ function ownDecisions(lab: HttpLab): ContractCase[] {
       'request.destroy() by the handler',
       function drop(request) {
         request.destroy();
+      },
+      own('destroy', 'handle'),
+    ),
+    dropped(
+      'response.destroy() in a listener of an abort',
+      function drop(_request, response) {
+        const controller = new AbortController();
+        controller.signal.addEventListener('abort', () => response.destroy());
+        controller.abort();
+      },
+      own('abort', 'handle'),
+    ),
+    dropped(
+      'a pipeline() into the response that is aborted',
+      function drop(_request, response) {
+        const controller = new AbortController();
+        const source = new Readable({ read() {} });
+        source.push('first part');
+        pipeline(source, response, { signal: controller.signal }).catch(() => {});
+        setImmediate(function drop() {
+          controller.abort();
+        });
+      },
+      own('abort', ['handle', 'write']),
+    ),
+    dropped(
+      'a pipeline() into the response, with a timeout signal',
+      function limit(_request, response) {
+        const source = new Readable({ read() {} });
+        source.push('first part');
+        pipeline(source, response, { signal: AbortSignal.timeout(30) }).catch(() => {});
+      },
+      { ...timedOut('write'), trigger: 'signal_timeout', origin: 'limit' },
+    ),
+    dropped(
+      'socket.end() by the handler, without a word',
+      function drop(request) {
+        request.socket.end();
       },
       own('destroy', 'handle'),
     ),
