@@ -105,10 +105,19 @@ export class CancellationInstrumentation {
   }
 
   /**
+   * Says that the process was told to end by a signal: what becomes of its operations from now on is recorded as its
+   * shutdown. Without it that begins with the first `close()` of a server. `register` does it for SIGTERM and SIGINT.
+   */
+  shutdownBegins(signal: 'SIGTERM' | 'SIGINT'): void {
+    this.#recorder.shutdownBegins(signal);
+  }
+
+  /**
    * Records what would otherwise be lost when the process ends: handlers that are still at work for an
    * operation that was cancelled. To be called before the last flush; `register` does.
    */
   recordUnfinished(): void {
     this.#recorder.close();
+    this.#recorder.processExits();
   }
 }

@@ -86,6 +86,11 @@ export interface DeadlineHeader {
   readonly value: string;
 }
 
+/** A server, as far as it has to be known. */
+export interface ListeningServer {
+  readonly listening: boolean;
+}
+
 export interface Host {
   readonly abortOrigins: AbortOrigins;
 
@@ -203,6 +208,21 @@ export interface Host {
    * @param isConnectionAlive of an outgoing operation that has a connection: whether that one outlives the cancel
    */
   cancel(operation: Operation, evidence: Evidence, isConnectionAlive?: boolean): void;
+
+  /** A server is about to take connections. */
+  serverListens(server: ListeningServer): void;
+
+  /**
+   * A server that listens is about to take no more connections.
+   * @param stack of whoever closes it
+   */
+  serverCloses(server: ListeningServer, stack: CapturedStack): void;
+
+  /**
+   * All connections of a server that listens are about to be cut.
+   * @param stack of whoever cuts them
+   */
+  serverCuts(stack: CapturedStack): void;
 
   /** A rule about broken propagation fired. Before settle(). */
   addFinding(operation: Operation, rule: FindingRule, detail: string): void;

@@ -3,6 +3,7 @@ import { abortIntegration } from './abort/index.ts';
 import { grpcIntegration } from './grpc/index.ts';
 import { httpIntegration } from './http/index.ts';
 import { http2Integration } from './http2/index.ts';
+import { serversIntegration } from './servers/index.ts';
 import { undiciIntegration } from './undici/index.ts';
 
 /** What is instrumented when the options do not say otherwise. */
@@ -11,5 +12,6 @@ export const defaultIntegrations: readonly Integration[] = [
   grpcIntegration,
   httpIntegration,
   http2Integration,
+  serversIntegration,
   undiciIntegration,
 ];

@@ -4,13 +4,18 @@
  */
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+type Signal = (typeof SIGNALS)[number];
 
-/** @param sendNow sends synchronously; when nobody else handles a signal it is called, then the signal does what it does */
-export function flushAtExit(sendNow: () => void): void {
+/**
+ * @param sendNow sends synchronously; when nobody else handles a signal it is called, then the signal does what it does
+ * @param told is called at each signal, whoever handles it
+ */
+export function flushAtExit(sendNow: () => void, told: (signal: Signal) => void): void {
   process.on('exit', sendNow);
   const ours = new Set<unknown>();
   for (const signal of SIGNALS) {
     function onSignal(): void {
+      told(signal);
       // Somebody else handles the signal and decides when to exit; that end is then seen above.
       if (process.listenerCount(signal) > 1) return;
       sendNow();

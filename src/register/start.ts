@@ -23,10 +23,13 @@ export function start(warn: Warn): void {
   const sdk = globalProvider() === undefined ? startSdk(environment, sayUnlessQuiet) : undefined;
   const instrumentation = createInstrumentation(environment, warn);
   if (sdk !== undefined) {
-    flushAtExit(() => {
-      instrumentation.recordUnfinished();
-      sdk.sendNow();
-    });
+    flushAtExit(
+      () => {
+        instrumentation.recordUnfinished();
+        sdk.sendNow();
+      },
+      (signal) => instrumentation.shutdownBegins(signal),
+    );
   }
   if (environment.keepsCancelled && sdk === undefined) sayUnlessQuiet(NOT_KEPT);
   giveWay(sdk?.globals ?? [], {

@@ -82,6 +82,19 @@ export const ATTR_DEADLINE_CLOCK_SKEW_MS = 'deadline.clock_skew_ms';
 /** double, ms: how far the event loop was behind when a deadline was missed */
 export const ATTR_DEADLINE_EVENT_LOOP_DELAY_MS = 'deadline.event_loop_delay_ms';
 
+/** INTERNAL span, of a trace of its own: from when the process was told to end until its last incoming operation was over */
+export const SPAN_SHUTDOWN = 'shutdown';
+/** string: what told it to end, `SIGTERM`, `SIGINT`, `close`, or that it ended unasked, `exit`. Also of metrics. */
+export const ATTR_SHUTDOWN_TRIGGER = 'shutdown.trigger';
+/** string, at most 256 characters: `function (file:line:column)` of the call that closed a server */
+export const ATTR_SHUTDOWN_ORIGIN = 'shutdown.origin';
+/** int: incoming operations that were answered */
+export const ATTR_SHUTDOWN_FINISHED = 'shutdown.finished';
+/** int: incoming operations that the shutdown ended */
+export const ATTR_SHUTDOWN_CUT = 'shutdown.cut';
+/** int: incoming operations that their client, a time limit or their handler ended */
+export const ATTR_SHUTDOWN_OTHER = 'shutdown.other';
+
 /** counter, {operation}: operations that are over */
 export const METRIC_OPERATIONS = 'cancellation.operations';
 /** histogram, ms: end minus deadline; negative = in time */
@@ -92,6 +105,13 @@ export const METRIC_WORK_AFTER_CANCEL = 'cancellation.work_after_cancel';
 export const METRIC_WORK_AFTER_CANCEL_ACTIVE = 'cancellation.work_after_cancel.active';
 /** counter, {finding} */
 export const METRIC_FINDINGS = 'cancellation.findings';
+
+/** histogram, ms: how long the process drained */
+export const METRIC_SHUTDOWN_DURATION = 'cancellation.shutdown.duration';
+/** counter, {operation}: incoming operations that were over while it did */
+export const METRIC_SHUTDOWN_OPERATIONS = 'cancellation.shutdown.operations';
+/** string, of a metric: `finished`, `cut`, `other`, as on the span */
+export const ATTR_SHUTDOWN_RESULT = 'shutdown.result';
 
 /** string, of a metric: `completed`, `canceled`, `deadline_exceeded`, `failed` */
 export const ATTR_OUTCOME = 'outcome';

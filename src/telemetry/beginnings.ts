@@ -18,6 +18,7 @@ import type { OpenOperations } from './open-operations.ts';
 import { OperationRecord } from './operation-record.ts';
 import type { OwnedOperations } from './owned-operations.ts';
 import { isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
+import type { Shutdown } from './shutdown.ts';
 import { SYSTEMS } from './systems.ts';
 import type { Vendors } from './vendors.ts';
 import { Visibility } from './visibility.ts';
@@ -29,6 +30,7 @@ export class Beginnings {
   readonly #vendors: Vendors;
   readonly #open: OpenOperations;
   readonly #owned: OwnedOperations;
+  readonly #shutdown: Shutdown;
   readonly #visibility: Visibility;
   readonly #watchHandled: (operation: OperationRecord) => void;
 
@@ -38,6 +40,7 @@ export class Beginnings {
     vendors: Vendors,
     open: OpenOperations,
     owned: OwnedOperations,
+    shutdown: Shutdown,
     workAfterCancel: WorkAfterCancel,
     guard: Guard,
   ) {
@@ -46,6 +49,7 @@ export class Beginnings {
     this.#vendors = vendors;
     this.#open = open;
     this.#owned = owned;
+    this.#shutdown = shutdown;
     this.#visibility = new Visibility(() => metrics.isOn);
     this.#watchHandled = guard((operation) => workAfterCancel.watch(operation));
   }
@@ -143,6 +147,7 @@ export class Beginnings {
       const operation = new OperationRecord(side, system, span, ownsSpan, own, undefined, performance.now());
       holder.operation = operation;
       this.#open.add(operation);
+      if (this.#shutdown.isUnderWay) this.#shutdown.started(operation);
       return operation;
     }
     const owner = ownerIn(spanContext);

@@ -20,6 +20,7 @@ import type { OperationRecord } from './operation-record.ts';
 import type { OwnedOperations } from './owned-operations.ts';
 import { writePending } from './pending-events.ts';
 import { markNeeded } from './sampling.ts';
+import type { Shutdown } from './shutdown.ts';
 import { sayLost, sayUnmarked } from './unmarked.ts';
 import { vendorIdentityOf } from './vendor-span.ts';
 import type { WorkAfterCancel } from './work-after-cancel.ts';
@@ -35,6 +36,7 @@ export class Endings {
   readonly #deadlines: Deadlines;
   readonly #asyncResources: AsyncResources | undefined;
   readonly #workAfterCancel: WorkAfterCancel;
+  readonly #shutdown: Shutdown;
   readonly #watchLateWrites: WatchLateWrites;
   readonly #guard: Guard;
 
@@ -46,6 +48,7 @@ export class Endings {
     deadlines: Deadlines,
     asyncResources: AsyncResources | undefined,
     workAfterCancel: WorkAfterCancel,
+    shutdown: Shutdown,
     watchLateWrites: WatchLateWrites,
     guard: Guard,
   ) {
@@ -56,6 +59,7 @@ export class Endings {
     this.#deadlines = deadlines;
     this.#asyncResources = asyncResources;
     this.#workAfterCancel = workAfterCancel;
+    this.#shutdown = shutdown;
     this.#watchLateWrites = watchLateWrites;
     this.#guard = guard;
   }
@@ -74,6 +78,7 @@ export class Endings {
       else sayLost(this.#metrics.isOn);
     }
     if (operation.side !== 'server') return;
+    this.#shutdown.cancelled(operation, cancellation);
     // A handler that answered with the status itself is done.
     if (evidence.kind !== 'own-status') this.#watchWork(operation);
     // Last, since it calls the application: what that ends is ended because of this operation.
@@ -160,6 +165,7 @@ export class Endings {
     this.#owned.ended(operation);
     operation.isSettled = true;
     this.#open.delete(operation);
+    if (this.#shutdown.isUnderWay) this.#shutdown.settled(operation);
     this.#asyncResources?.forget(operation);
     operation.scope?.close();
     // Whatever runs on in the context of the operation holds it, and is not to hold the messages as well.

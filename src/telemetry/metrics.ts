@@ -17,17 +17,22 @@ import { recordSigned } from '../signed-histogram.ts';
 import {
   ATTR_OUTCOME,
   ATTR_RULE,
+  ATTR_SHUTDOWN_RESULT,
+  ATTR_SHUTDOWN_TRIGGER,
   ATTR_SIDE,
   ATTR_SYSTEM,
   METRIC_DEADLINE_DEVIATION,
   METRIC_FINDINGS,
   METRIC_OPERATIONS,
+  METRIC_SHUTDOWN_DURATION,
+  METRIC_SHUTDOWN_OPERATIONS,
   METRIC_WORK_AFTER_CANCEL,
   METRIC_WORK_AFTER_CANCEL_ACTIVE,
 } from './attributes.ts';
 import { createMetricLabels, writeLabels } from './metric-labels.ts';
 import { type MetricOutcome, OperationCounts } from './operation-counts.ts';
 import type { OperationRecord } from './operation-record.ts';
+import type { ShutdownResult, ShutdownTrigger } from './shutdown.ts';
 
 /** In ms, fine around the deadline itself: a timer or a round trip late is another matter than a second. */
 const DEVIATION_BUCKETS = [
@@ -36,6 +41,8 @@ const DEVIATION_BUCKETS = [
 ];
 /** In ms: from what still counts as "stopped when told" (20) to where work is given up as never settling (60 000). */
 const WORK_BUCKETS = [20, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000];
+/** In ms: from none to the five minutes that some platforms wait before they kill. */
+const SHUTDOWN_BUCKETS = [10, 100, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000];
 
 interface Instruments {
   readonly operations: ObservableCounter;
@@ -43,6 +50,8 @@ interface Instruments {
   readonly work: Histogram;
   readonly activeWork: UpDownCounter;
   readonly findings: Counter;
+  readonly shutdown: Histogram;
+  readonly shutdownOperations: Counter;
 }
 
 export class Metrics {
@@ -97,6 +106,21 @@ export class Metrics {
     writeLabels(attributes, system, this.#labels.methodOf(operation), this.#labels.routeOf(operation));
     this.#instruments.work.record(wastedMs, attributes);
   }
+
+  /** The process has drained, or has ended before it had. */
+  shutdown(
+    trigger: ShutdownTrigger,
+    durationMs: number,
+    counts: Readonly<Record<ShutdownResult, number>>,
+  ): void {
+    if (this.#instruments === undefined) return;
+    this.#instruments.shutdown.record(durationMs, { [ATTR_SHUTDOWN_TRIGGER]: trigger });
+    for (const [result, count] of Object.entries(counts)) {
+      const attributes = { [ATTR_SHUTDOWN_TRIGGER]: trigger, [ATTR_SHUTDOWN_RESULT]: result };
+      // None is told as well: a service that cuts nothing has a 0 in the place of a gap.
+      this.#instruments.shutdownOperations.add(count, attributes);
+    }
+  }
 }
 
 function createInstruments(meter: Meter): Instruments {
@@ -125,6 +149,16 @@ function createInstruments(meter: Meter): Instruments {
       unit: '{finding}',
       valueType: ValueType.INT,
       description: 'Rules about broken propagation that fired.',
+    }),
+    shutdown: meter.createHistogram(METRIC_SHUTDOWN_DURATION, {
+      unit: 'ms',
+      description: 'How long processes drained, from when they were told to end.',
+      advice: { explicitBucketBoundaries: SHUTDOWN_BUCKETS },
+    }),
+    shutdownOperations: meter.createCounter(METRIC_SHUTDOWN_OPERATIONS, {
+      unit: '{operation}',
+      valueType: ValueType.INT,
+      description: 'Incoming operations that were over while their process drained.',
     }),
   };
 }

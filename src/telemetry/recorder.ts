@@ -18,6 +18,7 @@ import type {
   ContextEntry,
   DeadlineHeader,
   Host,
+  ListeningServer,
   ReadHeader,
   Settlement,
   SpanDescription,
@@ -37,6 +38,7 @@ import { OpenOperations } from './open-operations.ts';
 import type { OperationRecord } from './operation-record.ts';
 import { OwnedOperations } from './owned-operations.ts';
 import { isSuppressedIn, suppressIn } from './owner.ts';
+import { Shutdown, type ShutdownTrigger } from './shutdown.ts';
 import { sentryClient, Vendors } from './vendors.ts';
 import { WorkAfterCancel } from './work-after-cancel.ts';
 
@@ -52,6 +54,7 @@ export class Recorder implements Host {
   readonly #asyncResources: AsyncResources | undefined;
   readonly #workAfterCancel: WorkAfterCancel;
   readonly #addFinding: AddFinding;
+  readonly #shutdown: Shutdown;
   readonly #beginnings: Beginnings;
   readonly #endings: Endings;
 
@@ -73,12 +76,14 @@ export class Recorder implements Host {
     const deadlines = new Deadlines(config, addFinding, guard);
     const owned = new OwnedOperations(open, addFinding, work, config.capturePendingStack, guard);
     const resources = config.trackAsync ? new AsyncResources() : undefined;
+    const shutdown = new Shutdown(tracer, metrics, open, guard);
     this.#vendors = vendors;
+    this.#shutdown = shutdown;
     this.#addFinding = addFinding;
     this.#workAfterCancel = work;
     this.#deadlines = deadlines;
     this.#asyncResources = resources;
-    this.#beginnings = new Beginnings(tracer, metrics, vendors, open, owned, work, guard);
+    this.#beginnings = new Beginnings(tracer, metrics, vendors, open, owned, shutdown, work, guard);
     this.#endings = new Endings(
       config,
       metrics,
@@ -87,6 +92,7 @@ export class Recorder implements Host {
       deadlines,
       resources,
       work,
+      shutdown,
       watchLateWrites,
       guard,
     );
@@ -224,6 +230,28 @@ export class Recorder implements Host {
     this.#endings.settle(operation, settlement);
   }
 
+  serverListens(server: ListeningServer): void {
+    this.#shutdown.serverListens(server);
+  }
+
+  serverCloses(server: ListeningServer, stack: CapturedStack): void {
+    this.#shutdown.serverCloses(server, stack);
+  }
+
+  serverCuts(stack: CapturedStack): void {
+    this.#shutdown.begin('close', stack);
+  }
+
+  /** The process is told to end. */
+  shutdownBegins(trigger: ShutdownTrigger): void {
+    this.#shutdown.begin(trigger);
+  }
+
+  /** The process ends, now. */
+  processExits(): void {
+    this.#shutdown.processExits();
+  }
+
   /** Where metrics go from now on. */
   measureBy(meter: Meter): void {
     this.#metrics.use(meter);
@@ -245,6 +273,7 @@ export class Recorder implements Host {
   /** The instrumentation is switched off, and nobody will tell how what is in flight ends. */
   abandon(): void {
     this.#vendors.close();
+    this.#shutdown.close();
     this.#endings.abandon();
   }
 }

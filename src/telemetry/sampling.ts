@@ -41,12 +41,12 @@ interface Processor<Started, Ended> {
 
 /** The SDK's SamplingDecision: recorded, but its trace flags say that it is not sampled. */
 const RECORD = 1;
-/** On the span of an incoming operation: an outgoing one of its own was cancelled. */
+/** On the span of an incoming operation: an outgoing one of its own was cancelled. On that of a shutdown: it cut some. */
 const kNeeded: unique symbol = Symbol('opentelemetry.cancellation.needed');
 
 type Marked = object & { [kNeeded]?: true };
 
-/** The span is needed to read that of a cancelled operation. */
+/** The span is needed to understand that of a cancelled operation. */
 export function markNeeded(span: Span): void {
   (span as Marked)[kNeeded] = true;
 }
@@ -76,7 +76,7 @@ export class CancellationSampler<Result extends SamplingResult> implements Sampl
 
 /**
  * Passes on what is sampled, and of the rest the spans of cancelled operations, of the incoming operations
- * that they were made for, and of work after a cancel.
+ * that they were made for, of work after a cancel, and of a shutdown that cut something.
  */
 export class CancellationSpanProcessor<Started, Ended extends EndedSpan>
   implements Processor<Started, Ended>

@@ -119,6 +119,21 @@ describe('the last values arrive when the process ends', () => {
     });
   }
 
+  it('by SIGTERM, and with them how the process drained', async () => {
+    const { signal } = await runApp(
+      `${program} server.listen(0, '127.0.0.1'); await once(server, 'listening');
+        http.get({ ...at, port: server.address().port, path: '/wait' }).on('response', () => console.log('ready'));`,
+      { env: environment(), signal: 'SIGTERM' },
+    );
+    assert.equal(signal, 'SIGTERM');
+    assert.deepEqual(lastLines('cancellation.shutdown.operations'), [
+      'shutdown.trigger=SIGTERM shutdown.result=cut 1',
+      'shutdown.trigger=SIGTERM shutdown.result=finished 0',
+      'shutdown.trigger=SIGTERM shutdown.result=other 0',
+    ]);
+    assert.deepEqual(lastLines('cancellation.shutdown.duration'), ['shutdown.trigger=SIGTERM 1']);
+  });
+
   it('by itself, after regular exports that said the same', async () => {
     const env = environment({ OTEL_METRIC_EXPORT_INTERVAL: '100' });
     await runApp(`${program} await new Promise((resolve) => setTimeout(resolve, 3000));`, { env });
