@@ -69,6 +69,8 @@ export interface Settlement {
   readonly isError?: boolean;
   /** Text of that status. */
   readonly message?: string;
+  /** An official span that its owner may leave open for ever is ended a turn later, with all of this, unless it has ended by then. */
+  readonly endsOfficialSpan?: boolean;
 }
 
 export interface ContextEntry {

@@ -1,5 +1,5 @@
 /** How an operation ends: it is marked when it is cancelled, and its span ended exactly once, whoever comes first. */
-import { type Span, SpanStatusCode } from '@opentelemetry/api';
+import { type Span, type SpanStatus, SpanStatusCode } from '@opentelemetry/api';
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import { classify } from '../cancellation/classify.ts';
 import type { ResolvedConfig } from '../config.ts';
@@ -115,15 +115,13 @@ export class Endings {
     const { span, cancellation } = operation;
     if (!operation.ownsSpan) {
       if (cancellation !== undefined) this.#endUnlessEnded(span);
+      else if (settlement?.endsOfficialSpan === true) this.#endUnlessEnded(span, settlement);
       return;
     }
     if (settlement?.attributes !== undefined) span.setAttributes(settlement.attributes);
     if (settlement?.name !== undefined) span.updateName(settlement.name);
     if (cancellation === undefined) {
-      if (settlement?.isError === true) {
-        const { message } = settlement;
-        span.setStatus(message === undefined ? ERROR_STATUS : { code: SpanStatusCode.ERROR, message });
-      }
+      if (settlement?.isError === true) span.setStatus(errorStatus(settlement));
     } else if (
       cancellation.outcome === 'deadline_exceeded' &&
       settlement?.attributes?.[ATTR_ERROR_TYPE] === undefined
@@ -151,12 +149,15 @@ export class Endings {
    * An official span usually ends in the same tick, with attributes of its own. Where it would stay open
    * for ever or for long, it is ended here, as of now.
    */
-  #endUnlessEnded(span: Span): void {
+  #endUnlessEnded(span: Span, settlement?: Settlement): void {
     const endTime = Date.now();
     setImmediate(
       this.#guard(() => {
         // A vendor's span ends with what it knows of the operation, and its end is not ours to make.
-        if (span.isRecording() && vendorIdentityOf(span) === undefined) endAndSeal(span, endTime);
+        if (!span.isRecording() || vendorIdentityOf(span) !== undefined) return;
+        if (settlement?.attributes !== undefined) span.setAttributes(settlement.attributes);
+        if (settlement?.isError === true) span.setStatus(errorStatus(settlement));
+        endAndSeal(span, endTime);
       }),
     );
   }
@@ -173,4 +174,8 @@ export class Endings {
   }
 }
 
-const ERROR_STATUS = { code: SpanStatusCode.ERROR } as const;
+function errorStatus({ message }: Settlement): SpanStatus {
+  return message === undefined ? ERROR_STATUS : { code: SpanStatusCode.ERROR, message };
+}
+
+const ERROR_STATUS: SpanStatus = { code: SpanStatusCode.ERROR };

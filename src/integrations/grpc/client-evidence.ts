@@ -4,15 +4,7 @@ import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { hasPassed, noteConfiguredDeadline } from './deadline.ts';
-import {
-  attemptOf,
-  type ClientStream,
-  kLeaving,
-  kParent,
-  type ResolvingCall,
-  type StatusObject,
-  type StreamCall,
-} from './internals.ts';
+import { attemptOf, kParent, type ResolvingCall, type StatusObject, type StreamCall } from './internals.ts';
 import { clientPhase, streamPhase } from './phase.ts';
 import { CANCELLED, DEADLINE_EXCEEDED, outcomeOf } from './status.ts';
 
@@ -46,18 +38,6 @@ export function whyCancelled(
   if (isTimer) noteConfiguredDeadline(host, call, operation);
   const stack = isTimer ? operation.deadline?.stack : host.captureStack(above);
   return { kind: 'local-timeout', trigger: 'deadline', reason: details, stack, phase, rstCode };
-}
-
-/** The application has destroyed its stream. */
-export function whyDestroyed(
-  host: Host,
-  stream: ClientStream,
-  call: ResolvingCall,
-  error: unknown,
-  above: StackTop,
-): Evidence {
-  const stack = stream[kLeaving] ?? host.captureStack(above);
-  return { kind: 'local', trigger: 'destroy', reason: error ?? undefined, stack, phase: clientPhase(call) };
 }
 
 /**

@@ -3,18 +3,19 @@ import type { Installation } from '../../hook/installation.ts';
 import { after, before, during } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
-import { beginCall, callCancelled, callStarted, callTold, streamDestroyed } from './client.ts';
+import { beginCall, callCancelled, callDestroyed, callStarted, callTold } from './client.ts';
 import {
   type CallArgs,
   type Channel,
   type ClientStream,
   callOf,
-  kLeaving,
   kOperation,
+  prototypeOf,
   type ResolvingCall,
   type StatusObject,
   type StreamClass,
 } from './internals.ts';
+import { watchLeaving } from './leaving.ts';
 import { passOnDeadline } from './pass-on.ts';
 
 /**
@@ -64,54 +65,28 @@ export function watchCalls(moduleExports: unknown, host: Host, installation: Ins
 }
 
 export function watchStreams(moduleExports: unknown, host: Host, installation: Installation): Undo {
-  const { ClientReadableStreamImpl, ClientWritableStreamImpl, ClientDuplexStreamImpl } =
-    moduleExports as Record<string, StreamClass>;
+  const classes = moduleExports as Record<string, StreamClass>;
+  const reading = prototypeOf(classes.ClientReadableStreamImpl);
+  const duplex = prototypeOf(classes.ClientDuplexStreamImpl);
   const undos = [
-    watchDestroy(ClientReadableStreamImpl, false, host, installation),
-    watchDestroy(ClientWritableStreamImpl, true, host, installation),
-    watchDestroy(ClientDuplexStreamImpl, false, host, installation),
-    watchLoop(ClientReadableStreamImpl, host, installation),
-    watchLoop(ClientDuplexStreamImpl, host, installation),
-    watchMessages(ClientReadableStreamImpl, host, installation),
-    watchMessages(ClientDuplexStreamImpl, host, installation),
+    watchDestroy(reading, false, host, installation),
+    watchDestroy(prototypeOf(classes.ClientWritableStreamImpl), true, host, installation),
+    watchDestroy(duplex, false, host, installation),
+    watchLeaving(reading, host, installation),
+    watchLeaving(duplex, host, installation),
+    watchMessages(reading, host, installation),
+    watchMessages(duplex, host, installation),
   ];
   return () => undoAll(undos);
 }
 
 /** By hand, by pipeline() or by leaving a for-await loop. */
-function watchDestroy(
-  streamClass: StreamClass | undefined,
-  isWriteOnly: boolean,
-  host: Host,
-  installation: Installation,
-): Undo {
-  return before(
-    prototypeOf(streamClass),
-    'destroy',
-    installation,
-    (stream: ClientStream, [error]: unknown[], above) => {
-      // A writable destroys itself when all is written, while the answer is still to come.
-      if (stream.destroyed || (isWriteOnly && stream.writableFinished)) return;
-      streamDestroyed(host, installation, stream, error, above);
-    },
-  );
-}
-
-/**
- * Leaving a for-await loop calls return() of the iterator, which destroys the stream a microtask later,
- * when whoever left is no longer on the stack.
- */
-function watchLoop(streamClass: StreamClass | undefined, host: Host, installation: Installation): Undo {
-  return after(
-    prototypeOf(streamClass),
-    Symbol.asyncIterator,
-    installation,
-    (stream: ClientStream, _args, iterator) => {
-      before(iterator as object, 'return', installation, (_self, _nothing, above) => {
-        stream[kLeaving] = host.captureStack(above);
-      });
-    },
-  );
+function watchDestroy(prototype: object, isWriteOnly: boolean, host: Host, installation: Installation): Undo {
+  return before(prototype, 'destroy', installation, (stream: ClientStream, [error]: unknown[], above) => {
+    // A writable destroys itself when all is written, while the answer is still to come.
+    if (stream.destroyed || (isWriteOnly && stream.writableFinished)) return;
+    callDestroyed(host, installation, stream, error, above);
+  });
 }
 
 /**
@@ -119,22 +94,12 @@ function watchLoop(streamClass: StreamClass | undefined, host: Host, installatio
  * which a loop comes back before it hears of the cancel. Node emits 'data' for whatever is read, by whatever means;
  * and on a stream that nobody has destroyed, 'end' after the last.
  */
-function watchMessages(streamClass: StreamClass | undefined, host: Host, installation: Installation): Undo {
-  return before(
-    prototypeOf(streamClass),
-    'emit',
-    installation,
-    (stream: ClientStream, [event]: unknown[]) => {
-      if (event !== 'data' && event !== 'end' && event !== 'close') return;
-      const operation = callOf(stream)?.[kOperation];
-      if (operation?.cancellation === undefined) return;
-      if (event === 'data') host.lateMessage(operation);
-      else host.lateEnd(operation);
-    },
-  );
-}
-
-function prototypeOf(streamClass: StreamClass | undefined): object {
-  if (streamClass === undefined) throw new TypeError('a stream class of grpc-js is missing');
-  return streamClass.prototype;
+function watchMessages(prototype: object, host: Host, installation: Installation): Undo {
+  return before(prototype, 'emit', installation, (stream: ClientStream, [event]: unknown[]) => {
+    if (event !== 'data' && event !== 'end' && event !== 'close') return;
+    const operation = callOf(stream)?.[kOperation];
+    if (operation?.cancellation === undefined) return;
+    if (event === 'data') host.lateMessage(operation);
+    else host.lateEnd(operation);
+  });
 }

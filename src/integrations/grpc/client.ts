@@ -5,7 +5,7 @@ import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { isOutOfReach, whyCancelled, whyDestroyed, whyTold } from './client-evidence.ts';
+import { isOutOfReach, whyCancelled, whyTold } from './client-evidence.ts';
 import { setCallDeadline } from './deadline.ts';
 import { describeCall, describeResult, methodOf } from './description.ts';
 import {
@@ -21,8 +21,10 @@ import {
   type ResolvingCall,
   type StatusObject,
 } from './internals.ts';
+import { whyDestroyed } from './leaving.ts';
 import { isOfficialOn, OFFICIAL_SCOPES, unsampledSpan } from './official.ts';
 import { passOnEnd } from './pass-on.ts';
+import { clientPhase } from './phase.ts';
 import { metadataSetter } from './propagation.ts';
 
 /** grpc-js itself ends a call with these when something fails on this side: no cancellation. */
@@ -102,7 +104,7 @@ export function callTold(host: Host, call: ResolvingCall, operation: Operation, 
 }
 
 /** grpc-js does not cancel the call of a stream that is destroyed: the server writes on, and no status ever comes. */
-export function streamDestroyed(
+export function callDestroyed(
   host: Host,
   installation: Installation,
   stream: ClientStream,
@@ -112,7 +114,7 @@ export function streamDestroyed(
   const call = callOf(stream);
   const operation = call?.[kOperation];
   if (call === undefined || operation === undefined || call.ended || operation.isSettled) return;
-  cancelCall(host, call, operation, whyDestroyed(host, stream, call, error, above));
+  cancelCall(host, call, operation, whyDestroyed(host, stream, error, clientPhase(call), above));
   // Leaving a loop is often followed by cancel(), in the same tick or its microtasks, and that does reach
   // the server. The stream's own events, on which the official span ends, come in a later tick.
   process.nextTick(installation.guard(endAbandoned), host, operation);

@@ -10,7 +10,8 @@
  * of ours. A library that cancels a call because of a signal is seen to call cancel(), though it be a signal of
  * AbortSignal.timeout(). Up to 1.11 a reset together with the end of its connection (forceShutdown() of the
  * server) looks like a lost connection to the client. Up to 1.9 only a grpc-timeout that overflows is seen to be
- * malformed. Clients of other makers, and grpc-web, are not seen.
+ * malformed. A unary or client-streaming handler that destroys its call and never calls back has a call in flight
+ * until its client gives up. Clients of other makers, and grpc-web, are not seen.
  */
 import type { Integration, PackageFile } from '../../integration.ts';
 import { tellBundled } from './bundled.ts';

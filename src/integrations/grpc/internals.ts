@@ -14,7 +14,7 @@ export const SUPPORTED_VERSIONS: readonly string[] = ['>=1.9.0 <2'];
 export const kOperation: unique symbol = Symbol('opentelemetry.cancellation.grpc.operation');
 /** The server call that was given as `parent`, on the ResolvingCall. */
 export const kParent: unique symbol = Symbol('opentelemetry.cancellation.grpc.parent');
-/** Who leaves a for-await loop over a client's stream, on the stream. */
+/** Who leaves a for-await loop over the stream of a call, on the stream. */
 export const kLeaving: unique symbol = Symbol('opentelemetry.cancellation.grpc.leaving');
 /** How a call ended that was never started, on the ResolvingCall. */
 export const kHeldEnd: unique symbol = Symbol('opentelemetry.cancellation.grpc.heldEnd');
@@ -92,13 +92,17 @@ export interface ResolvingCall {
   [kHeldEnd]?: HeldEnd;
 }
 
-/** What the application has of a call of its own. */
-export interface ClientStream {
-  /** Interceptors, the innermost of which has the call itself. */
-  readonly call?: Intercepting;
+/** What a call has of Node's streams, where it is one. */
+export interface CallStream {
   readonly destroyed: boolean;
   readonly writableFinished?: boolean;
   [kLeaving]?: Stack;
+}
+
+/** What the application has of a call of its own. */
+export interface ClientStream extends CallStream {
+  /** Interceptors, the innermost of which has the call itself. */
+  readonly call?: Intercepting;
 }
 
 interface Intercepting {
@@ -123,8 +127,8 @@ export interface HandlerEntry {
   readonly type: string;
 }
 
-/** A server call as the handler gets it. */
-export interface SurfaceCall {
+/** A server call as the handler gets it: of a unary call, too, a stream from 1.10 on. */
+export interface SurfaceCall extends CallStream {
   readonly metadata: Metadata;
   readonly call?: BaseServerCall | InterceptedServerCall;
   getDeadline(): number | Date;
@@ -145,7 +149,7 @@ export interface BaseServerCall {
   /** From 1.10 on. */
   readonly metadata: Metadata;
   /** From 1.10 on. */
-  readonly handler?: { readonly path: string };
+  readonly handler?: { readonly path: string; readonly type: string };
   [kOperation]?: Operation;
   [kSession]?: ServerSession;
 }
@@ -170,6 +174,12 @@ export interface ServerSession {
 
 /** The connection is gone already, and nothing is known of it. */
 export const GONE: ServerSession = { destroyed: true };
+
+/** @throws {TypeError} when there is no such class: the library is not the one we know */
+export function prototypeOf(streamClass: StreamClass | undefined): object {
+  if (streamClass === undefined) throw new TypeError('a stream class of grpc-js is missing');
+  return streamClass.prototype;
+}
 
 export function callOf(stream: ClientStream): ResolvingCall | undefined {
   let intercepting = stream.call;
@@ -196,4 +206,9 @@ export function baseOf(surface: SurfaceCall | undefined): BaseServerCall | undef
   let call = surface?.call;
   while (call?.nextCall !== undefined) call = call.nextCall;
   return call?.stream === undefined ? undefined : call;
+}
+
+/** A handler that answers by its callback, and not by the stream that it is given. */
+export function answersByCallback(type: string | undefined): boolean {
+  return type === 'unary' || type === 'clientStream';
 }

@@ -5,18 +5,21 @@ import { type AnyFunction, disguise, type Undo, undoAll } from '../../hook/repla
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 import {
+  answersByCallback,
   type BaseServerCall,
   type HandlerEntry,
   kOperation,
   kShutdown,
+  prototypeOf,
   type ServerSession,
   type StatusObject,
   type StreamClass,
   type SurfaceCall,
 } from './internals.ts';
+import { watchLeaving } from './leaving.ts';
 import { isWrapped, rememberRegister } from './official.ts';
 import { answeredError, watchAnswer } from './own-answer.ts';
-import { beginIncoming, incomingAnswered, incomingLeft } from './server.ts';
+import { beginIncoming, incomingAnswered, incomingDestroyed, incomingLeft } from './server.ts';
 import { noteRefusal } from './timeout-header.ts';
 
 type Register = [path: string, handler: unknown, serialize: unknown, deserialize: unknown, type: string];
@@ -43,16 +46,16 @@ interface Watch {
 }
 
 /** @param args of the handler. @returns undefined when the call is not to be recorded */
-type Begin = (args: unknown[], path: string, answersByCallback: boolean) => Operation | undefined;
+type Begin = (args: unknown[], path: string, hasCallback: boolean) => Operation | undefined;
 
 const watches = new WeakMap<object, Watch>();
 
 export function watchServer(moduleExports: unknown, host: Host, installation: Installation): Undo {
   const { prototype } = (moduleExports as { Server: { prototype: ServerPrototype } }).Server;
   const guarded = installation.guard<unknown, Parameters<Begin>, ReturnType<Begin>>(
-    (args, path, answersByCallback) => {
+    (args, path, hasCallback) => {
       const operation = beginIncoming(host, args[0] as SurfaceCall, path);
-      if (operation?.ownsSpan === false && answersByCallback) {
+      if (operation?.ownsSpan === false && hasCallback) {
         args[1] = watchAnswer(host, installation, operation, args[0] as SurfaceCall, args[1]);
       }
       return operation;
@@ -99,12 +102,12 @@ function watchRetrieve(prototype: object, watch: Watch, installation: Installati
 }
 
 function watchHandler(handler: AnyFunction, path: string, type: string, watch: Watch): AnyFunction {
-  const answersByCallback = type === 'unary' || type === 'clientStream';
+  const hasCallback = answersByCallback(type);
   const { handle } = {
     handle(this: unknown, ...args: unknown[]): unknown {
       const { host, installation } = watch;
       if (!installation.isActive) return Reflect.apply(handler, this, args);
-      const operation = watch.begin(args, path, answersByCallback);
+      const operation = watch.begin(args, path, hasCallback);
       if (operation === undefined) return Reflect.apply(handler, this, args);
       return host.run(operation, handler, this, args);
     },
@@ -124,23 +127,32 @@ function watchForceShutdown(prototype: object, host: Host, installation: Install
 /** Streaming handlers answer with an error by emit('error'); destroy(error) comes down to it. */
 export function watchServerStreams(moduleExports: unknown, host: Host, installation: Installation): Undo {
   const classes = moduleExports as Record<string, StreamClass>;
+  const writing = prototypeOf(classes.ServerWritableStreamImpl);
+  const duplex = prototypeOf(classes.ServerDuplexStreamImpl);
   const undos = [
-    watchErrors(classes.ServerWritableStreamImpl, host, installation),
-    watchErrors(classes.ServerDuplexStreamImpl, host, installation),
+    watchErrors(writing, host, installation),
+    watchErrors(duplex, host, installation),
+    watchDestroy(writing, host, installation),
+    watchDestroy(duplex, host, installation),
+    watchLeaving(duplex, host, installation),
   ];
   return () => undoAll(undos);
 }
 
-function watchErrors(streamClass: StreamClass | undefined, host: Host, installation: Installation): Undo {
-  if (streamClass === undefined) throw new TypeError('a stream class of grpc-js is missing');
-  return before(
-    streamClass.prototype,
-    'emit',
-    installation,
-    (surface: SurfaceCall, [event, error]: unknown[], above) => {
-      if (event === 'error') answeredError(host, surface, error, above);
-    },
-  );
+function watchErrors(prototype: object, host: Host, installation: Installation): Undo {
+  return before(prototype, 'emit', installation, (surface: SurfaceCall, [event, error]: unknown[], above) => {
+    // Of a stream that is destroyed nothing is sent any more.
+    if (event === 'error' && !surface.destroyed) answeredError(host, surface, error, above);
+  });
+}
+
+/** By hand, by pipeline() or by leaving a for-await loop. */
+function watchDestroy(prototype: object, host: Host, installation: Installation): Undo {
+  return before(prototype, 'destroy', installation, (surface: SurfaceCall, [error]: unknown[], above) => {
+    // A stream destroys itself when it has sent its status.
+    if (surface.destroyed || surface.writableFinished) return;
+    incomingDestroyed(host, installation, surface, error, above);
+  });
 }
 
 /** grpc-js 1.10 and later. */

@@ -1,11 +1,13 @@
 /** Server calls from their start to their end. */
 import { SpanKind } from '@opentelemetry/api';
+import type { Installation } from '../../hook/installation.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { hasPassed } from './deadline.ts';
 import { describeAnswer, describeIncoming, methodOf } from './description.ts';
 import {
+  answersByCallback,
   type BaseServerCall,
   baseOf,
   GONE,
@@ -14,10 +16,12 @@ import {
   type StatusObject,
   type SurfaceCall,
 } from './internals.ts';
+import { whyDestroyed } from './leaving.ts';
 import { isOfficialOn, OFFICIAL_SCOPES, unsampledSpan } from './official.ts';
+import { serverPhase } from './phase.ts';
 import { metadataGetter } from './propagation.ts';
 import { isOver, whyAnswered, whyLeft } from './server-evidence.ts';
-import { CANCELLED, DEADLINE_EXCEEDED } from './status.ts';
+import { CANCELLED, DEADLINE_EXCEEDED, OK } from './status.ts';
 import { noteTimeout } from './timeout-header.ts';
 
 /** @returns undefined when the call is not to be recorded */
@@ -51,7 +55,46 @@ export function incomingAnswered(
   if (isOver(call)) return;
   const evidence = whyAnswered(host, call, status, above);
   if (evidence !== undefined) host.cancel(operation, evidence);
-  settleIncoming(host, operation, status.code, status.details);
+  if (isLeftOpen(call, operation, status)) {
+    host.settle(operation, { ...describeAnswer(status.code, status.details), endsOfficialSpan: true });
+  } else {
+    settleIncoming(host, operation, status.code, status.details);
+  }
+}
+
+/**
+ * The official instrumentation ends its span when the handler calls back or emits 'error', which is over by now, or when its
+ * stream has sent all, which is about to be told. Not when the handler throws, nor when it ends the stream of a unary call.
+ */
+function isLeftOpen({ handler }: BaseServerCall, operation: Operation, status: StatusObject): boolean {
+  if (operation.ownsSpan || !operation.span.isRecording()) return false;
+  return status.code !== OK || answersByCallback(handler?.type);
+}
+
+/**
+ * A handler has destroyed the stream it answers by. grpc-js sends no status then: the client waits on, for as long as its
+ * deadline lets it. (A handler that has a callback can still answer by that.)
+ */
+export function incomingDestroyed(
+  host: Host,
+  installation: Installation,
+  surface: SurfaceCall,
+  error: unknown,
+  above: StackTop,
+): void {
+  const base = baseOf(surface);
+  const operation = base?.[kOperation];
+  if (base === undefined || operation === undefined || operation.isSettled || isOver(base)) return;
+  if (answersByCallback(base.handler?.type)) return;
+  host.cancel(operation, whyDestroyed(host, surface, error, serverPhase(base), above));
+  // The stream's own events, on which the official span ends, come in a later tick.
+  process.nextTick(installation.guard(endAbandoned), host, operation);
+}
+
+function endAbandoned(host: Host, operation: Operation): void {
+  if (operation.isSettled) return;
+  host.addFinding(operation, 'cancel_not_sent', 'destroy() sends no status: the client waits on');
+  host.settle(operation);
 }
 
 /** grpc-js says that the call is cancelled. */

@@ -3,13 +3,14 @@ import type { ContractSubject } from '../../support/contract.ts';
 import type { Telemetry } from '../../support/telemetry.ts';
 import { clientCases } from './client-cases.ts';
 import { connectionCases } from './connection-cases.ts';
+import { destroyCases } from './destroy-cases.ts';
 import { Lab } from './lab.ts';
 import { serverCases } from './server-cases.ts';
 import { streamCases } from './stream-cases.ts';
 
 export async function grpcCases(telemetry: Telemetry): Promise<ContractSubject> {
   const lab = await Lab.open(telemetry);
-  const makers = [clientCases, serverCases, connectionCases, streamCases];
+  const makers = [clientCases, serverCases, destroyCases, connectionCases, streamCases];
   const cases = [];
   for (const make of makers) cases.push(...(await make(lab)));
   return { cases, close: () => lab.close() };

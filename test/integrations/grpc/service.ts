@@ -1,5 +1,4 @@
 /** A service with one method of each kind, whose handlers a test sets, and a client for it. */
-import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import type * as Grpc from '@grpc/grpc-js';
 
@@ -147,8 +146,11 @@ export function drain(call: ClientCall): void {
   call.resume?.();
 }
 
-export async function cancelled(call: ServerCall): Promise<void> {
-  await once(call, 'cancelled');
+/** Whatever else the call emits. */
+export function cancelled(call: ServerCall): Promise<void> {
+  return new Promise((resolve) => {
+    call.once('cancelled', () => resolve());
+  });
 }
 
 export const definition = Object.fromEntries(

@@ -1,5 +1,5 @@
 /** Streams of answers that are left before their end. */
-import { pipeline, Writable } from 'node:stream';
+import { addAbortSignal, pipeline, Writable } from 'node:stream';
 import type { ContractCase, Expectation } from '../../support/contract.ts';
 import {
   cancelCall,
@@ -69,6 +69,20 @@ function casesOf(kind: Kind, lab: Lab): ContractCase[] {
             }),
         ),
       client: { ...abandoned, reason: 'disk full' },
+      server: UNMARKED,
+    },
+    {
+      name: `${kind}: addAbortSignal() whose signal is aborted`,
+      stage: () =>
+        streaming(async (call) => {
+          const controller = new AbortController();
+          addAbortSignal(controller.signal, call);
+          await firstMessage(call);
+          (function abortIt() {
+            controller.abort(new Error('user left'));
+          })();
+        }),
+      client: { ...abandoned, trigger: 'abort', reason: 'user left', origin: 'abortIt' },
       server: UNMARKED,
     },
     {
