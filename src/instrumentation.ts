@@ -15,6 +15,7 @@ import { loadedFiles, watchFiles } from './hook/loaded-files.ts';
 import type { Undo } from './hook/replace.ts';
 import { defaultIntegrations } from './integrations/index.ts';
 import { Part } from './part.ts';
+import { type EndingProcess, endedHere, watchProcessEnd } from './process-end.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from './version.ts';
 
@@ -38,6 +39,7 @@ export class CancellationInstrumentation {
   readonly #packageNames: readonly string[];
   #tracer: Tracer = trace.getTracer(PACKAGE_NAME, PACKAGE_VERSION);
   #unwatch: Undo | undefined;
+  #unwatchEnd: Undo | undefined;
   #isSecondSaid = false;
 
   constructor(config: CancellationInstrumentationConfig = {}) {
@@ -74,6 +76,7 @@ export class CancellationInstrumentation {
 
   /** Has no effect when it is on. */
   enable(): void {
+    this.#unwatchEnd ??= watchProcessEnd((ending) => this.#recordUnfinished(ending));
     for (const part of this.#parts) part.enable();
     this.#saySecond();
     this.#recorder.open();
@@ -97,6 +100,8 @@ export class CancellationInstrumentation {
   disable(): void {
     this.#unwatch?.();
     this.#unwatch = undefined;
+    this.#unwatchEnd?.();
+    this.#unwatchEnd = undefined;
     // Last first: two of them may have replaced the same method.
     for (const part of this.#parts.toReversed()) part.disable();
     this.#recorder.close();
@@ -113,11 +118,19 @@ export class CancellationInstrumentation {
   }
 
   /**
-   * Records what would otherwise be lost when the process ends: handlers that are still at work for an
-   * operation that was cancelled. To be called before the last flush; `register` does.
+   * Records what would otherwise be lost when the process ends: every operation that is in flight, as cancelled by that end, and
+   * handlers that are still at work for one that was cancelled before. To be called last before the SDK is shut down, since
+   * nothing takes a record back. At the `exit` event it is done by itself: in time for `register`, and for
+   * span processors that export synchronously.
+   *
+   * @param reason what ends the process, such as the name of a signal
    */
-  recordUnfinished(): void {
+  recordUnfinished(reason?: unknown): void {
+    this.#recordUnfinished(endedHere(reason, this.recordUnfinished));
+  }
+
+  #recordUnfinished(ending: EndingProcess): void {
     this.#recorder.close();
-    this.#recorder.processExits();
+    ending.unrecorded += this.#recorder.endWithProcess(ending.how, ending.untilMs);
   }
 }

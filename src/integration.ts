@@ -11,7 +11,7 @@ import type { Headers } from './cancellation/deadline-headers.ts';
 import type { Installation } from './hook/installation.ts';
 import type { Undo } from './hook/replace.ts';
 import type { CapturedStack, StackTop } from './operation/captured-stack.ts';
-import type { Evidence, Outcome } from './operation/evidence.ts';
+import type { Evidence, Outcome, ProcessEnd } from './operation/evidence.ts';
 import type { FindingRule } from './operation/finding.ts';
 import type { Deadline, Operation, Side, System } from './operation/operation.ts';
 
@@ -92,6 +92,9 @@ export interface DeadlineHeader {
 export interface ListeningServer {
   readonly listening: boolean;
 }
+
+/** Ends an operation, whose `subject` is whatever its integration knows it by, when the process ends: cancels and settles it. */
+export type EndWithProcess<Subject extends object> = (host: Host, subject: Subject, end: ProcessEnd) => void;
 
 export interface Host {
   readonly abortOrigins: AbortOrigins;
@@ -193,6 +196,18 @@ export interface Host {
 
   /** How to end an outgoing operation together with the incoming one that it works for, where the options say so. */
   stopWithOwner(operation: Operation, stop: () => void): void;
+
+  /**
+   * How the operation is ended when the process ends, so that it is recorded how far it was and what is known of it. Without that
+   * it is recorded as far as it is known here.
+   *
+   * @param end the same function for all, which keeps nothing
+   */
+  endsWithProcess<Subject extends object>(
+    operation: Operation,
+    subject: Subject,
+    end: EndWithProcess<Subject>,
+  ): void;
 
   /** What a status code of HTTP says of a cancel, by the options: undefined for any other. */
   outcomeOfStatus(statusCode: number): Outcome | undefined;

@@ -27,6 +27,8 @@ export function classify(subject: Subject, evidence: Evidence, nowMs: number): C
       return verdict(evidence.outcome, 'peer', 'status', evidence, nowMs);
     case 'own-status':
       return verdict(evidence.outcome, 'local', 'status', evidence, nowMs);
+    case 'process-end':
+      return decidedHere(subject, 'exit', evidence, nowMs);
     case 'parent':
       return verdict(evidence.outcome, 'inherited', 'parent', evidence, nowMs, subject.owner);
   }
@@ -50,7 +52,7 @@ function whyPeerLeft(deadline: Deadline | undefined, nowMs: number): Outcome {
 /** A call of this process ended it: on its own account, or because what it works for was cancelled first. */
 function decidedHere(
   subject: Subject,
-  trigger: 'abort' | LocalCall['trigger'],
+  trigger: 'abort' | 'exit' | LocalCall['trigger'],
   evidence: Evidence,
   nowMs: number,
 ): Cancellation {

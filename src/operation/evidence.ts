@@ -21,7 +21,8 @@ export type Trigger =
   | 'deadline'
   | 'signal_timeout'
   | 'timeout'
-  | 'parent';
+  | 'parent'
+  | 'exit';
 
 /** A stack that was either captured by us or formatted by somebody else (`error.stack`). */
 export type Stack = CapturedStack | string;
@@ -93,6 +94,20 @@ export interface ParentEnded extends Seen {
   readonly stack: Stack | undefined;
 }
 
+/** What ends the process, or the worker thread. */
+export interface ProcessEnd {
+  readonly reason: unknown;
+  /** On the clock of performance.now(), in ms: the same for all that is cut. */
+  readonly atMs: number;
+  /** Of the call of process.exit(), or of the error that nobody caught. */
+  readonly stack: Stack | undefined;
+}
+
+/** The process ends while the operation is in flight. */
+export interface ProcessEnded extends Seen, ProcessEnd {
+  readonly kind: 'process-end';
+}
+
 export type Evidence =
   | SignalFired
   | LocalCall
@@ -101,4 +116,5 @@ export type Evidence =
   | PeerReset
   | PeerStatus
   | OwnStatus
-  | ParentEnded;
+  | ParentEnded
+  | ProcessEnded;

@@ -1,24 +1,23 @@
 /**
- * Sends what is unsent when the process ends, however it ends: by itself, process.exit(), an uncaught
- * error, or a signal. Exit code, signal and error output stay what they are.
+ * Signals that nobody else handles end the process without an `exit` event: this is told here, before they do. Exit code,
+ * signal and error output stay what they are.
  */
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 type Signal = (typeof SIGNALS)[number];
 
 /**
- * @param sendNow sends synchronously; when nobody else handles a signal it is called, then the signal does what it does
- * @param told is called at each signal, whoever handles it
+ * @param told called at each signal, whoever handles it
+ * @param ending called with the signal that ends the process, since nobody handles it: which it then does
  */
-export function flushAtExit(sendNow: () => void, told: (signal: Signal) => void): void {
-  process.on('exit', sendNow);
+export function watchSignals(told: (signal: Signal) => void, ending: (signal: Signal) => void): void {
   const ours = new Set<unknown>();
   for (const signal of SIGNALS) {
     function onSignal(): void {
       told(signal);
-      // Somebody else handles the signal and decides when to exit; that end is then seen above.
+      // Somebody else handles the signal and decides when to exit.
       if (process.listenerCount(signal) > 1) return;
-      sendNow();
+      ending(signal);
       process.removeListener(signal, onSignal);
       process.kill(process.pid, signal);
     }

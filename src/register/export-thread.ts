@@ -85,11 +85,16 @@ export class ExportThread {
   send(spans: readonly ReadableSpan[]): void {
     let total = spans.length;
     for (const count of this.#underWay.values()) total += count;
-    if (total <= MAX_UNDER_WAY) this.#post({ id: ++this.#lastId, spans: cloneable(spans) }, spans.length);
+    if (total <= MAX_UNDER_WAY) this.sendInAnyCase(spans);
     else {
       const cause = `more than ${MAX_UNDER_WAY} spans are under way`;
       this.#worker?.postMessage({ lost: spans.length, cause } satisfies GivenUp);
     }
+  }
+
+  /** However many are under way: the process is ending. */
+  sendInAnyCase(spans: readonly ReadableSpan[]): void {
+    this.#post({ id: ++this.#lastId, spans: cloneable(spans) }, spans.length);
   }
 
   #post(batch: Batch | MetricsBatch, spans: number): void {

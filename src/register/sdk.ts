@@ -24,6 +24,8 @@ import type { Warn } from './variables.ts';
 const OTHER_API = `no spans: an SDK that was set up before has another version of @opentelemetry/api. ${ONE_VERSION}`;
 
 export interface StartedSdk {
+  /** The process is ending: from now on nothing is dropped for being too much. */
+  expectEnd(): void;
   /** Sends all that is unsent, blocking. */
   sendNow(): void;
   /** What it has set of the API's globals. */
@@ -63,6 +65,7 @@ export function startSdk(environment: Environment, warn: Warn): StartedSdk {
   const propagator = propagatorOf(environment.propagators);
   if (propagator !== undefined && propagation.setGlobalPropagator(propagator)) globals.push('propagation');
   return {
+    expectEnd: () => unsent.expectEnd(),
     sendNow: () => thread.finish(unsent.take(), takeMetrics?.()),
     globals,
     giveWay: () => provider.giveWay(),

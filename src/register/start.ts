@@ -2,10 +2,11 @@
 import { DiagConsoleLogger, DiagLogLevel, diag, metrics } from '@opentelemetry/api';
 import { globalApi, globalProvider, ONE_VERSION } from '../global-api.ts';
 import { CancellationInstrumentation } from '../instrumentation.ts';
+import { endsBySignal, watchProcessEnd } from '../process-end.ts';
 import { PACKAGE_NAME } from '../version.ts';
 import { announce } from './announcement.ts';
 import { type Environment, readEnvironment } from './environment.ts';
-import { flushAtExit } from './exit.ts';
+import { watchSignals } from './exit.ts';
 import { giveWay } from './give-way.ts';
 import { startSdk } from './sdk.ts';
 import type { Warn } from './variables.ts';
@@ -21,15 +22,15 @@ export function start(warn: Warn): void {
   const sayUnlessQuiet: Warn = isQuiet ? () => {} : warn;
   // Another SDK that was set up before us keeps its provider, exporter and exit handling.
   const sdk = globalProvider() === undefined ? startSdk(environment, sayUnlessQuiet) : undefined;
+  // In this order: the instrumentation records in between.
+  if (sdk !== undefined) watchProcessEnd(() => sdk.expectEnd());
   const instrumentation = createInstrumentation(environment, warn);
   if (sdk !== undefined) {
-    flushAtExit(
-      () => {
-        instrumentation.recordUnfinished();
-        sdk.sendNow();
-      },
-      (signal) => instrumentation.shutdownBegins(signal),
-    );
+    watchProcessEnd(({ unrecorded }) => {
+      sdk.sendNow();
+      if (unrecorded > 0) sayUnlessQuiet(tooMany(unrecorded));
+    });
+    watchSignals((signal) => instrumentation.shutdownBegins(signal), endsBySignal);
   }
   if (environment.keepsCancelled && sdk === undefined) sayUnlessQuiet(NOT_KEPT);
   giveWay(sdk?.globals ?? [], {
@@ -50,6 +51,10 @@ export function start(warn: Warn): void {
 const NOT_KEPT =
   'OTEL_INSTRUMENTATION_CANCELLATION_KEEP_CANCELLED has no effect: another SDK makes the spans. ' +
   'Give that one CancellationSampler and CancellationSpanProcessor.';
+function tooMany(unrecorded: number): string {
+  const what = unrecorded === 1 ? '1 operation was' : `${unrecorded} operations were`;
+  return `${what} in flight when the process ended, and not recorded: there were too many.`;
+}
 const REFUSED = `an SDK of another version of @opentelemetry/api was refused, and exports nothing. ${ONE_VERSION}`;
 
 function createInstrumentation(environment: Environment, warn: Warn): CancellationInstrumentation {

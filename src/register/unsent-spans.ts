@@ -5,6 +5,8 @@ import type { ExportThread } from './export-thread.ts';
 
 /** As many as the batch processor's queue holds by default; beyond it the oldest is given up. */
 const MAX_UNSENT = 2048;
+/** At the end of the process the thread is given so many at a time, and exports while others are still made. */
+const BATCH_AT_END = 512;
 /** Bit of the trace flags (W3C Trace Context, "sampled"). */
 const SAMPLED = 1;
 
@@ -12,6 +14,7 @@ export class UnsentSpans implements SpanProcessor {
   readonly #spans = new Set<ReadableSpan>();
   readonly #thread: ExportThread;
   readonly #batches: SpanProcessor;
+  #isEnding = false;
 
   constructor(thread: ExportThread, createBatchProcessor: (exporter: SpanExporter) => SpanProcessor) {
     const spans = this.#spans;
@@ -27,6 +30,13 @@ export class UnsentSpans implements SpanProcessor {
     });
   }
 
+  /** The process is ending: nothing is dropped for being too much, and the batch processor will not come to its turn. */
+  expectEnd(): void {
+    this.#isEnding = true;
+    // What it holds is here, too.
+    if (this.#spans.size >= BATCH_AT_END) this.#thread.sendInAnyCase(this.take());
+  }
+
   /** What has ended and was not handed to the thread, oldest first; it is no longer held then. */
   take(): readonly ReadableSpan[] {
     const spans = [...this.#spans];
@@ -40,6 +50,11 @@ export class UnsentSpans implements SpanProcessor {
 
   onEnd(span: ReadableSpan): void {
     if ((span.spanContext().traceFlags & SAMPLED) === 0) return;
+    if (this.#isEnding) {
+      this.#spans.add(span);
+      if (this.#spans.size >= BATCH_AT_END) this.#thread.sendInAnyCase(this.take());
+      return;
+    }
     if (this.#spans.size >= MAX_UNSENT) {
       const [oldest] = this.#spans;
       if (oldest !== undefined) this.#spans.delete(oldest);

@@ -3,8 +3,8 @@ import { type Span, type SpanStatus, SpanStatusCode } from '@opentelemetry/api';
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import { classify } from '../cancellation/classify.ts';
 import type { ResolvedConfig } from '../config.ts';
-import type { Settlement } from '../integration.ts';
-import type { Evidence } from '../operation/evidence.ts';
+import type { Host, Settlement } from '../integration.ts';
+import type { Evidence, ProcessEnd } from '../operation/evidence.ts';
 import type { Guard } from '../operation/guard.ts';
 import type { Cancellation } from '../operation/operation.ts';
 import type { AsyncResources } from './async-resources.ts';
@@ -39,6 +39,8 @@ export class Endings {
   readonly #shutdown: Shutdown;
   readonly #watchLateWrites: WatchLateWrites;
   readonly #guard: Guard;
+  /** What ends official spans in the next turn. */
+  readonly #toEnd = new Set<() => void>();
 
   constructor(
     config: ResolvedConfig,
@@ -66,7 +68,8 @@ export class Endings {
 
   cancel(operation: OperationRecord, evidence: Evidence, isConnectionAlive?: boolean): void {
     if (operation.cancellation !== undefined || operation.isSettled) return;
-    const cancellation = classify(operation, evidence, performance.now());
+    const atMs = evidence.kind === 'process-end' ? evidence.atMs : performance.now();
+    const cancellation = classify(operation, evidence, atMs);
     operation.cancellation = cancellation;
     if (isConnectionAlive !== undefined) {
       operation.span.setAttribute(ATTR_NETWORK_CONNECTION_REUSED_AFTER, isConnectionAlive);
@@ -79,6 +82,8 @@ export class Endings {
     }
     if (operation.side !== 'server') return;
     this.#shutdown.cancelled(operation, cancellation);
+    // What is cut by the end of the process does no work any more, and nothing is left to stop.
+    if (evidence.kind === 'process-end') return;
     // A handler that answered with the status itself is done.
     if (evidence.kind !== 'own-status') this.#watchWork(operation);
     // Last, since it calls the application: what that ends is ended because of this operation.
@@ -132,6 +137,41 @@ export class Endings {
   }
 
   /**
+   * The process ends, and there is no next turn: what is in flight is cancelled by that, in this one.
+   *
+   * @param host that the integrations are given
+   * @param untilMs when to stop, on the clock of performance.now()
+   * @returns how many were not recorded
+   */
+  endWithProcess(host: Host, how: () => ProcessEnd, untilMs: number): number {
+    this.#endWaiting();
+    const operations = this.#open.all();
+    if (operations.length === 0) return this.#open.unfollowed;
+    const end = how();
+    const endOne = this.#guard((operation: OperationRecord) => {
+      // Not told by its integration: as far as anybody knows.
+      if (operation.subject !== undefined) operation.endWithProcess?.(host, operation.subject as never, end);
+      if (operation.isSettled) return;
+      const phase = operation.side === 'server' ? 'handle' : 'wait';
+      this.cancel(operation, { kind: 'process-end', phase, ...end });
+      this.settle(operation);
+    });
+    // Incoming ones first: what was made for them is cut because they are.
+    const incoming = operations.filter(({ side }) => side === 'server');
+    const outgoing = operations.filter(({ side }) => side === 'client');
+    for (const operation of [...incoming, ...outgoing]) {
+      if (performance.now() > untilMs) break;
+      endOne(operation);
+      this.#endWaiting();
+    }
+    return this.#open.size + this.#open.unfollowed;
+  }
+
+  #endWaiting(): void {
+    for (const end of this.#toEnd) end();
+  }
+
+  /**
    * The instrumentation is switched off, and nobody will tell how what is in flight ends: spans of our own end now,
    * unmarked if not cancelled by now, and the official ones are their owners' alone.
    */
@@ -151,15 +191,17 @@ export class Endings {
    */
   #endUnlessEnded(span: Span, settlement?: Settlement): void {
     const endTime = Date.now();
-    setImmediate(
-      this.#guard(() => {
-        // A vendor's span ends with what it knows of the operation, and its end is not ours to make.
-        if (!span.isRecording() || vendorIdentityOf(span) !== undefined) return;
-        if (settlement?.attributes !== undefined) span.setAttributes(settlement.attributes);
-        if (settlement?.isError === true) span.setStatus(errorStatus(settlement));
-        endAndSeal(span, endTime);
-      }),
-    );
+    const end = this.#guard(() => {
+      // At the end of the process, which does not wait for the next turn.
+      if (!this.#toEnd.delete(end)) return;
+      // A vendor's span ends with what it knows of the operation, and its end is not ours to make.
+      if (!span.isRecording() || vendorIdentityOf(span) !== undefined) return;
+      if (settlement?.attributes !== undefined) span.setAttributes(settlement.attributes);
+      if (settlement?.isError === true) span.setStatus(errorStatus(settlement));
+      endAndSeal(span, endTime);
+    });
+    this.#toEnd.add(end);
+    setImmediate(end);
   }
 
   #over(operation: OperationRecord): void {
@@ -171,6 +213,7 @@ export class Endings {
     operation.scope?.close();
     // Whatever runs on in the context of the operation holds it, and is not to hold the messages as well.
     operation.answer = undefined;
+    operation.subject = undefined;
   }
 }
 

@@ -1,5 +1,6 @@
 /** An operation with all that the recorder keeps of it while it is in flight. */
 import type { Context, Span } from '@opentelemetry/api';
+import type { EndWithProcess } from '../integration.ts';
 import type { Stack } from '../operation/evidence.ts';
 import type { FindingRule } from '../operation/finding.ts';
 import type { Cancellation, Deadline, Operation, Side, System, WorkScope } from '../operation/operation.ts';
@@ -33,6 +34,10 @@ export class OperationRecord implements Operation {
 
   // Of an outgoing one.
   idleTimeoutMs: number | undefined = undefined;
+
+  /** What its integration knows it by while it is in flight, and how that ends it when the process ends. */
+  subject: object | undefined = undefined;
+  endWithProcess: EndWithProcess<never> | undefined = undefined;
 
   // Of an outgoing one that has an owner.
   readonly owner: OperationRecord | undefined;

@@ -17,6 +17,7 @@ import type { ResolvedConfig } from '../config.ts';
 import type {
   ContextEntry,
   DeadlineHeader,
+  EndWithProcess,
   Host,
   ListeningServer,
   ReadHeader,
@@ -24,7 +25,7 @@ import type {
   SpanDescription,
 } from '../integration.ts';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
-import type { Evidence, Outcome } from '../operation/evidence.ts';
+import type { Evidence, Outcome, ProcessEnd } from '../operation/evidence.ts';
 import type { FindingRule } from '../operation/finding.ts';
 import type { Guard } from '../operation/guard.ts';
 import type { Deadline, Side, System } from '../operation/operation.ts';
@@ -190,6 +191,16 @@ export class Recorder implements Host {
     if (this.stopsWithOwner && operation.owner !== undefined) operation.stop = stop;
   }
 
+  endsWithProcess<Subject extends object>(
+    operation: OperationRecord,
+    subject: Subject,
+    end: EndWithProcess<Subject>,
+  ): void {
+    if (operation.isSettled) return;
+    operation.subject = subject;
+    operation.endWithProcess = end;
+  }
+
   outcomeOfStatus(statusCode: number): Outcome | undefined {
     return this.#config.cancelStatusCodes.get(statusCode);
   }
@@ -247,11 +258,6 @@ export class Recorder implements Host {
     this.#shutdown.begin(trigger);
   }
 
-  /** The process ends, now. */
-  processExits(): void {
-    this.#shutdown.processExits();
-  }
-
   /** Where metrics go from now on. */
   measureBy(meter: Meter): void {
     this.#metrics.use(meter);
@@ -268,6 +274,12 @@ export class Recorder implements Host {
     this.#workAfterCancel.close();
     this.#deadlines.stop();
     this.#asyncResources?.close();
+  }
+
+  /** The process ends: records what is in flight. @returns how many were not, since it took until then */
+  endWithProcess(how: () => ProcessEnd, untilMs: number): number {
+    this.#shutdown.processExits();
+    return this.#endings.endWithProcess(this, how, untilMs);
   }
 
   /** The instrumentation is switched off, and nobody will tell how what is in flight ends. */

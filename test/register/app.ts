@@ -70,6 +70,7 @@ export async function runApp(program: string, options: AppOptions = {}): Promise
 /** A span as the receiver of the examples keeps it. */
 export interface ReceivedSpan {
   readonly name: string;
+  readonly kind: string;
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId: string | undefined;

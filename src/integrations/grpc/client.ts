@@ -3,7 +3,7 @@ import { SpanKind } from '@opentelemetry/api';
 import type { Installation } from '../../hook/installation.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
-import type { Evidence } from '../../operation/evidence.ts';
+import type { Evidence, ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { isOutOfReach, whyCancelled, whyTold } from './client-evidence.ts';
 import { setCallDeadline } from './deadline.ts';
@@ -54,6 +54,7 @@ export function beginCall(
       ? host.start(describeCall(channel, args[0]))
       : host.adopt('client', 'grpc', official, methodOf(args[0]));
   call[kOperation] = operation;
+  host.endsWithProcess(operation, call, cutCall);
   if (args[3]) call[kParent] = args[3];
   passOnEnd(host, call, operation);
   setCallDeadline(host, call, operation, given, above);
@@ -144,6 +145,14 @@ function endHeld(host: Host, call: ResolvingCall, operation: Operation): void {
 
 function cancelCall(host: Host, call: ResolvingCall, operation: Operation, evidence: Evidence): void {
   host.cancel(operation, evidence, isConnected(call));
+}
+
+function cutCall(host: Host, call: ResolvingCall, end: ProcessEnd): void {
+  const operation = call[kOperation];
+  if (operation === undefined) return;
+  host.cancel(operation, { kind: 'process-end', phase: clientPhase(call), ...end });
+  // No status was received.
+  host.settle(operation);
 }
 
 function settleCall(host: Host, call: ResolvingCall, operation: Operation, status: StatusObject): void {

@@ -3,6 +3,7 @@ import { SpanKind } from '@opentelemetry/api';
 import type { Installation } from '../../hook/installation.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
+import type { ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { hasPassed } from './deadline.ts';
 import { describeAnswer, describeIncoming, methodOf } from './description.ts';
@@ -35,6 +36,7 @@ export function beginIncoming(host: Host, surface: SurfaceCall, path: string): O
       ? host.start(describeIncoming(session ?? GONE, path), host.extract(surface.metadata, metadataGetter))
       : host.adopt('server', 'grpc', official, methodOf(path));
   base[kOperation] = operation;
+  host.endsWithProcess(operation, base, cutIncoming);
   operation.answer = surface;
   if (session !== undefined) base[kSession] = session;
   noteTimeout(host, base, operation);
@@ -122,6 +124,14 @@ function endBeforeHandler(host: Host, call: BaseServerCall, operation: Operation
 function cancelLeft(host: Host, call: BaseServerCall, operation: Operation): void {
   host.cancel(operation, whyLeft(call));
   settleIncoming(host, operation, CANCELLED);
+}
+
+function cutIncoming(host: Host, call: BaseServerCall, end: ProcessEnd): void {
+  const operation = call[kOperation];
+  if (operation === undefined) return;
+  host.cancel(operation, { kind: 'process-end', phase: serverPhase(call), ...end });
+  // No status was sent.
+  host.settle(operation);
 }
 
 function settleIncoming(host: Host, operation: Operation, code: number, details?: string): void {

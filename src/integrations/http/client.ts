@@ -3,7 +3,7 @@ import { SpanKind } from '@opentelemetry/api';
 import { http, https } from '../../hook/built-ins.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
-import type { Evidence } from '../../operation/evidence.ts';
+import type { Evidence, ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { describeRequest, describeResult } from './client-description.ts';
 import { whyDestroyed } from './client-evidence.ts';
@@ -13,6 +13,7 @@ import { setLimitsOf } from './deadline.ts';
 import { kClientExchange, kEarlyDestroy, type OutgoingRequest } from './internals.ts';
 import { CLIENT_SCOPES } from './official.ts';
 import { passOn } from './pass-on.ts';
+import { clientPhaseOf } from './phase.ts';
 import { requestHeaders } from './propagation.ts';
 import { takeSignal } from './request-signal.ts';
 
@@ -55,8 +56,9 @@ function follow(
   signal: AbortSignal | undefined,
   above: StackTop,
 ): void {
-  const exchange = new ClientExchange(operation, signal);
+  const exchange = new ClientExchange(operation, request, signal);
   request[kClientExchange] = exchange;
+  host.endsWithProcess(operation, exchange, cutRequest);
   // Otherwise the head is still to be made, see _implicitHeader().
   if (operation.ownsSpan && request._header !== null) host.inject(operation, request, requestHeaders);
   setLimitsOf(host, request, exchange, above);
@@ -74,6 +76,12 @@ export function cancelRequest(
   evidence: Evidence,
 ): void {
   host.cancel(exchange.operation, evidence, outlivesDestroy(request));
+  settleRequest(host, request, exchange, undefined);
+}
+
+function cutRequest(host: Host, exchange: ClientExchange, end: ProcessEnd): void {
+  const { request, operation } = exchange;
+  host.cancel(operation, { kind: 'process-end', phase: clientPhaseOf(request, exchange), ...end });
   settleRequest(host, request, exchange, undefined);
 }
 

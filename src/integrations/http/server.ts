@@ -2,12 +2,13 @@
 import type { Server } from 'node:http';
 import { type Span, SpanKind } from '@opentelemetry/api';
 import type { Host } from '../../integration.ts';
-import type { Evidence } from '../../operation/evidence.ts';
+import type { Evidence, ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { waitInLine } from './connection.ts';
 import { kServerExchange, type Message, type Response } from './internals.ts';
 import { isNextServer } from './next.ts';
 import { NEXT_SCOPES, SERVER_SCOPES } from './official.ts';
+import { serverPhaseOf } from './phase.ts';
 import { incomingHeaders } from './propagation.ts';
 import { createMetadata, metadataIn, RPC_METADATA_KEY, routeOf } from './route.ts';
 import { describeAnswer, describeIncoming } from './server-description.ts';
@@ -63,6 +64,7 @@ function follow(host: Host, exchange: ServerExchange, request: Message, response
   const { operation } = exchange;
   operation.answer = response;
   host.readDeadline(operation, request.headers);
+  host.endsWithProcess(operation, exchange, cutIncoming);
   request[kServerExchange] = exchange;
   response[kServerExchange] = exchange;
   if (response.socket === null && request.socket !== null) waitInLine(request.socket, exchange);
@@ -88,6 +90,10 @@ export function endIncoming(host: Host, exchange: ServerExchange, ending: Eviden
   const isFailure = ending.kind === 'failure';
   if (!isFailure) host.cancel(operation, ending);
   settleIncoming(host, response, exchange, isFailure ? ending.error : undefined);
+}
+
+function cutIncoming(host: Host, exchange: ServerExchange, end: ProcessEnd): void {
+  endIncoming(host, exchange, { kind: 'process-end', phase: serverPhaseOf(exchange.response), ...end });
 }
 
 /** @param error what the handler threw or the connection failed with, if so */

@@ -7,7 +7,7 @@ import { watchIdleLimits } from './deadline.ts';
 import { whyClosed, whyDestroyed, whyEndedByPeer } from './evidence.ts';
 import type { Exchange } from './exchange.ts';
 import { kExchange, type Stream, streamPrototypeOf } from './internals.ts';
-import { decide, settleStream } from './stream.ts';
+import { cutStream, decide, settleStream } from './stream.ts';
 import { watchStreamEvents } from './stream-events.ts';
 
 /** The first stream shows the class of all: there is no other way to it. */
@@ -24,6 +24,7 @@ export class StreamHooks {
   /** Before anybody can end the stream, unless it has ended already. */
   follow(stream: Stream, exchange: Exchange): void {
     stream[kExchange] = exchange;
+    this.#host.endsWithProcess(exchange.operation, stream, cutStream);
     if (this.#undos !== undefined) return;
     this.#undos = [];
     const prototype = streamPrototypeOf(stream);

@@ -2,11 +2,13 @@
 import type { Installation } from '../../hook/installation.ts';
 import { before } from '../../hook/observe.ts';
 import type { Host } from '../../integration.ts';
+import type { ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { describeEnd } from './description.ts';
 import type { Ending } from './evidence.ts';
 import type { Exchange } from './exchange.ts';
-import type { Stream } from './internals.ts';
+import { kExchange, type Stream } from './internals.ts';
+import { clientPhaseOf, serverPhaseOf } from './phase.ts';
 
 /** A cancel is recorded, and its span ended, at once. */
 export function decide(
@@ -53,4 +55,12 @@ function watchLateAnswers(
     }
   });
   process.nextTick(watch);
+}
+
+export function cutStream(host: Host, stream: Stream, end: ProcessEnd): void {
+  const exchange = stream[kExchange];
+  if (exchange === undefined) return;
+  const phase = exchange.connection.isClient ? clientPhaseOf(stream, exchange) : serverPhaseOf(stream);
+  host.cancel(exchange.operation, { kind: 'process-end', phase, ...end });
+  settleStream(host, stream, exchange);
 }

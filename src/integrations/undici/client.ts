@@ -3,7 +3,7 @@ import { type Context, context } from '@opentelemetry/api';
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import { errorTypeOf } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
-import type { ClientPhase, Evidence } from '../../operation/evidence.ts';
+import type { ClientPhase, Evidence, ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { CALL_KEY, type Call, leaveQueue, letGo, toUnixMs } from './call.ts';
 import { connectPhase, outlivesError } from './connection.ts';
@@ -71,6 +71,8 @@ function begin(
   const operation = beside ?? startOwn(host, request, parent, waitedSinceMs);
   const exchange = new Exchange(request, operation, call, dispatching?.dispatcher);
   request[kExchange] = exchange;
+  watch.cut ??= (_host, cut, end) => cutExchange(watch, cut, end);
+  host.endsWithProcess(operation, exchange, watch.cut);
   setHeadersLimit(host, exchange);
   return exchange;
 }
@@ -132,6 +134,11 @@ export function abortCall(watch: Watch, call: Call, signal: AbortSignal, phase?:
       return { kind: 'signal', phase: phase ?? connecting ?? 'queued', ...story };
     });
   }
+}
+
+function cutExchange(watch: Watch, exchange: Exchange, end: ProcessEnd): void {
+  watch.host.cancel(exchange.operation, { kind: 'process-end', phase: phaseOf(watch, exchange), ...end });
+  settle(watch, exchange, undefined);
 }
 
 /** @param error what it failed with or was cancelled by, if anything */

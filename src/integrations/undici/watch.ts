@@ -1,9 +1,10 @@
 /** What the hooks share from when the integration is switched on until it is switched off. */
 import { type Installation, perInstallation } from '../../hook/installation.ts';
 import type { Undo } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { EndWithProcess, Host } from '../../integration.ts';
 import type { Call } from './call.ts';
 import type { Connecting } from './connection.ts';
+import type { Exchange } from './exchange.ts';
 import type { Dispatcher, Handler } from './internals.ts';
 import type { SignalWatch } from './signals.ts';
 
@@ -31,6 +32,8 @@ export class Watch {
   readonly dispatchers: Set<object> = new Set();
   /** The global ones, as they were last seen. */
   readonly globalDispatchers: unknown[] = [];
+  /** Made with the first request. */
+  cut: EndWithProcess<Exchange> | undefined = undefined;
   /** Of hooks that are put on when there is something to put them on. */
   readonly undos: Undo[] = [];
 
