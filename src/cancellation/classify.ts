@@ -76,6 +76,7 @@ function verdict(
     reason: 'reason' in evidence ? evidence.reason : undefined,
     stack: 'stack' in evidence ? evidence.stack : undefined,
     rstCode: evidence.rstCode,
+    errorStatus: evidence.errorStatus,
     atMs,
     cause,
   };

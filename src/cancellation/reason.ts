@@ -86,7 +86,7 @@ function attempt<T>(read: () => T, otherwise: T): T {
 }
 
 function textOf(reason: unknown, depth: number): string {
-  if (reason === undefined || depth === MAX_CAUSE_DEPTH) return '';
+  if (reason === undefined || reason === null || depth === MAX_CAUSE_DEPTH) return '';
   try {
     return isErrorLike(reason) ? describeError(reason, depth) : String(reason);
   } catch {

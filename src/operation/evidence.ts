@@ -31,6 +31,8 @@ interface Seen {
   readonly phase: Phase;
   /** HTTP/2 error code (RFC 9113, section 7) when a RST_STREAM was involved. */
   readonly rstCode?: number | undefined;
+  /** Status code of an answer of HTTP that had begun by then and is an error. */
+  readonly errorStatus?: number | undefined;
 }
 
 /** An AbortSignal that the operation listens to has fired. */

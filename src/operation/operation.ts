@@ -25,6 +25,8 @@ export interface Cancellation {
   readonly reason: unknown;
   readonly stack: Stack | undefined;
   readonly rstCode: number | undefined;
+  /** Status code of an answer of HTTP that is a failure, whatever became of its body. */
+  readonly errorStatus: number | undefined;
   /** On the clock of performance.now(), in ms. */
   readonly atMs: number;
   /** The operation that was cancelled first, when this one follows it. */

@@ -9,6 +9,8 @@ export function statusOf(
   operation: Operation,
   cancellation: Cancellation,
 ): SpanStatusCode {
+  // The answer was a failure first.
+  if (cancellation.errorStatus !== undefined) return SpanStatusCode.ERROR;
   const { system, side } = operation;
   const option = cancellation.outcome === 'deadline_exceeded' ? 'deadline' : SYSTEMS[system].status[side];
   return status[option] === 'error' ? SpanStatusCode.ERROR : SpanStatusCode.UNSET;

@@ -6,6 +6,7 @@ import {
   ATTR_CODE_FUNCTION_NAME,
   ATTR_CODE_LINE_NUMBER,
   ATTR_CODE_STACKTRACE,
+  ATTR_ERROR_TYPE,
 } from '@opentelemetry/semantic-conventions';
 import { formatFrame, originOf } from '../cancellation/origin.ts';
 import { describeReason } from '../cancellation/reason.ts';
@@ -68,6 +69,7 @@ export function writeCancellation(
   if (cancellation.rstCode !== undefined) {
     attributes[SYSTEMS[system].resetCode] = cancellation.rstCode;
   }
+  if (cancellation.errorStatus !== undefined) attributes[ATTR_ERROR_TYPE] = String(cancellation.errorStatus);
   if (cause !== undefined) {
     const causeContext = cause.spanContext();
     attributes[ATTR_CANCEL_CAUSE_TRACE_ID] = causeContext.traceId;

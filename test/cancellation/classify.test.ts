@@ -145,6 +145,7 @@ describe('classify', () => {
         reason: 'reason' in evidence ? evidence.reason : undefined,
         stack: 'stack' in evidence ? evidence.stack : undefined,
         rstCode: evidence.rstCode,
+        errorStatus: evidence.errorStatus,
         atMs: 1000,
         cause: initiator === 'inherited' ? subject.owner : undefined,
       });

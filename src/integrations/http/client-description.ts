@@ -1,4 +1,5 @@
 /** An outgoing request in the words of the semantic conventions for HTTP client spans. */
+import type { IncomingMessage } from 'node:http';
 import type { Attributes } from '@opentelemetry/api';
 import {
   ATTR_ERROR_TYPE,
@@ -44,16 +45,20 @@ export function describeResult(request: OutgoingRequest, error: unknown): Settle
     const statusCode = res.statusCode ?? 0;
     attributes[ATTR_HTTP_RESPONSE_STATUS_CODE] = statusCode;
     attributes[ATTR_NETWORK_PROTOCOL_VERSION] = res.httpVersion;
-    if (statusCode >= 400) {
-      attributes[ATTR_ERROR_TYPE] = String(statusCode);
-      isError = true;
-    }
+    isError = errorStatusOf(res) !== undefined;
+    if (isError) attributes[ATTR_ERROR_TYPE] = String(statusCode);
   }
   if (error === undefined) return { attributes, isError };
   attributes[ATTR_ERROR_TYPE] = errorTypeOf(error);
   return error instanceof Error
     ? { attributes, isError: true, message: error.message }
     : { attributes, isError: true };
+}
+
+/** Undefined for a response that is no error. */
+export function errorStatusOf(response: IncomingMessage | null): number | undefined {
+  const statusCode = response?.statusCode ?? 0;
+  return statusCode >= 400 ? statusCode : undefined;
 }
 
 function portOf(request: OutgoingRequest, options: unknown): number | undefined {

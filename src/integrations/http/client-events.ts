@@ -4,6 +4,7 @@ import { isOfNode } from '../../cancellation/origin.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { cancelRequest, settleRequest } from './client.ts';
+import { errorStatusOf } from './client-description.ts';
 import { whyDestroyed } from './client-evidence.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import {
@@ -28,7 +29,8 @@ export function requestDestroyed(
     request[kEarlyDestroy] = { error, stack: host.captureStack(above) };
     return;
   }
-  if (exchange === null || exchange.operation.isSettled || request.res?.complete) return;
+  if (exchange === null || exchange.operation.isSettled) return;
+  if (request.res && isReceived(request, request.res)) return;
   const stack = host.captureStack(above);
   cancelRequest(host, request, exchange, whyDestroyed(host, request, exchange, error, stack));
 }
@@ -42,7 +44,7 @@ export function responseDestroyed(
   error: unknown,
   above: StackTop,
 ): void {
-  if (response.complete) {
+  if (isReceived(request, response)) {
     settleRequest(host, request, exchange, undefined);
   } else if (response.socket && !response.socket.destroyed) {
     const stack = host.captureStack(above);
@@ -63,7 +65,8 @@ export function clientSocketDestroyed(
   error: unknown,
   above: StackTop,
 ): void {
-  if (request.destroyed || request.res?.complete || socket._readableState?.ended) return;
+  if (request.destroyed || socket._readableState?.ended) return;
+  if (request.res && isReceived(request, request.res)) return;
   if (typeof error === 'object' && error !== null && 'syscall' in error) return;
   const stack = host.captureStack(above);
   if (isTimingOut(socket) || isShuttingDown() || !isOfNode(stack)) {
@@ -91,7 +94,12 @@ export function requestEmits(
       failed(host, request, exchange, value);
       break;
     case 'close':
-      settleRequest(host, request, exchange, request.res && !request.res.complete ? cutOff() : undefined);
+      settleRequest(
+        host,
+        request,
+        exchange,
+        request.res && !isReceived(request, request.res) ? cutOff() : undefined,
+      );
       break;
   }
 }
@@ -107,8 +115,26 @@ function responded(
   const outcome = host.outcomeOfStatus(response.statusCode ?? 0);
   if (outcome === undefined) return;
   const phase = request.writableFinished ? 'wait' : 'send';
-  const evidence = { kind: 'peer-status', outcome, phase, reason: response.statusMessage } as const;
+  const evidence = {
+    kind: 'peer-status',
+    outcome,
+    phase,
+    reason: response.statusMessage,
+    errorStatus: errorStatusOf(response),
+  } as const;
   host.cancel(exchange.operation, evidence, request.shouldKeepAlive);
+}
+
+/** True when there is nothing left to receive, though Node may not have noticed yet. */
+function isReceived({ method }: OutgoingRequest, response: Message | IncomingMessage): boolean {
+  const { complete, statusCode, headers } = response;
+  return (
+    complete ||
+    method === 'HEAD' ||
+    statusCode === 204 ||
+    statusCode === 304 ||
+    headers['content-length'] === '0'
+  );
 }
 
 function failed(host: Host, request: OutgoingRequest, exchange: ClientExchange, error: unknown): void {

@@ -14,9 +14,10 @@ export function whyDestroyed(
   host: Host,
   request: OutgoingRequest,
   exchange: ClientExchange,
-  error: unknown,
+  given: unknown,
   stack: Stack,
 ): Evidence {
+  const error = given ?? undefined;
   const phase = clientPhaseOf(request, exchange);
   if (isFromSignal(exchange.signal, error)) {
     return { kind: 'signal', phase, ...host.abortOrigins.explain(exchange.signal, error.cause) };

@@ -5,7 +5,7 @@ import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { describeRequest, describeResult } from './client-description.ts';
+import { describeRequest, describeResult, errorStatusOf } from './client-description.ts';
 import { whyDestroyed } from './client-evidence.ts';
 import { ClientExchange } from './client-exchange.ts';
 import { outlivesDestroy } from './connection.ts';
@@ -75,7 +75,9 @@ export function cancelRequest(
   exchange: ClientExchange,
   evidence: Evidence,
 ): void {
-  host.cancel(exchange.operation, evidence, outlivesDestroy(request));
+  const errorStatus = errorStatusOf(request.res);
+  const seen = errorStatus === undefined ? evidence : { ...evidence, errorStatus };
+  host.cancel(exchange.operation, seen, outlivesDestroy(request));
   settleRequest(host, request, exchange, undefined);
 }
 

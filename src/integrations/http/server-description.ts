@@ -61,14 +61,17 @@ export function describeAnswer(response: Response, route: string | undefined, er
   let isError = false;
   if (response._headerSent) {
     attributes[ATTR_HTTP_RESPONSE_STATUS_CODE] = response.statusCode;
-    if (response.statusCode >= 500) {
-      attributes[ATTR_ERROR_TYPE] = String(response.statusCode);
-      isError = true;
-    }
+    isError = errorStatusOf(response) !== undefined;
+    if (isError) attributes[ATTR_ERROR_TYPE] = String(response.statusCode);
   }
   if (error === undefined) return { attributes, name, isError };
   attributes[ATTR_ERROR_TYPE] = errorTypeOf(error);
   return error instanceof Error
     ? { attributes, name, isError: true, message: error.message }
     : { attributes, name, isError: true };
+}
+
+/** Undefined for an answer that is no error, or of which nothing was sent. */
+export function errorStatusOf({ _headerSent, statusCode }: Response): number | undefined {
+  return _headerSent && statusCode >= 500 ? statusCode : undefined;
 }

@@ -4,6 +4,7 @@ import type { StackTop } from '../../operation/captured-stack.ts';
 import { kClientError, type Message, type Response, type Transport } from './internals.ts';
 import { serverPhaseOf } from './phase.ts';
 import { endIncoming, settleIncoming } from './server.ts';
+import { errorStatusOf } from './server-description.ts';
 import { limitOfConnectionPassed, whyConnectionEnded, whyDestroyedHere } from './server-evidence.ts';
 import type { ServerExchange } from './server-exchange.ts';
 
@@ -56,7 +57,8 @@ export function limitPasses(
   return () => {
     if (operation.isSettled || !response.writableEnded || response.statusCode < 400) return;
     // The answer goes on its way, and the operation is over when it has arrived.
-    host.cancel(operation, limitOfConnectionPassed(host, exchange, socket, phase, undefined));
+    const evidence = limitOfConnectionPassed(host, exchange, socket, phase, undefined);
+    host.cancel(operation, { ...evidence, errorStatus: errorStatusOf(response) });
   };
 }
 

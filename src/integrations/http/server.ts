@@ -11,7 +11,7 @@ import { NEXT_SCOPES, SERVER_SCOPES } from './official.ts';
 import { serverPhaseOf } from './phase.ts';
 import { incomingHeaders } from './propagation.ts';
 import { createMetadata, metadataIn, RPC_METADATA_KEY, routeOf } from './route.ts';
-import { describeAnswer, describeIncoming } from './server-description.ts';
+import { describeAnswer, describeIncoming, errorStatusOf } from './server-description.ts';
 import type { Failure } from './server-evidence.ts';
 import { ServerExchange } from './server-exchange.ts';
 
@@ -88,7 +88,7 @@ function startIncoming(host: Host, request: Message, response: Response): Server
 export function endIncoming(host: Host, exchange: ServerExchange, ending: Evidence | Failure): void {
   const { operation, response } = exchange;
   const isFailure = ending.kind === 'failure';
-  if (!isFailure) host.cancel(operation, ending);
+  if (!isFailure) host.cancel(operation, { ...ending, errorStatus: errorStatusOf(response) });
   settleIncoming(host, response, exchange, isFailure ? ending.error : undefined);
 }
 

@@ -68,10 +68,10 @@ export function describeEnd(stream: Stream | undefined, exchange: Exchange): Set
   const { connection, failure } = exchange;
   const attributes: Attributes = {};
   let isError = false;
-  const status = connection.isClient ? exchange.status : sentStatus(stream);
+  const status = statusOf(stream, exchange);
   if (status !== undefined) {
     attributes[ATTR_HTTP_RESPONSE_STATUS_CODE] = status;
-    isError = status >= (connection.isClient ? 400 : 500);
+    isError = errorStatusOf(stream, exchange) !== undefined;
     if (isError) attributes[ATTR_ERROR_TYPE] = String(status);
   }
   if (connection.isClient) {
@@ -85,10 +85,17 @@ export function describeEnd(stream: Stream | undefined, exchange: Exchange): Set
     : { attributes, isError: true, message: failure.message };
 }
 
-/** Undefined when no head was sent, whatever one was meant to be. */
-function sentStatus(stream: Stream | undefined): number | undefined {
-  const status = stream?.headersSent ? stream.sentHeaders?.[':status'] : undefined;
-  return status === undefined ? undefined : Number(status);
+/** Undefined for an answer that is no error. */
+export function errorStatusOf(stream: Stream | undefined, exchange: Exchange): number | undefined {
+  const status = statusOf(stream, exchange);
+  return status !== undefined && status >= (exchange.connection.isClient ? 400 : 500) ? status : undefined;
+}
+
+/** Undefined when no head was received or sent, whatever one was meant to be. */
+function statusOf(stream: Stream | undefined, { connection, status }: Exchange): number | undefined {
+  if (connection.isClient) return status;
+  const sent = stream?.headersSent ? stream.sentHeaders?.[':status'] : undefined;
+  return sent === undefined ? undefined : Number(sent);
 }
 
 function setPeer(attributes: Attributes, { peerAddress, peerPort }: Connection): void {

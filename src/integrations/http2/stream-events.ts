@@ -3,6 +3,7 @@ import type { Installation } from '../../hook/installation.ts';
 import { type AnyFunction, replaceFunction, type Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import { whilePassing } from './deadline.ts';
+import { errorStatusOf } from './description.ts';
 import { whyEndedByPeer } from './evidence.ts';
 import type { Exchange } from './exchange.ts';
 import { kExchange, type Stream } from './internals.ts';
@@ -55,6 +56,7 @@ function responded(host: Host, stream: Stream, exchange: Exchange, headers: unkn
   exchange.connection.learnPeer();
   const outcome = host.outcomeOfStatus(exchange.status);
   if (outcome === undefined) return;
-  const evidence = { kind: 'peer-status', outcome, phase, reason: undefined } as const;
+  const errorStatus = errorStatusOf(stream, exchange);
+  const evidence = { kind: 'peer-status', outcome, phase, reason: undefined, errorStatus } as const;
   host.cancel(exchange.operation, evidence, exchange.connection.isAliveForClient);
 }

@@ -4,7 +4,7 @@ import { before } from '../../hook/observe.ts';
 import type { Host } from '../../integration.ts';
 import type { ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { describeEnd } from './description.ts';
+import { describeEnd, errorStatusOf } from './description.ts';
 import type { Ending } from './evidence.ts';
 import type { Exchange } from './exchange.ts';
 import { kExchange, type Stream } from './internals.ts';
@@ -24,7 +24,8 @@ export function decide(
     exchange.failure = ending;
     return;
   }
-  host.cancel(exchange.operation, ending, exchange.connection.isAliveForClient);
+  const seen = { ...ending, errorStatus: errorStatusOf(stream, exchange) };
+  host.cancel(exchange.operation, seen, exchange.connection.isAliveForClient);
   settleStream(host, stream, exchange);
   if (!exchange.connection.isClient) watchLateAnswers(host, installation, stream, exchange.operation);
 }

@@ -35,7 +35,14 @@ function byUs(phase: string, more: Partial<Expectation>): Omit<Expectation, 'out
 }
 
 export function clientCases(lab: HttpLab): ContractCase[] {
-  return [...waiting(lab), ...inTheBody(lab), ...beforeItIsSent(lab), ...limits(lab), ...answers(lab)];
+  return [
+    ...waiting(lab),
+    ...inTheBody(lab),
+    ...beforeItIsSent(lab),
+    ...limits(lab),
+    ...discards(lab),
+    ...answers(lab),
+  ];
 }
 
 /** Stages a request whose handler never answers; `giveUp` is called when the handler has it. */
@@ -90,7 +97,7 @@ function waiting(lab: HttpLab): ContractCase[] {
       stage: abortedBy(function leave(controller) {
         controller.abort(null);
       }),
-      client: byAbort('null'),
+      client: canceled('abort', 'wait', { origin: 'leave', attributes: { 'cancel.reason': undefined } }),
       server: leftWhileHandled,
     },
     {
@@ -536,6 +543,87 @@ function limits(lab: HttpLab): ContractCase[] {
   ];
 }
 
+/** The answer is an error, and the client does not want to read all of it. */
+function discards(lab: HttpLab): ContractCase[] {
+  const discard = (
+    name: string,
+    statusCode: number,
+    giveUp: (request: Http.ClientRequest, response: Http.IncomingMessage) => void,
+    client: Expectation,
+    options: Http.RequestOptions = {},
+  ): ContractCase => ({
+    name: `an answer ${statusCode}, and ${name}`,
+    stage: async () => {
+      const { at } = await lab.serve((_request, response) => {
+        response.writeHead(statusCode, { 'content-length': 1_000 }).write('half');
+      });
+      const request = lab.http.get({ ...at, ...options });
+      request.on('response', (response) => {
+        response.on('error', () => {});
+        giveUp(request, response);
+      });
+      await closed(request);
+    },
+    client: { ...client, status: 'error' },
+    server: { outcome: undefined },
+  });
+  const failedFirst = (statusCode: number): Partial<Expectation> => ({
+    origin: 'giveUp',
+    attributes: { 'http.response.status_code': statusCode },
+  });
+  const controller = new AbortController();
+  const server: Expectation[] = [{ ...leftWhileWritten, status: 'error' }];
+  return [
+    {
+      ...discard(
+        'destroy(error)',
+        503,
+        function giveUp(request) {
+          request.destroy(new Error('bad status 503'));
+        },
+        canceled('destroy', 'receive', { ...failedFirst(503), reason: 'bad status 503' }),
+      ),
+      server,
+    },
+    {
+      // As ws does.
+      ...discard(
+        'abort() and destroy() of the socket',
+        400,
+        function giveUp(request) {
+          request.abort();
+          request.socket?.destroy();
+        },
+        canceled('destroy', 'receive', failedFirst(400)),
+      ),
+      server: leftWhileWritten,
+    },
+    {
+      ...discard(
+        'destroy() of the response',
+        404,
+        function giveUp(_request, response) {
+          response.destroy();
+        },
+        canceled('destroy', 'receive', failedFirst(404)),
+      ),
+      server: leftWhileWritten,
+    },
+    {
+      ...discard(
+        'abort() of the signal',
+        500,
+        function giveUp() {
+          controller.abort();
+        },
+        canceled('abort', 'receive', failedFirst(500)),
+        { signal: controller.signal },
+      ),
+      server,
+    },
+  ];
+}
+
 /** The server answers, and the answer says that the request was cancelled. */
 function answers(lab: HttpLab): ContractCase[] {
   const answer = (statusCode: number, client: Expectation, connection = 'keep-alive'): ContractCase => ({
@@ -556,7 +644,7 @@ function answers(lab: HttpLab): ContractCase[] {
   return [
     answer(408, { ...tooLate, reason: 'Request Timeout' }),
     answer(408, { ...tooLate, reason: 'Request Timeout' }, 'close'),
-    answer(499, { ...byStatus, outcome: 'context.canceled' }),
+    answer(499, { ...byStatus, outcome: 'context.canceled', status: 'error' }),
     answer(504, { ...tooLate, reason: 'Gateway Timeout' }),
   ];
 }

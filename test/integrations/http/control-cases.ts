@@ -149,6 +149,12 @@ function answered(lab: HttpLab): ContractCase[] {
       client: unmarked,
       server: unmarked,
     },
+    ...[
+      ['HEAD', 200, { 'content-length': 5 }],
+      ['GET', 204, {}],
+      ['GET', 304, {}],
+      ['GET', 200, { 'content-length': 0 }],
+    ].map(([method, statusCode, headers]) => nothingLeft(lab, String(method), Number(statusCode), headers)),
     {
       name: 'for await that reads to the end',
       stage: async () => {
@@ -172,6 +178,23 @@ function answered(lab: HttpLab): ContractCase[] {
       server: { ...unmarked, attributes: { 'url.scheme': 'https' } },
     },
   ];
+}
+
+/** Inside of 'response' Node has not noticed yet that there is no body. */
+function nothingLeft(lab: HttpLab, method: string, statusCode: number, headers: unknown): ContractCase {
+  return {
+    name: `${method}, an answer ${statusCode} without a body, and destroy() at its head`,
+    stage: async () => {
+      const { at } = await lab.serve((_request, response) => {
+        response.writeHead(statusCode, headers as Http.OutgoingHttpHeaders).end();
+      });
+      const request = lab.http.request({ ...at, method }).end();
+      request.on('response', () => request.destroy());
+      await closed(request);
+    },
+    client: unmarked,
+    server: unmarked,
+  };
 }
 
 function broken(lab: HttpLab): ContractCase[] {

@@ -210,9 +210,28 @@ async function answers(lab: Http2Lab): Promise<ContractCase[]> {
   return [
     answeredWith(408, { ...byStatus, phase: 'wait', status: 'error', origin: null }),
     answeredWith(504, { ...byStatus, phase: 'wait', status: 'error', origin: null }),
-    answeredWith(499, { ...byStatus, outcome: 'context.canceled', status: 'unset' }),
+    answeredWith(499, { ...byStatus, outcome: 'context.canceled', status: 'error' }),
     answeredWith(404, { outcome: undefined, status: 'error' }),
     answeredWith(500, { outcome: undefined, status: 'error' }),
+    {
+      name: 'the server answers 503, and the client does not want to read all of it',
+      async stage() {
+        const { client, stream, over } = await peer.arrived();
+        stream.respond({ ':status': 503 });
+        stream.write('half');
+        await once(client, 'response');
+        cancelStream(client);
+        await over;
+      },
+      client: {
+        ...canceledHere,
+        trigger: 'cancel',
+        phase: 'receive',
+        status: 'error',
+        attributes: { 'error.type': '503' },
+      },
+      server: { ...leftByReset, phase: 'write', status: 'error', attributes: { 'error.type': '503' } },
+    },
     {
       name: 'a file is being sent, and the client leaves',
       async stage() {

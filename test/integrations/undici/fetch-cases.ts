@@ -109,7 +109,7 @@ export function fetchCases(
         assert.equal(await promise, null);
         await server.idle();
       },
-      client: { ...aborted, phase: 'wait', reason: 'null', origin: 'userLeaves' },
+      client: { ...aborted, phase: 'wait', attributes: { 'cancel.reason': undefined }, origin: 'userLeaves' },
     },
     {
       name: 'fetch aborted while its body is sent',
