@@ -13,6 +13,7 @@ import { createInstallation } from './hook/installation.ts';
 import { watchLateWrites } from './hook/late-writes.ts';
 import { loadedFiles, watchFiles } from './hook/loaded-files.ts';
 import type { Undo } from './hook/replace.ts';
+import { watchSpanStarts } from './hook/span-starts.ts';
 import { defaultIntegrations } from './integrations/index.ts';
 import { Part } from './part.ts';
 import { type EndingProcess, endedHere, watchProcessEnd } from './process-end.ts';
@@ -45,11 +46,18 @@ export class CancellationInstrumentation {
   constructor(config: CancellationInstrumentationConfig = {}) {
     const resolved = resolveConfig(config, defaultIntegrations);
     this.#config = { ...config, enabled: config.enabled ?? true };
-    const { guard } = createInstallation(
+    const installation = createInstallation(
       (message, error) => diag.error(`${PACKAGE_NAME}: ${message}`, error),
       Number.POSITIVE_INFINITY,
     );
-    this.#recorder = new Recorder(resolved, new AbortOrigins(), () => this.#tracer, watchLateWrites, guard);
+    this.#recorder = new Recorder(
+      resolved,
+      new AbortOrigins(),
+      () => this.#tracer,
+      watchLateWrites,
+      (processor, see) => watchSpanStarts(processor, installation, see),
+      installation.guard,
+    );
     this.setMeterProvider(metrics.getMeterProvider());
     this.#parts = resolved.integrations.map((integration) => new Part(integration, this.#recorder));
     this.#packageNames = [...new Set(this.#parts.flatMap(({ packageNames }) => packageNames))];

@@ -50,18 +50,25 @@ export const ATTR_CANCEL_FINDING_DETAIL = 'cancel.finding.detail';
 export const SPAN_WORK_AFTER_CANCEL = 'work after cancel';
 /** double, ms: how long the handler went on */
 export const ATTR_CANCEL_WASTED_MS = 'cancel.wasted_ms';
+/** double, ms: how much of that, and of what ran on, was spent on what; of what was done at the same time the union */
+export const ATTR_CANCEL_WASTED_ON_MS = {
+  db: 'cancel.wasted.db_ms',
+  http: 'cancel.wasted.http_ms',
+  rpc: 'cancel.wasted.rpc_ms',
+  messaging: 'cancel.wasted.messaging_ms',
+} as const;
 /** int: writes, messages or end() after the cancel */
 export const ATTR_CANCEL_LATE_WRITES = 'cancel.late_writes';
 /** int: messages delivered to the application after the cancel */
 export const ATTR_CANCEL_LATE_MESSAGES = 'cancel.late_messages';
-/** int: outgoing operations started after the cancel */
+/** int: outgoing operations, of others as well, started after the cancel */
 export const ATTR_CANCEL_LATE_OPERATIONS = 'cancel.late_operations';
 /** boolean: false = still running when the limit was reached */
 export const ATTR_CANCEL_SETTLED = 'cancel.settled';
 
-/** Event on a SERVER span: an outgoing operation of its own that was unfinished at the cancel */
+/** Event on a SERVER span: an outgoing operation of its own, or a span of others, that was unfinished at the cancel */
 export const EVENT_CANCEL_PENDING = 'cancel.pending';
-/** string: name of that operation's span */
+/** string: name of that span */
 export const ATTR_CANCEL_PENDING_NAME = 'name';
 /** double, ms: since it was started */
 export const ATTR_CANCEL_PENDING_ELAPSED_MS = 'cancel.pending.elapsed_ms';
@@ -103,6 +110,8 @@ export const METRIC_DEADLINE_DEVIATION = 'cancellation.deadline.deviation';
 export const METRIC_WORK_AFTER_CANCEL = 'cancellation.work_after_cancel';
 /** up-down counter, {operation}: operations whose handlers go on */
 export const METRIC_WORK_AFTER_CANCEL_ACTIVE = 'cancellation.work_after_cancel.active';
+/** counter, ms: of that, by what it was spent on */
+export const METRIC_WASTED = 'cancellation.wasted';
 /** counter, {finding} */
 export const METRIC_FINDINGS = 'cancellation.findings';
 
@@ -119,5 +128,7 @@ export const ATTR_OUTCOME = 'outcome';
 export const ATTR_SIDE = 'side';
 /** string, of a metric: `grpc`, `http`, `http2` */
 export const ATTR_SYSTEM = 'system';
+/** string, of a metric: `db`, `http`, `rpc`, `messaging` */
+export const ATTR_SPENT_ON = 'spent_on';
 /** string, of a metric: the rule that fired */
 export const ATTR_RULE = 'rule';

@@ -19,6 +19,7 @@ import { OperationRecord } from './operation-record.ts';
 import type { OwnedOperations } from './owned-operations.ts';
 import { isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
 import type { Shutdown } from './shutdown.ts';
+import type { SpanStarts } from './span-starts.ts';
 import { SYSTEMS } from './systems.ts';
 import type { Vendors } from './vendors.ts';
 import { Visibility } from './visibility.ts';
@@ -32,6 +33,7 @@ export class Beginnings {
   readonly #owned: OwnedOperations;
   readonly #shutdown: Shutdown;
   readonly #visibility: Visibility;
+  readonly #spanStarts: SpanStarts;
   readonly #watchHandled: (operation: OperationRecord) => void;
 
   constructor(
@@ -40,6 +42,7 @@ export class Beginnings {
     vendors: Vendors,
     open: OpenOperations,
     owned: OwnedOperations,
+    spanStarts: SpanStarts,
     shutdown: Shutdown,
     workAfterCancel: WorkAfterCancel,
     guard: Guard,
@@ -50,6 +53,7 @@ export class Beginnings {
     this.#open = open;
     this.#owned = owned;
     this.#shutdown = shutdown;
+    this.#spanStarts = spanStarts;
     this.#visibility = new Visibility(() => metrics.isOn);
     this.#watchHandled = guard((operation) => workAfterCancel.watch(operation));
   }
@@ -148,6 +152,7 @@ export class Beginnings {
       holder.operation = operation;
       this.#open.add(operation);
       if (this.#shutdown.isUnderWay) this.#shutdown.started(operation);
+      this.#spanStarts.notice(span);
       return operation;
     }
     const owner = ownerIn(spanContext);

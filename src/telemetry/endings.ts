@@ -18,6 +18,8 @@ import { endAndSeal, fixStatus } from './official-span.ts';
 import type { OpenOperations } from './open-operations.ts';
 import type { OperationRecord } from './operation-record.ts';
 import type { OwnedOperations } from './owned-operations.ts';
+import type { OwnedSpan } from './owned-span.ts';
+import type { OwnedSpans } from './owned-spans.ts';
 import { writePending } from './pending-events.ts';
 import { markNeeded } from './sampling.ts';
 import type { Shutdown } from './shutdown.ts';
@@ -33,6 +35,7 @@ export class Endings {
   readonly #metrics: Metrics;
   readonly #open: OpenOperations;
   readonly #owned: OwnedOperations;
+  readonly #ownedSpans: OwnedSpans;
   readonly #deadlines: Deadlines;
   readonly #asyncResources: AsyncResources | undefined;
   readonly #workAfterCancel: WorkAfterCancel;
@@ -47,6 +50,7 @@ export class Endings {
     metrics: Metrics,
     open: OpenOperations,
     owned: OwnedOperations,
+    ownedSpans: OwnedSpans,
     deadlines: Deadlines,
     asyncResources: AsyncResources | undefined,
     workAfterCancel: WorkAfterCancel,
@@ -58,6 +62,7 @@ export class Endings {
     this.#metrics = metrics;
     this.#open = open;
     this.#owned = owned;
+    this.#ownedSpans = ownedSpans;
     this.#deadlines = deadlines;
     this.#asyncResources = asyncResources;
     this.#workAfterCancel = workAfterCancel;
@@ -75,7 +80,8 @@ export class Endings {
       operation.span.setAttribute(ATTR_NETWORK_CONNECTION_REUSED_AFTER, isConnectionAlive);
     }
     const isRecording = operation.span.isRecording();
-    if (isRecording) this.#write(operation, cancellation);
+    const open = this.#ownedSpans.takeOpen(operation);
+    if (isRecording) this.#write(operation, cancellation, open);
     if (operation.ownsSpan) {
       if (isRecording) sayUnmarked();
       else sayLost(this.#metrics.isOn);
@@ -85,17 +91,17 @@ export class Endings {
     // What is cut by the end of the process does no work any more, and nothing is left to stop.
     if (evidence.kind === 'process-end') return;
     // A handler that answered with the status itself is done.
-    if (evidence.kind !== 'own-status') this.#watchWork(operation);
+    if (evidence.kind !== 'own-status') this.#watchWork(operation, open);
     // Last, since it calls the application: what that ends is ended because of this operation.
     operation.scope?.cancel(cancellation.outcome);
     if (this.#config.propagate.cancel) this.#owned.stopPending(operation);
   }
 
-  #write(operation: OperationRecord, cancellation: Cancellation): void {
+  #write(operation: OperationRecord, cancellation: Cancellation, open: readonly OwnedSpan[]): void {
     const { span } = operation;
     writeCancellation(span, operation.system, cancellation, decidedIn(operation, cancellation));
     if (cancellation.outcome === 'deadline_exceeded') this.#deadlines.missed(operation);
-    writePending(operation, cancellation.atMs);
+    writePending(operation, open, cancellation.atMs);
     this.#asyncResources?.write(operation);
     if (operation.owner !== undefined) markNeeded(operation.owner.span);
     const code = statusOf(this.#config.status, operation, cancellation);
@@ -103,9 +109,10 @@ export class Endings {
     else if (code === SpanStatusCode.ERROR) span.setStatus({ code });
   }
 
-  #watchWork(operation: OperationRecord): void {
+  #watchWork(operation: OperationRecord, open: readonly OwnedSpan[]): void {
     if (!operation.span.isRecording() && !this.#metrics.isOn) return;
     this.#workAfterCancel.watch(operation);
+    this.#ownedSpans.watch(operation, open);
     if (operation.answer !== undefined) {
       const onWrite = this.#guard((isEnd: boolean) => this.#workAfterCancel.write(operation, isEnd));
       this.#watchLateWrites(operation.answer, onWrite);
@@ -214,6 +221,7 @@ export class Endings {
     // Whatever runs on in the context of the operation holds it, and is not to hold the messages as well.
     operation.answer = undefined;
     operation.subject = undefined;
+    operation.spans = undefined;
   }
 }
 

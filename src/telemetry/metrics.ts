@@ -13,6 +13,7 @@ import {
 import { ATTR_HTTP_ROUTE } from '@opentelemetry/semantic-conventions';
 import type { Settlement } from '../integration.ts';
 import type { FindingRule } from '../operation/finding.ts';
+import type { Side } from '../operation/operation.ts';
 import { recordSigned } from '../signed-histogram.ts';
 import {
   ATTR_OUTCOME,
@@ -20,15 +21,18 @@ import {
   ATTR_SHUTDOWN_RESULT,
   ATTR_SHUTDOWN_TRIGGER,
   ATTR_SIDE,
+  ATTR_SPENT_ON,
   ATTR_SYSTEM,
   METRIC_DEADLINE_DEVIATION,
   METRIC_FINDINGS,
   METRIC_OPERATIONS,
   METRIC_SHUTDOWN_DURATION,
   METRIC_SHUTDOWN_OPERATIONS,
+  METRIC_WASTED,
   METRIC_WORK_AFTER_CANCEL,
   METRIC_WORK_AFTER_CANCEL_ACTIVE,
 } from './attributes.ts';
+import type { LateWork } from './late-work.ts';
 import { createMetricLabels, writeLabels } from './metric-labels.ts';
 import { type MetricOutcome, OperationCounts } from './operation-counts.ts';
 import type { OperationRecord } from './operation-record.ts';
@@ -49,6 +53,7 @@ interface Instruments {
   readonly deviation: Histogram;
   readonly work: Histogram;
   readonly activeWork: UpDownCounter;
+  readonly wasted: Counter;
   readonly findings: Counter;
   readonly shutdown: Histogram;
   readonly shutdownOperations: Counter;
@@ -90,7 +95,8 @@ export class Metrics {
     });
   }
 
-  finding({ side, system }: OperationRecord, rule: FindingRule): void {
+  /** @param of an operation, or a span of others that has a system of its own */
+  finding({ side, system }: { readonly side: Side; readonly system: string }, rule: FindingRule): void {
     this.#instruments?.findings.add(1, { [ATTR_RULE]: rule, [ATTR_SYSTEM]: system, [ATTR_SIDE]: side });
   }
 
@@ -99,12 +105,14 @@ export class Metrics {
     this.#instruments?.activeWork.add(change, { [ATTR_SYSTEM]: system });
   }
 
-  workAfterCancel(operation: OperationRecord, wastedMs: number): void {
+  workAfterCancel({ operation, spent }: LateWork, wastedMs: number): void {
     if (this.#instruments === undefined) return;
     const { system } = operation;
     const attributes: Attributes = { [ATTR_SYSTEM]: system };
     writeLabels(attributes, system, this.#labels.methodOf(operation), this.#labels.routeOf(operation));
     this.#instruments.work.record(wastedMs, attributes);
+    for (const [on, spentMs] of spent.totals())
+      this.#instruments.wasted.add(spentMs, { ...attributes, [ATTR_SPENT_ON]: on });
   }
 
   /** The process has drained, or has ended before it had. */
@@ -144,6 +152,11 @@ function createInstruments(meter: Meter): Instruments {
       unit: '{operation}',
       valueType: ValueType.INT,
       description: 'Cancelled operations whose handlers go on.',
+    }),
+    wasted: meter.createCounter(METRIC_WASTED, {
+      unit: 'ms',
+      valueType: ValueType.DOUBLE,
+      description: 'Time of databases and other services after the cancel of what they worked for.',
     }),
     findings: meter.createCounter(METRIC_FINDINGS, {
       unit: '{finding}',

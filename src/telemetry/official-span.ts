@@ -44,6 +44,11 @@ export function isUnsampledOfficialSpan(span: SdkSpan, side: Side): boolean {
   return claimed === undefined || (claimed.isSettled && claimed.side === side);
 }
 
+/** True when an operation has or had it. */
+export function isClaimed(span: SdkSpan): boolean {
+  return span[kOperation] !== undefined;
+}
+
 export function claimSpan(span: SdkSpan, operation: Operation): void {
   span[kOperation] = operation;
 }
@@ -66,11 +71,15 @@ export function extendContext(spanContext: Context, span: Span, key: symbol, val
   return spanContext;
 }
 
-/** Calls `observe` at the end of the span, while it can still be written to. @param observe must not throw */
-export function beforeEnd(span: Span, observe: () => void): void {
+/**
+ * Calls `observe` at the end of the span, while it can still be written to.
+ *
+ * @param observe must not throw; is given the time that the span is ended with, if any
+ */
+export function beforeEnd(span: Span, observe: (endTime: unknown) => void): void {
   const { end } = span;
   shadow(span, 'end', function endAfterwards(this: Span, ...args: unknown[]) {
-    observe();
+    observe(args[0]);
     return Reflect.apply(end, this, args);
   });
 }

@@ -5,6 +5,7 @@ import type { Stack } from '../operation/evidence.ts';
 import type { FindingRule } from '../operation/finding.ts';
 import type { Cancellation, Deadline, Operation, Side, System, WorkScope } from '../operation/operation.ts';
 import type { LateWork } from './late-work.ts';
+import type { OwnedSpan } from './owned-span.ts';
 
 /** One class for both sides, and no object beside it: one is made for every request, and all have the same shape. */
 export class OperationRecord implements Operation {
@@ -51,6 +52,8 @@ export class OperationRecord implements Operation {
   scope: WorkScope | undefined = undefined;
   /** Outgoing ones made for it that are not over. */
   pending: Set<OperationRecord> | undefined = undefined;
+  /** Spans that others made for it, while it is not over: those that are open, and some that are not. */
+  spans: OwnedSpan[] | undefined = undefined;
   /** What its handler returned, which tells later whether it is still at work. */
   handled: unknown = undefined;
 

@@ -13,9 +13,9 @@ import { inheritedDeadlineAtMs } from './owner.ts';
 import type { WorkAfterCancel } from './work-after-cancel.ts';
 
 /** Frames kept of whoever starts an outgoing operation: it is captured on operations that may well succeed. */
-const MAX_START_FRAMES = 16;
+export const MAX_START_FRAMES = 16;
 /** An outgoing operation that is over so soon after the cancel was over when the cancel was told. */
-const STOPPED_WHEN_TOLD_MS = 20;
+export const STOPPED_WHEN_TOLD_MS = 20;
 /** A deadline that is carried on is rounded to whole milliseconds on its way. */
 const DEADLINE_SLACK_MS = 5;
 
@@ -78,7 +78,7 @@ export class OwnedOperations {
   #startedFor(owner: OperationRecord, operation: OperationRecord, above: StackTop): void {
     const { cancellation } = owner;
     if (cancellation !== undefined) {
-      this.#workAfterCancel.operationStarted(owner);
+      this.#workAfterCancel.operationStarted(owner, operation);
       const lateMs = Math.round(operation.startedAtMs - cancellation.atMs);
       const detail = `started ${lateMs} ms after its incoming operation was cancelled`;
       this.#addFinding(operation, 'late_operation', detail);
@@ -99,11 +99,15 @@ export class OwnedOperations {
     const { cancellation } = owner;
     if (cancellation === undefined) return;
     if (operation.startedAtMs >= cancellation.atMs) {
-      this.#workAfterCancel.operationEnded(owner);
+      this.#workAfterCancel.operationEnded(owner, operation);
       return;
     }
     const ranOnMs = performance.now() - cancellation.atMs;
-    if (operation.cancellation !== undefined || ranOnMs < STOPPED_WHEN_TOLD_MS) return;
+    if (operation.cancellation !== undefined || ranOnMs < STOPPED_WHEN_TOLD_MS) {
+      owner.lateWork?.cameBack(operation, undefined, 0);
+      return;
+    }
+    this.#workAfterCancel.operationEnded(owner, operation);
     const detail = `ran on for ${Math.round(ranOnMs)} ms after its incoming operation was cancelled`;
     this.#addFinding(operation, 'cancel_not_propagated', detail);
   }

@@ -8,16 +8,18 @@ import {
   EVENT_CANCEL_PENDING,
 } from './attributes.ts';
 import type { OperationRecord } from './operation-record.ts';
+import type { OwnedSpan } from './owned-span.ts';
 import { roundMs } from './round-ms.ts';
 
 /** More of them say nothing new, and a span holds 128 events. */
 const MAX_EVENTS = 16;
 
-export function writePending(operation: OperationRecord, atMs: number): void {
-  if (operation.pending === undefined) return;
-  let count = 0;
-  for (const pending of operation.pending) {
-    if (++count > MAX_EVENTS) return;
+/** @param spans of others that are open */
+export function writePending(operation: OperationRecord, spans: readonly OwnedSpan[], atMs: number): void {
+  // What goes on elsewhere first: the spans around it say less.
+  const outgoing = spans.filter(({ isOutgoing }) => isOutgoing);
+  const internal = spans.filter(({ isOutgoing }) => !isOutgoing);
+  for (const pending of [...(operation.pending ?? []), ...outgoing, ...internal].slice(0, MAX_EVENTS)) {
     const attributes: Attributes = { [ATTR_CANCEL_PENDING_ELAPSED_MS]: roundMs(atMs - pending.startedAtMs) };
     const { name } = pending.span as { readonly name?: unknown };
     if (typeof name === 'string') attributes[ATTR_CANCEL_PENDING_NAME] = name;

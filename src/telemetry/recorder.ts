@@ -38,8 +38,10 @@ import { Metrics } from './metrics.ts';
 import { OpenOperations } from './open-operations.ts';
 import type { OperationRecord } from './operation-record.ts';
 import { OwnedOperations } from './owned-operations.ts';
+import { OwnedSpans } from './owned-spans.ts';
 import { isSuppressedIn, suppressIn } from './owner.ts';
 import { Shutdown, type ShutdownTrigger } from './shutdown.ts';
+import { SpanStarts, type WatchStarts } from './span-starts.ts';
 import { sentryClient, Vendors } from './vendors.ts';
 import { WorkAfterCancel } from './work-after-cancel.ts';
 
@@ -56,6 +58,8 @@ export class Recorder implements Host {
   readonly #workAfterCancel: WorkAfterCancel;
   readonly #addFinding: AddFinding;
   readonly #shutdown: Shutdown;
+  readonly #ownedSpans: OwnedSpans;
+  readonly #spanStarts: SpanStarts;
   readonly #beginnings: Beginnings;
   readonly #endings: Endings;
 
@@ -64,6 +68,7 @@ export class Recorder implements Host {
     abortOrigins: AbortOrigins,
     tracer: () => Tracer,
     watchLateWrites: WatchLateWrites,
+    watchStarts: WatchStarts,
     guard: Guard,
   ) {
     this.#config = config;
@@ -76,6 +81,8 @@ export class Recorder implements Host {
     const work = new WorkAfterCancel(tracer, config, metrics, guard);
     const deadlines = new Deadlines(config, addFinding, guard);
     const owned = new OwnedOperations(open, addFinding, work, config.capturePendingStack, guard);
+    const spans = new OwnedSpans(metrics, work, config, guard);
+    const starts = new SpanStarts(watchStarts, (span, parent, above) => spans.started(span, parent, above));
     const resources = config.trackAsync ? new AsyncResources() : undefined;
     const shutdown = new Shutdown(tracer, metrics, open, guard);
     this.#vendors = vendors;
@@ -84,12 +91,15 @@ export class Recorder implements Host {
     this.#workAfterCancel = work;
     this.#deadlines = deadlines;
     this.#asyncResources = resources;
-    this.#beginnings = new Beginnings(tracer, metrics, vendors, open, owned, shutdown, work, guard);
+    this.#ownedSpans = spans;
+    this.#spanStarts = starts;
+    this.#beginnings = new Beginnings(tracer, metrics, vendors, open, owned, starts, shutdown, work, guard);
     this.#endings = new Endings(
       config,
       metrics,
       open,
       owned,
+      spans,
       deadlines,
       resources,
       work,
@@ -266,6 +276,7 @@ export class Recorder implements Host {
   /** The instrumentation is switched on. */
   open(): void {
     this.#vendors.notice();
+    this.#ownedSpans.open();
     this.#asyncResources?.open();
   }
 
@@ -286,6 +297,8 @@ export class Recorder implements Host {
   abandon(): void {
     this.#vendors.close();
     this.#shutdown.close();
+    this.#spanStarts.close();
+    this.#ownedSpans.close();
     this.#endings.abandon();
   }
 }

@@ -3,6 +3,7 @@ import { ATTR_HTTP_REQUEST_METHOD, ATTR_RPC_METHOD } from '@opentelemetry/semant
 import type { StatusConfig } from '../config.ts';
 import type { Side, System } from '../operation/operation.ts';
 import { ATTR_HTTP2_RST_CODE, ATTR_RPC_GRPC_RST_CODE } from './attributes.ts';
+import type { SpentOn } from './spent-on.ts';
 
 interface SystemRow {
   /** The attribute that says what is called, on spans and in metrics. */
@@ -10,6 +11,8 @@ interface SystemRow {
   /** Whether that can be anything, of which metrics take only so many; otherwise it is a method of HTTP. */
   readonly hasNamedMethods: boolean;
   readonly resetCode: string;
+  /** What the time of an outgoing one is spent on. */
+  readonly spentOn: SpentOn;
   /** The option that says what status a cancelled operation has. */
   readonly status: Readonly<Record<Side, keyof StatusConfig>>;
 }
@@ -18,6 +21,7 @@ const HTTP: SystemRow = {
   method: ATTR_HTTP_REQUEST_METHOD,
   hasNamedMethods: false,
   resetCode: ATTR_HTTP2_RST_CODE,
+  spentOn: 'http',
   status: { client: 'httpClient', server: 'httpServer' },
 };
 
@@ -26,6 +30,7 @@ export const SYSTEMS: Readonly<Record<System, SystemRow>> = {
     method: ATTR_RPC_METHOD,
     hasNamedMethods: true,
     resetCode: ATTR_RPC_GRPC_RST_CODE,
+    spentOn: 'rpc',
     status: { client: 'grpcClient', server: 'grpcServer' },
   },
   http: HTTP,

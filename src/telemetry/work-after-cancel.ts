@@ -2,8 +2,9 @@
  * The work that a handler does for nobody: from the cancel of its operation until it settles. On the client's
  * side, that of whoever goes on receiving what he has cancelled: until his stream has ended.
  *
- * A handler says that it goes on by what it does (writes, ends, receives, starts outgoing operations) and by its
- * promise. The span is made when the work is over, so a handler that stops when told leaves nothing.
+ * A handler says that it goes on by what it does (writes, ends, receives, starts outgoing operations), by its
+ * promise, and by the spans that others make of its work. The span is made when the work is over, so a handler that
+ * stops when told leaves nothing.
  */
 import { inspect, types } from 'node:util';
 import { context, ROOT_CONTEXT, type Tracer, trace } from '@opentelemetry/api';
@@ -14,13 +15,17 @@ import {
   ATTR_CANCEL_LATE_WRITES,
   ATTR_CANCEL_SETTLED,
   ATTR_CANCEL_WASTED_MS,
+  ATTR_CANCEL_WASTED_ON_MS,
   SPAN_WORK_AFTER_CANCEL,
 } from './attributes.ts';
 import { writeFinding } from './findings.ts';
 import { LateWork } from './late-work.ts';
 import type { Metrics } from './metrics.ts';
 import type { OperationRecord } from './operation-record.ts';
+import { OwnedSpan } from './owned-span.ts';
 import { roundMs } from './round-ms.ts';
+import { type SpentOn, spentOn } from './spent-on.ts';
+import { SYSTEMS } from './systems.ts';
 
 export interface WorkLimits {
   /** Work for longer than this is a finding. */
@@ -90,16 +95,36 @@ export class WorkAfterCancel {
     if (work !== undefined && work.promise === undefined) this.#settle(work, work.lastSignMs, true);
   }
 
-  operationStarted(owner: OperationRecord): void {
+  operationStarted(owner: OperationRecord, operation: OperationRecord): void {
     const work = this.#sign(owner);
     if (work === undefined) return;
-    work.operations++;
-    work.openOperations++;
+    work.forget(operation.span);
+    if (work.wentOut(operation)) work.operations++;
   }
 
-  operationEnded(owner: OperationRecord): void {
+  operationEnded(owner: OperationRecord, operation: OperationRecord): void {
     const work = this.#sign(owner);
-    if (work !== undefined) work.openOperations--;
+    work?.cameBack(operation, SYSTEMS[operation.system].spentOn, work.lastSignMs);
+  }
+
+  /** A span of others. @returns false when it is inside of another that went out */
+  wentOut(owner: OperationRecord, owned: OwnedSpan): boolean {
+    return this.#sign(owner)?.wentOut(owned) ?? true;
+  }
+
+  /** It has ended. */
+  cameBack(owner: OperationRecord, owned: OwnedSpan, on: SpentOn | undefined, atMs: number): void {
+    this.#sign(owner, atMs)?.cameBack(owned, on, atMs);
+  }
+
+  /** It went out when the owner had long been cancelled. */
+  countLate({ lateWork }: OperationRecord): void {
+    if (lateWork !== undefined) lateWork.operations++;
+  }
+
+  /** @param isProof that somebody waited for it */
+  internalEnded(owner: OperationRecord, isProof: boolean, atMs: number): void {
+    this.#sign(owner, atMs, isProof);
   }
 
   /** The process ends or the instrumentation is switched off: what goes on is recorded as not settled. */
@@ -108,10 +133,11 @@ export class WorkAfterCancel {
     for (const work of this.#active) this.#settleSafely(work, nowMs, false);
   }
 
-  #sign(operation: OperationRecord): LateWork | undefined {
+  #sign(operation: OperationRecord, atMs = performance.now(), isProof = true): LateWork | undefined {
     const work = operation.lateWork;
     if (work === undefined) return undefined;
-    work.lastSignMs = performance.now();
+    work.lastSignMs = Math.max(work.lastSignMs, atMs);
+    if (isProof) work.lastProofMs = Math.max(work.lastProofMs, atMs);
     this.#activate(work);
     return work;
   }
@@ -140,14 +166,14 @@ export class WorkAfterCancel {
     for (const work of this.#active) {
       if (work.promise !== undefined && !isPending(work.promise)) {
         work.promise = undefined;
-        work.isReturned = true;
+        work.returnedAtMs = nowMs;
         work.lastSignMs = nowMs;
+        work.lastProofMs = nowMs;
       }
-      if (work.promise === undefined && work.openOperations <= 0 && isSilent(work, nowMs)) {
+      if (work.promise === undefined && work.open.size === 0 && isSilent(work, nowMs)) {
         this.#settleSafely(work, work.lastSignMs, true);
       } else if (nowMs - work.cancelledAtMs > this.#limits.maxWorkAfterCancelMs) {
-        // Nobody knows what a client that has not read to the end does between two messages.
-        this.#settleSafely(work, work.operation.side === 'client' ? work.lastSignMs : nowMs, false);
+        this.#settleSafely(work, isKnownToGoOn(work, nowMs) ? nowMs : work.lastSignMs, false);
       }
     }
     if (this.#active.size > 0) this.#timer = this.#lookLater();
@@ -163,13 +189,17 @@ export class WorkAfterCancel {
     work.operation.lateWork = undefined;
     const wastedMs = atMs - work.cancelledAtMs;
     if (wastedMs < STOPPED_WHEN_TOLD_MS && work.operations === 0 && work.messages === 0) return;
-    if (work.operation.side === 'server') this.#metrics.workAfterCancel(work.operation, wastedMs);
-    const isFinding = wastedMs > this.#limits.workAfterCancelMs;
+    for (const outgoing of work.open) work.cameBack(outgoing, spentOn(outgoing.span), atMs);
+    if (work.operation.side === 'server') this.#metrics.workAfterCancel(work, wastedMs);
+    // What is seen to go on is; of what has stopped, not all was waited for.
+    const provenMs = atMs > work.lastSignMs ? wastedMs : work.lastProofMs - work.cancelledAtMs;
+    const isFinding = provenMs > this.#limits.workAfterCancelMs;
     if (isFinding) this.#metrics.finding(work.operation, 'work_after_cancel');
-    if (work.isRecorded) this.#record(work, wastedMs, isSettled, isFinding);
+    if (work.isRecorded) this.#record(work, wastedMs, isSettled, isFinding ? provenMs : undefined);
   }
 
-  #record(work: LateWork, wastedMs: number, isSettled: boolean, isFinding: boolean): void {
+  /** @param provenMs of a finding */
+  #record(work: LateWork, wastedMs: number, isSettled: boolean, provenMs: number | undefined): void {
     const parent = trace.setSpan(work.operation.context, work.operation.span);
     const startTime = performance.timeOrigin + work.cancelledAtMs;
     const span = this.#tracer().startSpan(
@@ -178,6 +208,9 @@ export class WorkAfterCancel {
         startTime,
         attributes: {
           [ATTR_CANCEL_WASTED_MS]: roundMs(wastedMs),
+          ...Object.fromEntries(
+            [...work.spent.totals()].map(([on, spentMs]) => [ATTR_CANCEL_WASTED_ON_MS[on], roundMs(spentMs)]),
+          ),
           [ATTR_CANCEL_LATE_WRITES]: work.writes,
           [ATTR_CANCEL_LATE_MESSAGES]: work.messages,
           [ATTR_CANCEL_LATE_OPERATIONS]: work.operations,
@@ -186,20 +219,34 @@ export class WorkAfterCancel {
       },
       parent,
     );
-    if (isFinding) {
-      const who = work.operation.side === 'client' ? 'the receiver' : 'the handler';
-      const detail = `${who} ${isSettled ? 'went on for' : 'is still running after'} ${Math.round(wastedMs)} ms`;
+    if (provenMs !== undefined) {
+      // Of what is given up because a span is open all that is known is how long it has gone on.
+      const isKnownOver = isSettled || (work.operation.side === 'server' && wastedMs <= provenMs);
+      const goesOn = isKnownOver ? 'went on for' : 'is still running after';
+      const detail = `${whoGoesOn(work)} ${goesOn} ${Math.round(provenMs)} ms`;
       writeFinding(span, undefined, 'work_after_cancel', detail);
     }
     span.end(startTime + wastedMs);
   }
 }
 
+function whoGoesOn({ operation, returnedAtMs, lastProofMs }: LateWork): string {
+  if (operation.side === 'client') return 'the receiver';
+  return lastProofMs > (returnedAtMs ?? lastProofMs) ? 'what the handler had started' : 'the handler';
+}
+
+/** False when nobody knows: what a client does between two messages, or whether a span of others will ever end. */
+function isKnownToGoOn(work: LateWork, nowMs: number): boolean {
+  if (work.operation.side === 'client') return false;
+  if (work.promise !== undefined || !isSilent(work, nowMs)) return true;
+  return [...work.open].some((outgoing) => !(outgoing instanceof OwnedSpan));
+}
+
 /** True when nothing more is to be expected of a handler that has no promise and started nothing that runs. */
 function isSilent(work: LateWork, nowMs: number): boolean {
   // The end of what a client receives is told, and it may take its time between two messages.
   if (work.operation.side === 'client') return false;
-  return work.isReturned || nowMs - work.lastSignMs > QUIET_MS;
+  return work.returnedAtMs !== undefined || nowMs - work.lastSignMs > QUIET_MS;
 }
 
 /**

@@ -1,4 +1,4 @@
-/** The shop of examples/, visited without a pause until it is stopped. */
+/** The shop of examples/, visited without a pause until it is stopped; and a service with what it lacks, a database. */
 import { fileURLToPath } from 'node:url';
 
 // The examples are plain JavaScript without declarations: the import is untyped on purpose.
@@ -18,7 +18,7 @@ export async function openShop(otlpHttpUrl: string): Promise<Shop> {
   let died: Error | undefined;
   const running: Process[] = [];
   const start = (name: string, serviceName: string, env: Record<string, string> = {}): Process => {
-    const service: Process = startProcess(`examples/shop/${name}.js`, {
+    const service: Process = startProcess(`${name}.js`, {
       cwd,
       env: {
         PATH: process.env.PATH,
@@ -41,10 +41,15 @@ export async function openShop(otlpHttpUrl: string): Promise<Shop> {
     running.unshift(service);
     return service;
   };
-  const stockUrl = await start('stock', 'stock').listening;
-  const ordersAddress = await start('orders', 'orders', { STOCK_URL: stockUrl }).listening;
-  const gateway = start('gateway', 'gateway', { STOCK_URL: stockUrl, ORDERS_ADDRESS: ordersAddress });
-  start('load', 'browser', { GATEWAY_URL: await gateway.listening, ROUNDS: 'Infinity' });
+  const stockUrl = await start('examples/shop/stock', 'stock').listening;
+  const ordersAddress = await start('examples/shop/orders', 'orders', { STOCK_URL: stockUrl }).listening;
+  const gateway = start('examples/shop/gateway', 'gateway', {
+    STOCK_URL: stockUrl,
+    ORDERS_ADDRESS: ordersAddress,
+  });
+  start('examples/shop/load', 'browser', { GATEWAY_URL: await gateway.listening, ROUNDS: 'Infinity' });
+  // In metrics only: the services that have spans are the shop's.
+  start('test/stack/left-queries', 'queries', { OTEL_TRACES_EXPORTER: 'none' });
   return {
     death: () => died,
     async stop() {

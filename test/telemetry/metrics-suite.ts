@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { context, ROOT_CONTEXT } from '@opentelemetry/api';
+import { context, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api';
 import { AlwaysOffSampler } from '@opentelemetry/sdk-trace-base';
 import { closed, event, read } from '../integrations/http/lab.ts';
 import { type Collected, CollectedMetrics, histogramsOf, linesOf } from '../support/collected-metrics.ts';
@@ -13,6 +13,7 @@ const OPERATIONS = 'cancellation.operations';
 const DEVIATION = 'cancellation.deadline.deviation';
 const WORK = 'cancellation.work_after_cancel';
 const ACTIVE = 'cancellation.work_after_cancel.active';
+const WASTED = 'cancellation.wasted';
 const FINDINGS = 'cancellation.findings';
 
 export async function metricsSuite(setup: Setup, isSampled: boolean): Promise<void> {
@@ -88,6 +89,35 @@ export async function metricsSuite(setup: Setup, isSampled: boolean): Promise<vo
       const [work] = histogramsOf(collected, WORK);
       assert.ok(work?.value.sum !== undefined && work.value.sum > 200, `${work?.value.sum} ms`);
       assert.deepEqual(linesOf(collected, FINDINGS), ['rule=work_after_cancel system=http side=server 1']);
+    });
+
+    it('the time that a database is at work for nobody counts, of spans that are recorded', async () => {
+      const settled = event();
+      const tracer = trace.getTracer('a-database');
+      const { port } = await lab.serve(async (_request, response) => {
+        const attributes = { 'db.system': 'redis' };
+        const spans = [1, 2].map(() => tracer.startSpan('GET', { kind: SpanKind.CLIENT, attributes }));
+        entered.resolve();
+        await delay(200);
+        for (const span of spans) span.end();
+        response.end();
+        setTimeout(settled.resolve, 50);
+      });
+      await abandon(port);
+      await settled.promise;
+      const collected = await collect();
+      const [wasted, ...others] = collected.get(WASTED)?.points ?? [];
+      assert.deepEqual(others, []);
+      assert.deepEqual(
+        wasted?.attributes,
+        isSampled ? { system: 'http', 'http.request.method': 'GET', spent_on: 'db' } : undefined,
+      );
+      if (isSampled)
+        assert.ok(Number(wasted?.value) > 120 && Number(wasted?.value) < 300, `${wasted?.value} ms`);
+      assert.deepEqual(linesOf(collected, FINDINGS).toSorted(), [
+        ...(isSampled ? ['rule=cancel_not_propagated system=db side=client 2'] : []),
+        'rule=work_after_cancel system=http side=server 1',
+      ]);
     });
 
     it('a finding counts', async () => {

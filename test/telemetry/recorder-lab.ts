@@ -53,6 +53,7 @@ export function recorderWith(config: CancellationInstrumentationConfig = {}, tra
     new AbortOrigins(),
     () => tracer ?? provider.getTracer('ours'),
     () => {},
+    () => () => {},
     (fn) => fn,
   );
 }

@@ -4,7 +4,7 @@ import http, { type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SpanKind } from '@opentelemetry/api';
+import { SpanKind, trace } from '@opentelemetry/api';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import {
   AlwaysOffSampler,
@@ -68,4 +68,25 @@ it('with nothing sampled, a cancelled operation is exported with its owner and t
     ],
   );
   assert.equal(new Set(spans.map((span) => span.spanContext().traceId)).size, 1);
+});
+
+it('a query that ran on is exported with what it was for, and one that was over is not', async () => {
+  exporter.reset();
+  const tracer = trace.getTracer('a-database');
+  const query = async (name: string, ms: number): Promise<void> => {
+    const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes: { 'db.system': 'redis' } });
+    await delay(ms);
+    span.end();
+  };
+  const port = await serve(async (_request, response) => {
+    await query('over', 1);
+    await query('ran on', 200);
+    response.end();
+  });
+  const request = http.get({ port, host: '127.0.0.1' }).on('error', () => {});
+  setTimeout(() => request.destroy(), 50);
+  await delay(400);
+  await provider.forceFlush();
+  const names = exporter.getFinishedSpans().map(({ name, kind }) => `${SpanKind[kind]} ${name}`);
+  assert.deepEqual(names.sort(), ['CLIENT GET', 'CLIENT ran on', 'INTERNAL work after cancel', 'SERVER GET']);
 });

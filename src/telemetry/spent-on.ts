@@ -1,0 +1,28 @@
+/** What the time of an outgoing operation is spent on, in the words of the semantic conventions: those of now and of before. */
+import { SpanKind } from '@opentelemetry/api';
+import type { SdkSpan } from './owned-span.ts';
+
+export type SpentOn = 'db' | 'http' | 'rpc' | 'messaging';
+
+/** The first that fits: the AWS SDK's span of a query or of a message says as well that it is a call. */
+const TOLD_BY: readonly (readonly [SpentOn, readonly string[]])[] = [
+  ['db', ['db.system.name', 'db.system']],
+  ['messaging', ['messaging.system']],
+  ['rpc', ['rpc.system.name', 'rpc.system']],
+  ['http', ['http.request.method', 'http.method']],
+];
+
+export function spentOn({ kind, attributes = {} }: SdkSpan): SpentOn | undefined {
+  for (const [on, names] of TOLD_BY) if (names.some((name) => attributes[name] !== undefined)) return on;
+  return kind === SpanKind.PRODUCER ? 'messaging' : undefined;
+}
+
+/** Where it is said what a statement does. */
+const STATEMENTS = ['db.operation.name', 'db.operation', 'db.query.text', 'db.statement'] as const;
+const UNDOES =
+  /^\s*(?:rollback|aborttransaction|discard|unwatch|unlock|kill|select\s+pg_(?:cancel_backend|terminate_backend|advisory_unlock))/i;
+
+/** What is right to do after a cancel: it undoes what was begun, or stops what runs. */
+export function undoes({ attributes = {} }: SdkSpan): boolean {
+  return STATEMENTS.some((name) => UNDOES.test(String(attributes[name] ?? '')));
+}
