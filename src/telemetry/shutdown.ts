@@ -10,6 +10,7 @@ import {
   ROOT_CONTEXT,
   type SpanContext,
   SpanKind,
+  SpanStatusCode,
   type Tracer,
 } from '@opentelemetry/api';
 import { formatFrame, originOf } from '../cancellation/origin.ts';
@@ -186,7 +187,10 @@ export class Shutdown {
     );
     const frame = originOf(stack)?.frame;
     if (frame !== undefined) span.setAttribute(ATTR_SHUTDOWN_ORIGIN, formatFrame(frame));
-    if (counts.cut > 0) markNeeded(span);
+    if (counts.cut > 0) {
+      span.setStatus({ code: SpanStatusCode.ERROR, message: `operations that were cut: ${counts.cut}` });
+      markNeeded(span);
+    }
     span.end(startTime + durationMs);
   }
 

@@ -1,4 +1,6 @@
 /** The shop of examples/, visited without a pause until it is stopped; and a service with what it lacks, a database. */
+import http from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 // The examples are plain JavaScript without declarations: the import is untyped on purpose.
@@ -50,6 +52,7 @@ export async function openShop(otlpHttpUrl: string): Promise<Shop> {
   start('examples/shop/load', 'browser', { GATEWAY_URL: await gateway.listening, ROUNDS: 'Infinity' });
   // In metrics only: the services that have spans are the shop's.
   start('test/stack/left-queries', 'queries', { OTEL_TRACES_EXPORTER: 'none' });
+  await retire(start('examples/shop/stock', 'stock'));
   return {
     death: () => died,
     async stop() {
@@ -57,4 +60,12 @@ export async function openShop(otlpHttpUrl: string): Promise<Shop> {
       for (const service of running) await service.stop();
     },
   };
+}
+
+/** As in a deploy: told to end while it has a request, which it answers. */
+async function retire(stock: Process): Promise<void> {
+  const url = `${await stock.listening}/stock/lamp?warehouse=south`;
+  http.get(url, { agent: false }, (response) => response.resume());
+  await delay(300);
+  await stock.stop();
 }

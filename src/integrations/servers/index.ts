@@ -18,6 +18,7 @@ type Server = net.Server & { updateSettings?(): void };
 
 export const serversIntegration: Integration = {
   name: 'servers',
+  isPassive: true,
   install(host, installation) {
     const { prototype } = net.Server;
     const undos = [

@@ -1,7 +1,7 @@
 /** How a process drains, from the first close() of a server on; signals and exits are in test/register. */
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
-import { SpanKind } from '@opentelemetry/api';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { hrTimeToMilliseconds } from '@opentelemetry/core';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { CollectedMetrics } from '../../support/collected-metrics.ts';
@@ -83,6 +83,7 @@ for (const kind of Object.keys(SERVICES)) {
       service.cut();
       const span = await theShutdown();
       assert.deepEqual(counted(span), [1, 1, 1]);
+      assert.deepEqual(span.status, { code: SpanStatusCode.ERROR, message: 'operations that were cut: 1' });
       assert.equal(span.kind, SpanKind.INTERNAL);
       assert.equal(span.attributes['shutdown.trigger'], 'close');
       assert.match(String(span.attributes['shutdown.origin']), /close \(.*services\.ts:\d+:\d+\)$/);
@@ -146,7 +147,9 @@ describe('the shutdown of a process', () => {
     const request = await service.request();
     service.close();
     request.giveUp();
-    assert.deepEqual(counted(await theShutdown()), [0, 0, 1]);
+    const span = await theShutdown();
+    assert.deepEqual(counted(span), [0, 0, 1]);
+    assert.equal(span.status.code, SpanStatusCode.UNSET);
   });
 
   it('begins where all connections are cut before the close()', async () => {

@@ -33,9 +33,11 @@ const groupOrder = [
   'cancellation-operations',
   'cancellation-ratios',
   'cancellation-waste',
+  'cancellation-shutdowns',
   'cancel-rates',
   'deadline-rates',
   'cancelled-work',
+  'cancel-shutdowns',
   'cancellation-watch',
 ];
 

@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { findTool } from '../../support/monitoring-tools.ts';
 import { check, ruleFiles, run, type Story } from './promtool.ts';
 import { rateCases } from './rate-cases.ts';
+import { shutdownCases } from './shutdown-cases.ts';
 import { watchCases } from './watch-cases.ts';
 import { workCases } from './work-cases.ts';
 
@@ -14,7 +15,7 @@ type Rule = { alert?: string; annotations?: Record<string, string> };
 type RuleFile = { groups: { rules: Rule[] }[] };
 
 const found = findTool('promtool');
-const cases = [...rateCases, ...workCases, ...watchCases];
+const cases = [...rateCases, ...workCases, ...shutdownCases, ...watchCases];
 /** Fires from the first evaluation on and never recovers: that is its use. */
 const alwaysFiring = 'Watchdog';
 
