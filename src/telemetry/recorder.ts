@@ -58,6 +58,8 @@ export class Recorder implements Host {
   readonly #workAfterCancel: WorkAfterCancel;
   readonly #addFinding: AddFinding;
   readonly #shutdown: Shutdown;
+  /** The application calls it, or Node. */
+  readonly #beginShutdown: (trigger: ShutdownTrigger) => void;
   readonly #ownedSpans: OwnedSpans;
   readonly #spanStarts: SpanStarts;
   readonly #beginnings: Beginnings;
@@ -87,6 +89,9 @@ export class Recorder implements Host {
     const shutdown = new Shutdown(tracer, metrics, open, guard);
     this.#vendors = vendors;
     this.#shutdown = shutdown;
+    this.#beginShutdown = guard((trigger) => {
+      shutdown.begin(trigger);
+    });
     this.#addFinding = addFinding;
     this.#workAfterCancel = work;
     this.#deadlines = deadlines;
@@ -265,7 +270,7 @@ export class Recorder implements Host {
 
   /** The process is told to end. */
   shutdownBegins(trigger: ShutdownTrigger): void {
-    this.#shutdown.begin(trigger);
+    this.#beginShutdown(trigger);
   }
 
   /** Where metrics go from now on. */
