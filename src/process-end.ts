@@ -12,8 +12,8 @@ import { CapturedStack, type StackTop } from './operation/captured-stack.ts';
 import type { ProcessEnd } from './operation/evidence.ts';
 import { PACKAGE_NAME } from './version.ts';
 
-/** How long an end may be held up by what is written down, in ms; as much again may be needed to send it. */
-const LIMIT_MS = 1_000;
+/** How long an end may be held up by what is written down, in ms: of the two seconds that there are, some are needed to send it. */
+const LIMIT_MS = 1_200;
 const MAX_FRAMES = 40;
 /** On the stack of an `exit` listener only when somebody called process.exit(). */
 const EXIT_CALL = /^\s*at (?:process\.)?exit \(node:internal\/process\//m;
@@ -71,13 +71,19 @@ function onExit(code: number): void {
   const thrown = uncaught;
   tell(
     endingBy(() => {
-      if (thrown !== undefined) return { reason: thrown.error, stack: stackOf(thrown.error) };
+      if (thrown !== undefined) return { reason: thrown.error, stack: stackOfError(thrown.error) };
       const isCalled = EXIT_CALL.test(formatStack(stack) ?? '');
       return isCalled
         ? { reason: `process.exit(${code})`, stack }
         : { reason: 'the event loop is empty', stack: undefined };
     }),
   );
+}
+
+/** An object, so that it is read once for all operations. */
+function stackOfError(error: unknown): CapturedStack | undefined {
+  const stack = stackOf(error);
+  return stack === undefined ? undefined : { stack };
 }
 
 function endingBy(how: () => Omit<ProcessEnd, 'atMs'>): EndingProcess {

@@ -1,4 +1,5 @@
 /** From a raw stack to the line of application code that a reader wants. */
+import type { CapturedStack } from '../operation/captured-stack.ts';
 import type { Stack } from '../operation/evidence.ts';
 import { type Frame, formatStack, parseFrame } from './frame.ts';
 import { isOwnFrame } from './own-files.ts';
@@ -15,9 +16,17 @@ const MAX_STACK_LENGTH = 16 * 1024;
 const MAX_ORIGIN_LENGTH = 256;
 const NODE_INTERNAL = /^(?:node:|internal\/|native$)/;
 
+/** One stack may be that of ten thousand operations, when it ends the process. */
+const origins = new WeakMap<CapturedStack, Origin | undefined>();
+
 /** Reads a stack (which formats it when it was captured unread). Undefined when there is no frame to show. */
 export function originOf(stack: Stack | undefined): Origin | undefined {
-  const text = typeof stack === 'object' ? formatStack(stack) : stack;
+  if (typeof stack !== 'object') return readOrigin(stack);
+  if (!origins.has(stack)) origins.set(stack, readOrigin(formatStack(stack)));
+  return origins.get(stack);
+}
+
+function readOrigin(text: string | undefined): Origin | undefined {
   if (text === undefined) return undefined;
   const lines: string[] = [];
   let own: Frame | undefined;

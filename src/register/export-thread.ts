@@ -10,8 +10,11 @@ import type { MetricsSetUp } from './export-metrics.ts';
 import type { Measured } from './measurements.ts';
 import type { Warn } from './variables.ts';
 
-/** How long the end of the process may be held up, in ms. */
+/** How long the end of the process may be held up, in ms, from when it is known on. */
 const EXIT_LIMIT_MS = 2_000;
+/** The longest wait for an answer then, and how much less than all that is left, in ms: the thread has a last word to say. */
+const LAST_EXPORT_MS = 1_000;
+const LAST_WORD_MS = 100;
 /** As many as the batch processor's queue holds by default; what comes on top of them is given up. */
 const MAX_UNDER_WAY = 2048;
 
@@ -70,6 +73,8 @@ export class ExportThread {
   #lastId = 0;
   #worker: Worker | undefined;
   #isFailing = false;
+  /** On the clock of performance.now(), in ms, once the end is known. */
+  #endsAtMs: number | undefined;
 
   constructor(settings: ExportSettings, warn: Warn) {
     this.#settings = settings;
@@ -90,6 +95,11 @@ export class ExportThread {
       const cause = `more than ${MAX_UNDER_WAY} spans are under way`;
       this.#worker?.postMessage({ lost: spans.length, cause } satisfies GivenUp);
     }
+  }
+
+  /** The process is ending: this is when the time for it begins. */
+  expectEnd(): void {
+    this.#endsAtMs = performance.now() + EXIT_LIMIT_MS;
   }
 
   /** However many are under way: the process is ending. */
@@ -120,10 +130,12 @@ export class ExportThread {
     if (isDone && !this.#isFailing) return;
     try {
       const done = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-      const timeoutMs = EXIT_LIMIT_MS / 2;
+      const nowMs = performance.now();
+      const leftMs = Math.max((this.#endsAtMs ?? nowMs + EXIT_LIMIT_MS) - nowMs, 2 * LAST_WORD_MS);
+      const timeoutMs = Math.min(LAST_EXPORT_MS, leftMs - LAST_WORD_MS);
       const last: LastBatch = { spans: cloneable(spans), metrics, done, timeoutMs };
       this.#start().postMessage(last);
-      Atomics.wait(new Int32Array(done), 0, 0, EXIT_LIMIT_MS);
+      Atomics.wait(new Int32Array(done), 0, 0, leftMs);
     } catch {
       // The process is ending: there is nobody left to tell, and nothing may change how it ends.
     }

@@ -65,7 +65,10 @@ export function startSdk(environment: Environment, warn: Warn): StartedSdk {
   const propagator = propagatorOf(environment.propagators);
   if (propagator !== undefined && propagation.setGlobalPropagator(propagator)) globals.push('propagation');
   return {
-    expectEnd: () => unsent.expectEnd(),
+    expectEnd: () => {
+      thread.expectEnd();
+      unsent.expectEnd();
+    },
     sendNow: () => thread.finish(unsent.take(), takeMetrics?.()),
     globals,
     giveWay: () => provider.giveWay(),
