@@ -14,7 +14,9 @@ import { watchLateWrites } from './hook/late-writes.ts';
 import { loadedFiles, watchFiles } from './hook/loaded-files.ts';
 import type { Undo } from './hook/replace.ts';
 import { watchSpanStarts } from './hook/span-starts.ts';
+import { keepAlive } from './hook/unhandled.ts';
 import { defaultIntegrations } from './integrations/index.ts';
+import { isStopReason } from './operation/stop-reason.ts';
 import { Part } from './part.ts';
 import { type EndingProcess, endedHere, watchProcessEnd } from './process-end.ts';
 import { Recorder } from './telemetry/recorder.ts';
@@ -42,6 +44,8 @@ export class CancellationInstrumentation {
   #unwatch: Undo | undefined;
   #unwatchEnd: Undo | undefined;
   #isSecondSaid = false;
+  /** Takes out what keeps the process alive. */
+  #release: Undo | undefined;
 
   constructor(config: CancellationInstrumentationConfig = {}) {
     const resolved = resolveConfig(config, defaultIntegrations);
@@ -88,6 +92,7 @@ export class CancellationInstrumentation {
     for (const part of this.#parts) part.enable();
     this.#saySecond();
     this.#recorder.open();
+    if (this.#recorder.stopsWithOwner) this.#release ??= keepAlive(isStopReason);
     if (this.#packageNames.length === 0) return;
     this.#unwatch ??= watchFiles(this.#packageNames, (file) => {
       for (const part of this.#parts) part.see(file);
@@ -112,6 +117,8 @@ export class CancellationInstrumentation {
     this.#unwatchEnd = undefined;
     // Last first: two of them may have replaced the same method.
     for (const part of this.#parts.toReversed()) part.disable();
+    this.#release?.();
+    this.#release = undefined;
     this.#recorder.close();
     this.#recorder.abandon();
     for (const part of this.#parts) part.letNextBegin();

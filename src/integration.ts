@@ -194,8 +194,11 @@ export interface Host {
   /** Whether the options say that outgoing operations end with the incoming one that they work for. */
   readonly stopsWithOwner: boolean;
 
-  /** How to end an outgoing operation together with the incoming one that it works for, where the options say so. */
-  stopWithOwner(operation: Operation, stop: () => void): void;
+  /**
+   * How to end an outgoing operation together with the incoming one that it works for, where the options say so. An error
+   * that has this reason, or is it, and that nobody handles, does not end the process.
+   */
+  stopWithOwner(operation: Operation, stop: (reason: Error) => void): void;
 
   /**
    * How the operation is ended when the process ends, so that it is recorded how far it was and what is known of it. Without that

@@ -55,7 +55,10 @@ diag.setLogger(
   { logLevel: DiagLogLevel.WARN },
 );
 
+const active = new Set<http.ServerResponse>();
 const server = http.createServer((request, response) => {
+  active.add(response);
+  response.on('close', () => active.delete(response));
   if (request.url === '/hang') response.write('first part');
   else response.end();
 });
@@ -73,7 +76,8 @@ async function visit(): Promise<void> {
   const response = await fetch(`${origin}/hang`, { signal: controller.signal });
   controller.abort();
   await assert.rejects(response.text());
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  do await new Promise((resolve) => setTimeout(resolve, 20));
+  while (active.size > 0);
 }
 
 for (const [what, second] of [
@@ -105,10 +109,7 @@ for (const [what, second] of [
       b.instrumentation.enable();
       assert.deepEqual([a.spans(), b.spans()], [VISIT, []]);
       assert.equal(warnings.length, 1, warnings.join('\n'));
-      assert.match(
-        String(warnings[0]),
-        /instruments grpc, http, http2, undici already: this one stands back/,
-      );
+      assert.match(String(warnings[0]), /instruments grpc, http, .* already: this one stands back/);
     });
 
     it('when the second is disabled, the first goes on as before', async () => {

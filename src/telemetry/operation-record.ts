@@ -45,7 +45,7 @@ export class OperationRecord implements Operation {
   /** Of whoever started it. */
   startStack: Stack | undefined = undefined;
   /** Ends it together with its owner, where it is to. */
-  stop: (() => void) | undefined = undefined;
+  stop: ((reason: Error) => void) | undefined = undefined;
 
   // Of an incoming one.
   answer: object | undefined = undefined;

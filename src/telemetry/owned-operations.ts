@@ -5,6 +5,7 @@
 import { type Context, type Span, trace } from '@opentelemetry/api';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { Guard } from '../operation/guard.ts';
+import { createStopReason } from '../operation/stop-reason.ts';
 import type { AddFinding } from './findings.ts';
 import { parentSpanIdOf } from './official-span.ts';
 import type { OpenOperations } from './open-operations.ts';
@@ -63,7 +64,7 @@ export class OwnedOperations {
   stopPending({ pending }: OperationRecord): void {
     if (pending === undefined) return;
     // A copy: what stops takes itself off the set.
-    for (const operation of [...pending]) operation.stop?.();
+    for (const operation of [...pending]) operation.stop?.(createStopReason());
   }
 
   /** Of more than one incoming operation nobody could say which of them it was started for. */

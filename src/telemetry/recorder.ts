@@ -202,7 +202,7 @@ export class Recorder implements Host {
     return this.#deadlines.tell(operation, request, read);
   }
 
-  stopWithOwner(operation: OperationRecord, stop: () => void): void {
+  stopWithOwner(operation: OperationRecord, stop: (reason: Error) => void): void {
     if (this.stopsWithOwner && operation.owner !== undefined) operation.stop = stop;
   }
 

@@ -176,6 +176,26 @@ describe(`fetch() where cancels are passed on, ${setup}`, () => {
     assert.deepEqual(Object.keys(options), ['headers']);
   });
 
+  it('takes options that are an object of a class, or frozen', async () => {
+    class Options {
+      readonly #method = 'PUT';
+      get method(): string {
+        return this.#method;
+      }
+    }
+    for (const options of [new Options(), Object.freeze({ signal: undefined, method: 'PUT' })]) {
+      const values = throughGateway(async () => {
+        const answer = await fetch(origin, options as RequestInit);
+        return answer.text();
+      }, {});
+      assert.deepEqual(await values, []);
+      assert.equal(outgoing().attributes['http.request.method'], 'PUT');
+      const error = await cancelled(() => fetch(`${origin}/slow`, options as RequestInit));
+      assert.equal((error as Error).name, 'AbortError');
+      telemetry.reset();
+    }
+  });
+
   it('ends with the signal of a Request', async () => {
     const controller = new AbortController();
     const request = new Request(`${origin}/slow`, { signal: controller.signal });

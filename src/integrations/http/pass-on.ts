@@ -8,7 +8,7 @@ import { readHeader, requestHeaders } from './propagation.ts';
 export function passOn(host: Host, request: OutgoingRequest, { operation }: ClientExchange): void {
   const told = host.tellDeadline(operation, request, readHeader);
   if (told !== undefined) requestHeaders.set(request, told.name, told.value);
-  host.stopWithOwner(operation, () => {
-    request.destroy(new DOMException('the incoming operation was cancelled', 'AbortError'));
+  host.stopWithOwner(operation, (reason) => {
+    request.destroy(reason);
   });
 }

@@ -95,7 +95,7 @@ function follow(watch: Watch, call: Call, exchange: Exchange, startedAtMs: numbe
   if (signal === undefined) return;
   // Not sent, and never to be.
   if (signal.aborted) abortCall(watch, call, signal, 'queued');
-  else watchSignal(watch, signal, call, abortCall);
+  else watchSignal(watch, signal, call);
 }
 
 function startOwn(

@@ -12,9 +12,10 @@ import { CALL_KEY, Call } from './call.ts';
 import { reportCall } from './client.ts';
 import type { Target } from './description.ts';
 import { rememberDestroy } from './destroy-error.ts';
+import { dataOf, isObject } from './given.ts';
 import { type Dispatcher, type Handler, hidden } from './internals.ts';
 import { enqueue, takeWaiting, waitingIn } from './queue.ts';
-import { unwatchSignal } from './signals.ts';
+import { isSignal, unwatchSignal } from './signals.ts';
 import { type Watch, watchOf } from './watch.ts';
 
 /** @param base DispatcherBase, from which every dispatcher that has connections inherits */
@@ -89,26 +90,20 @@ function callOf(
   const waiting = takeWaiting(handler);
   if (waiting !== undefined) return waiting;
   const parent = context.active();
-  const signal = 'signal' in options && options.signal instanceof AbortSignal ? options.signal : undefined;
+  const given = dataOf(options, 'signal');
+  const signal = isSignal(given) ? given : undefined;
   const fetched = parent.getValue(CALL_KEY) as Call | undefined;
   if (signal === undefined && fetched?.expectsRequest) return fetched;
   const call = new Call(signal, parent, () => targetOf(options, dispatcher));
-  if (
-    ('headersTimeout' in options && options.headersTimeout) ||
-    ('bodyTimeout' in options && options.bodyTimeout)
-  ) {
+  if (dataOf(options, 'headersTimeout') || dataOf(options, 'bodyTimeout')) {
     call.limitStack = host.captureDeadlineStack(above);
   }
   return call;
 }
 
 function targetOf(options: object, dispatcher: Dispatcher): Target | undefined {
-  const { path, method } = options as { path?: unknown; method?: unknown };
-  const origin = 'origin' in options && options.origin ? options.origin : hidden(dispatcher, 'url');
+  const [path, method] = [dataOf(options, 'path'), dataOf(options, 'method')];
+  const origin = dataOf(options, 'origin') || hidden(dispatcher, 'url');
   if (origin === undefined || typeof path !== 'string') return undefined;
   return { origin: String(origin).replace(/\/$/, ''), path, method: String(method ?? 'GET') };
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

@@ -23,7 +23,13 @@ export function whyFailed(
   const rstCode = codeToSend(exchange, error);
   const signal = exchange.call?.signal;
   if (signal?.aborted) {
-    return { kind: 'signal', phase, rstCode, ...host.abortOrigins.explain(signal, signal.reason) };
+    const { reason } = signal;
+    // That of a polyfill may have none.
+    const story = host.abortOrigins.explain(signal, reason === undefined ? error : reason);
+    const isKnown = reason !== undefined && story.stack !== undefined;
+    // undici ends what is on a connection on the stack of whoever aborts.
+    const seen = isKnown || !exchange.request.abort ? undefined : ofSomebody(host.captureStack(above));
+    return { kind: 'signal', phase, rstCode, ...story, stack: seen ?? story.stack };
   }
   const destroyStack = destroyedBy(watch, error);
   if (destroyStack !== undefined) {

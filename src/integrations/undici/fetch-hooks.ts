@@ -6,21 +6,15 @@ import type { Host } from '../../integration.ts';
 import { CALL_KEY, Call } from './call.ts';
 import { abortCall } from './client.ts';
 import type { Target } from './description.ts';
-import { unwatchSignal, watchSignal } from './signals.ts';
+import { dataOf, isComputed, isObject, readThrough } from './given.ts';
+import { isSignal, unwatchSignal, watchSignal } from './signals.ts';
 import { type Watch, watchOf } from './watch.ts';
 
 /** @param owner globalThis, or the exports of undici's own file */
 export function watchFetch(owner: unknown, host: Host, installation: Installation): Undo {
   if (typeof owner !== 'object' || owner === null || !('fetch' in owner)) return () => {};
   const watch = watchOf(host, installation);
-  const enter = installation.guard((args: unknown[]) => {
-    const stopper = host.stopsWithOwner ? new AbortController() : undefined;
-    const given = stopper === undefined ? args : stoppable(args, stopper.signal);
-    const call = callOf(host, given[0], given[1]);
-    if (call === undefined) return undefined;
-    if (given !== args) call.stopper = stopper;
-    return { call, given, inside: context.active().setValue(CALL_KEY, call) };
-  });
+  const enter = installation.guard((args: unknown[]) => enterFetch(watch, args));
   const leave = installation.guard((call: Call) => called(watch, call));
   return replaceFunction(owner, 'fetch', (original) => {
     // A function with a prototype, like the one it replaces.
@@ -36,31 +30,41 @@ export function watchFetch(owner: unknown, host: Host, installation: Installatio
 }
 
 /** Undefined when there is nothing to say of this call that its request would not say. */
-function callOf(host: Host, input: unknown, init: unknown): Call | undefined {
-  const signal = signalOf(input, init);
+function enterFetch(watch: Watch, args: unknown[]) {
+  const { host, installation } = watch;
+  const [input, init] = args;
   const parent = context.active();
+  const isReadLater = isComputed(init, 'signal');
+  const signal = isReadLater ? undefined : signalOf(input, init);
+  const stopper = host.stopsWithOwner && signal === undefined ? stopperFor(args) : undefined;
   // A body that is read from inside of another fetch() may call fetch(): it must not be taken for the other one.
-  if (signal === undefined && parent.getValue(CALL_KEY) === undefined) return undefined;
-  if (host.isSuppressed()) return undefined;
-  return new Call(signal, parent, () => targetOf(input, init));
+  const isInside = parent.getValue(CALL_KEY) !== undefined;
+  if ((!isReadLater && signal === undefined && stopper === undefined && !isInside) || host.isSuppressed()) {
+    return undefined;
+  }
+  const call = new Call(signal, parent, () => targetOf(input, init));
+  const inside = parent.setValue(CALL_KEY, call);
+  if (!isReadLater && stopper === undefined) return { call, given: args, inside };
+  /** Returns what fetch() is to take for the signal in the place of none. */
+  const noticeSignal = installation.guard((value: unknown): AbortSignal | undefined => {
+    if (isSignal(value)) call.signal = value;
+    else if (value === undefined) call.signal = signalOfRequest(input);
+    // Not where there is a signal: AbortSignal.any() leaves something behind on one that lives long.
+    if (stopper === undefined || call.signal !== undefined || (value ?? undefined) !== undefined)
+      return undefined;
+    call.stopper = stopper;
+    return stopper.signal;
+  });
+  const seen = readThrough(isObject(init) ? init : {}, (key, value) =>
+    key === 'signal' ? (noticeSignal(value) ?? value) : value,
+  );
+  return { call, given: [input, seen, ...args.slice(2)], inside };
 }
 
-/**
- * What fetch() is given, with a signal that ends it as the application's own would. The application's object stays
- * as it is. Not where it has a signal: AbortSignal.any() leaves something behind on one that lives long.
- */
-function stoppable(args: unknown[], stop: AbortSignal): unknown[] {
-  const [input, init = {}, ...others] = args;
-  // What fetch() refuses is to be refused.
-  const isRefused = args.length === 0 || !isObject(init) || (get(init, 'signal') ?? undefined) !== undefined;
-  if (isRefused || signalOf(input, init) !== undefined) return args;
-  return [input, Object.create(init, { signal: { value: stop, enumerable: true } }), ...others];
-}
-
-function signalOf(input: unknown, init: unknown): AbortSignal | undefined {
-  let signal = get(init, 'signal');
-  if (signal === undefined && isRequest(input)) ({ signal } = input);
-  return signal instanceof AbortSignal ? signal : undefined;
+/** What ends a fetch() as a signal of the application would. Undefined where fetch() is to refuse what it is given. */
+function stopperFor([input, init]: unknown[]): AbortController | undefined {
+  const isRefused = input === undefined || (init !== undefined && init !== null && !isObject(init));
+  return isRefused ? undefined : new AbortController();
 }
 
 /** fetch() has returned its promise. */
@@ -68,35 +72,53 @@ function called(watch: Watch, call: Call): void {
   const { signal } = call;
   if (!call.expectsRequest || signal === undefined) return;
   if (signal.aborted) {
-    abortCall(watch, call, signal, 'queued');
+    // Another one may have been refused.
+    if (signal instanceof AbortSignal) abortCall(watch, call, signal, 'queued');
     return;
   }
   // It may be about to become a request, may wait in a queue, or may be a `data:` URL.
-  watchSignal(watch, signal, call, abortCall);
+  watchSignal(watch, signal, call);
   const settled = watch.installation.guard(() => {
-    if (call.exchange === undefined && call.queue === undefined) unwatchSignal(watch, signal, call);
+    if (call.exchange !== undefined || call.queue !== undefined) return;
+    // One that is not Node's own, though it says it is, has told nobody but undici.
+    if (signal.aborted && !call.isReported && signal instanceof AbortSignal) {
+      abortCall(watch, call, signal, 'queued');
+    }
+    unwatchSignal(watch, signal, call);
   });
   setImmediate(settled).unref();
 }
 
+function signalOf(input: unknown, init: unknown): AbortSignal | undefined {
+  const signal = dataOf(init, 'signal');
+  if (signal === undefined) return signalOfRequest(input);
+  return isSignal(signal) ? signal : undefined;
+}
+
+function signalOfRequest(input: unknown): AbortSignal | undefined {
+  const signal = readRequest(input, 'signal');
+  return isSignal(signal) ? signal : undefined;
+}
+
 function targetOf(input: unknown, init: unknown): Target | undefined {
-  const text = isRequest(input) ? input.url : String(input);
-  if (!URL.canParse(text)) return undefined;
+  const text = typeof input === 'string' || input instanceof URL ? String(input) : readRequest(input, 'url');
+  if (typeof text !== 'string' || !URL.canParse(text)) return undefined;
   const { protocol, origin, pathname, search } = new URL(text);
   if (protocol !== 'http:' && protocol !== 'https:') return undefined;
-  const method = get(init, 'method') ?? (isRequest(input) ? input.method : 'GET');
+  const method = dataOf(init, 'method') ?? readRequest(input, 'method') ?? 'GET';
   return { origin, path: pathname + search, method: String(method).toUpperCase() };
 }
 
-/** Also the Request of another copy of undici. */
-function isRequest(input: unknown): input is { url: string; method: string; signal: unknown } {
-  return typeof input === 'object' && input !== null && 'url' in input && 'signal' in input;
-}
-
-function get(object: unknown, key: string): unknown {
-  return isObject(object) ? Reflect.get(object, key) : undefined;
-}
-
-function isObject(value: unknown): value is object {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+/** Of a Request, also of another copy of undici, by the getter of its class. Undefined of anything else. */
+function readRequest(input: unknown, key: 'url' | 'method' | 'signal'): unknown {
+  if (typeof input !== 'object' || input === null) return undefined;
+  for (let at = Object.getPrototypeOf(input); at !== null; at = Object.getPrototypeOf(at)) {
+    if (at.constructor?.name !== 'Request' || !Object.hasOwn(at, 'duplex')) continue;
+    try {
+      return Reflect.get(at, key, input);
+    } catch {
+      return undefined; // an object made of the prototype
+    }
+  }
+  return undefined;
 }

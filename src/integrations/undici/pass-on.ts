@@ -8,13 +8,12 @@ export function passOn(host: Host, exchange: Exchange): void {
   const { request, operation } = exchange;
   const told = host.tellDeadline(operation, request, readHeader);
   if (told !== undefined) requestHeaders.set(request, told.name, told.value);
-  host.stopWithOwner(operation, () => stop(exchange));
+  host.stopWithOwner(operation, (reason) => stop(exchange, reason));
 }
 
 /** As a signal of the application would. A fetch() with a signal of its own fails as if its connection broke. */
-function stop({ request, call, operation }: Exchange): void {
+function stop({ request, call, operation }: Exchange, reason: Error): void {
   if (operation.isSettled) return;
-  const reason = new DOMException('the incoming operation was cancelled', 'AbortError');
   if (call?.stopper !== undefined) call.stopper.abort(reason);
   else if (typeof request.abort === 'function') request.abort(reason);
   else if (request.onResponseError !== undefined) request.onResponseError(reason);

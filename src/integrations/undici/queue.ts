@@ -27,5 +27,5 @@ export function enqueue(watch: Watch, { call, handler, dispatcher }: Dispatching
   if (dispatcher[kQueue] === undefined) Object.defineProperty(dispatcher, kQueue, { value: new Set() });
   call.queue = dispatcher[kQueue];
   call.queue?.add(call);
-  if (signal !== undefined) watchSignal(watch, signal, call, abortCall);
+  if (signal !== undefined) watchSignal(watch, signal, call);
 }

@@ -1,59 +1,51 @@
-/** One listener for each signal, however many calls share it; none when the last of them is over. */
-import { getMaxListeners, setMaxListeners } from 'node:events';
+/**
+ * The signals of calls in flight. Where Node tells the listeners of one that it is aborted, in dispatchEvent(), so are we:
+ * the application finds no listener of ours. A signal of another realm or of a polyfill does without: of that an abort is
+ * seen when undici itself reacts to it.
+ */
+import { during } from '../../hook/observe.ts';
+import type { Undo } from '../../hook/replace.ts';
 import type { Call } from './call.ts';
 import type { Watch } from './watch.ts';
 
-type OnAbort = (watch: Watch, call: Call, signal: AbortSignal) => void;
-
-export class SignalWatch {
-  readonly calls: Map<Call, OnAbort> = new Map();
-  /** The limit of listeners that we raised by one, for ours not to be the one that sets off Node's warning. */
-  readonly maxListeners: number;
-  readonly listener: () => void;
-
-  constructor(maxListeners: number, listener: () => void) {
-    this.maxListeners = maxListeners;
-    this.listener = listener;
-  }
+/** Also of timeout signals, of composite ones and of those that were transferred from another thread. */
+export function watchSignals(
+  watch: Watch,
+  onAbort: (watch: Watch, call: Call, signal: AbortSignal) => void,
+): Undo {
+  const { signals, installation } = watch;
+  // Each by itself: one that fails does not keep the others from being told.
+  const tell = installation.guard(onAbort);
+  return during(AbortSignal.prototype, 'dispatchEvent', installation, (signal: AbortSignal) => {
+    const calls = signals.get(signal);
+    // An application may dispatch an 'abort' event of its own.
+    if (calls === undefined || !signal.aborted) return undefined;
+    return () => {
+      signals.delete(signal);
+      for (const call of calls) tell(watch, call, signal);
+    };
+  });
 }
 
 /** Idempotent. */
-export function watchSignal(watch: Watch, signal: AbortSignal, call: Call, onAbort: OnAbort): void {
-  const { signals, installation } = watch;
-  let watched = signals.get(signal);
-  if (watched === undefined) {
-    const maxListeners = getMaxListeners(signal);
-    if (maxListeners > 0) setMaxListeners(maxListeners + 1, signal);
-    watched = new SignalWatch(
-      maxListeners,
-      installation.guard(() => aborted(watch, signal)),
-    );
-    signals.set(signal, watched);
-    signal.addEventListener('abort', watched.listener);
+export function watchSignal({ signals }: Watch, signal: AbortSignal, call: Call): void {
+  const calls = signals.get(signal);
+  if (calls === undefined) signals.set(signal, new Set([call]));
+  else calls.add(call);
+}
+
+export function unwatchSignal({ signals }: Watch, signal: AbortSignal, call: Call): void {
+  const calls = signals.get(signal);
+  if (calls?.delete(call) && calls.size === 0) signals.delete(signal);
+}
+
+/** Whatever undici takes for a signal: also one of another realm, or of a polyfill. */
+export function isSignal(value: unknown): value is AbortSignal {
+  try {
+    if (value instanceof AbortSignal) return true;
+    const { aborted, addEventListener } = value as Partial<AbortSignal>;
+    return typeof aborted === 'boolean' && typeof addEventListener === 'function';
+  } catch {
+    return false; // no object, or one that does not let itself be looked at
   }
-  // Each by itself: one that fails does not keep the others from being told.
-  watched.calls.set(call, installation.guard(onAbort));
-}
-
-export function unwatchSignal(watch: Watch, signal: AbortSignal, call: Call): void {
-  const watched = watch.signals.get(signal);
-  if (watched?.calls.delete(call) && watched.calls.size === 0) stop(watch, signal, watched);
-}
-
-export function forgetSignals(watch: Watch): void {
-  for (const [signal, watched] of watch.signals) stop(watch, signal, watched);
-}
-
-function stop(watch: Watch, signal: AbortSignal, { listener, maxListeners }: SignalWatch): void {
-  watch.signals.delete(signal);
-  signal.removeEventListener('abort', listener);
-  if (maxListeners > 0 && getMaxListeners(signal) === maxListeners + 1) setMaxListeners(maxListeners, signal);
-}
-
-function aborted(watch: Watch, signal: AbortSignal): void {
-  const watched = watch.signals.get(signal);
-  // An application may dispatch an 'abort' event of its own.
-  if (watched === undefined || !signal.aborted) return;
-  stop(watch, signal, watched);
-  for (const [call, onAbort] of watched.calls) onAbort(watch, call, signal);
 }

@@ -6,7 +6,6 @@ import type { Call } from './call.ts';
 import type { Connecting } from './connection.ts';
 import type { Exchange } from './exchange.ts';
 import type { Dispatcher, Handler } from './internals.ts';
-import type { SignalWatch } from './signals.ts';
 
 /** dispatch() in progress. An agent calls that of a pool, which calls that of a client, which makes the request. */
 export interface Dispatching {
@@ -26,8 +25,8 @@ export class Watch {
   readonly destroyStacks: WeakMap<object, string> = new WeakMap();
   /** Connections that are being made. */
   readonly connecting: Set<Connecting> = new Set();
-  /** Keeps signals alive as long as undici's own listeners do. */
-  readonly signals: Map<AbortSignal, SignalWatch> = new Map();
+  /** Calls that are in flight, by their signal. Keeps signals alive no longer than undici's own listeners do. */
+  readonly signals: Map<AbortSignal, Set<Call>> = new Map();
   /** Prototypes of dispatchers whose methods are replaced. */
   readonly dispatchers: Set<object> = new Set();
   /** The global ones, as they were last seen. */
