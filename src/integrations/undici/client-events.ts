@@ -7,7 +7,7 @@ import {
 } from '@opentelemetry/semantic-conventions';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
-import { settle } from './client.ts';
+import { cancel, settle } from './client.ts';
 import { outlivesError } from './connection.ts';
 import { whyFailed } from './evidence.ts';
 import type { Exchange } from './exchange.ts';
@@ -51,7 +51,9 @@ export function responded(
   if (outcome !== undefined) {
     const reason = statusText === '' ? undefined : statusText;
     const evidence: Evidence = { kind: 'peer-status', outcome, phase: phaseOf(watch, exchange), reason };
-    host.cancel(operation, evidence, exchange.session !== undefined || !saysClose(headers));
+    const errorStatus = statusCode < 400 ? undefined : statusCode;
+    const isConnectionAlive = exchange.session !== undefined || !saysClose(headers);
+    host.cancel(operation, { ...evidence, errorStatus }, isConnectionAlive);
   }
   exchange.statusCode = statusCode;
   // fetch() follows redirects, and tries again when the server calls itself the wrong one (421).
@@ -79,7 +81,7 @@ export function failed(watch: Watch, exchange: Exchange, error: unknown, above: 
   if (operation.isSettled) return;
   if (operation.cancellation === undefined) {
     const evidence = whyFailed(watch, exchange, error, above);
-    if (evidence !== undefined) watch.host.cancel(operation, evidence, outlivesError(watch, exchange, error));
+    if (evidence !== undefined) cancel(watch, exchange, evidence, outlivesError(watch, exchange, error));
   }
   // There is always an error, though its value may be undefined: abort() takes any reason.
   settle(watch, exchange, error ?? null);

@@ -8,13 +8,13 @@ import type { Operation } from '../../operation/operation.ts';
 import { CALL_KEY, type Call, leaveQueue, letGo, toUnixMs } from './call.ts';
 import { connectPhase, outlivesError } from './connection.ts';
 import { setHeadersLimit, setSignalLimit } from './deadline.ts';
-import { describeResult, describeTarget } from './description.ts';
+import { describeResult, describeTarget, errorTypeOfCancelled } from './description.ts';
 import { Exchange } from './exchange.ts';
 import { codeToSend } from './http2-streams.ts';
 import { kExchange, type UndiciRequest } from './internals.ts';
 import { keepErrorType, operationBeside } from './official.ts';
 import { passOn } from './pass-on.ts';
-import { phaseOf } from './phase.ts';
+import { isBodiless, phaseOf } from './phase.ts';
 import { requestHeaders } from './propagation.ts';
 import { unwatchSignal, watchSignal } from './signals.ts';
 import type { Watch } from './watch.ts';
@@ -127,7 +127,7 @@ export function abortCall(watch: Watch, call: Call, signal: AbortSignal, phase?:
       rstCode,
       ...story,
     };
-    host.cancel(exchange.operation, evidence, outlivesError(watch, exchange, signal.reason));
+    cancel(watch, exchange, evidence, outlivesError(watch, exchange, signal.reason));
     settle(watch, exchange, signal.reason);
   } else if (exchange === undefined && call.expectsRequest) {
     reportCall(watch, call, signal.reason, (connecting) => {
@@ -136,18 +136,31 @@ export function abortCall(watch: Watch, call: Call, signal: AbortSignal, phase?:
   }
 }
 
+/** Nothing where the response is received already: undici says so a moment later. */
+export function cancel(
+  watch: Watch,
+  exchange: Exchange,
+  evidence: Evidence,
+  isConnectionAlive?: boolean,
+): void {
+  if (isBodiless(exchange)) return;
+  const seen = exchange.statusCode < 400 ? evidence : { ...evidence, errorStatus: exchange.statusCode };
+  watch.host.cancel(exchange.operation, seen, isConnectionAlive);
+}
+
 function cutExchange(watch: Watch, exchange: Exchange, end: ProcessEnd): void {
-  watch.host.cancel(exchange.operation, { kind: 'process-end', phase: phaseOf(watch, exchange), ...end });
+  cancel(watch, exchange, { kind: 'process-end', phase: phaseOf(watch, exchange), ...end });
   settle(watch, exchange, undefined);
 }
 
-/** @param error what it failed with or was cancelled by, if anything */
-export function settle(watch: Watch, exchange: Exchange, error: unknown): void {
+/** @param reason what it failed with or was cancelled by, if anything */
+export function settle(watch: Watch, exchange: Exchange, reason: unknown): void {
   const { host } = watch;
+  const error = isBodiless(exchange) ? undefined : reason;
   const { operation, call } = exchange;
   const { cancellation } = operation;
   if (!operation.ownsSpan && cancellation !== undefined && cancellation.initiator !== 'peer') {
-    keepErrorType(operation.span, cancellation.outcome === 'canceled' ? undefined : errorTypeOf(error));
+    keepErrorType(operation.span, errorTypeOfCancelled(cancellation, error));
   }
   host.settle(operation, host.isEndTold(operation) ? describeResult(exchange, error) : undefined);
   if (call?.exchange === exchange) release(watch, call);

@@ -14,6 +14,7 @@ import { errorTypeOf, isErrorLike } from '../../cancellation/reason.ts';
 import { describeMethod } from '../../conventions/method.ts';
 import { redactQuery } from '../../conventions/url.ts';
 import type { Settlement, SpanDescription } from '../../integration.ts';
+import type { Cancellation } from '../../operation/operation.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface Target {
@@ -44,9 +45,10 @@ export function describeTarget({ origin, path, method }: Target): SpanDescriptio
 export function describeResult({ statusCode, operation }: Exchange, error: unknown): Settlement {
   const attributes: Attributes = {};
   if (statusCode > 0) attributes[ATTR_HTTP_RESPONSE_STATUS_CODE] = statusCode;
-  if (operation.cancellation?.initiator === 'local' || operation.cancellation?.initiator === 'inherited') {
-    if (operation.cancellation.outcome === 'deadline_exceeded')
-      attributes[ATTR_ERROR_TYPE] = errorTypeOf(error);
+  const { cancellation } = operation;
+  if (cancellation?.initiator === 'local' || cancellation?.initiator === 'inherited') {
+    const errorType = errorTypeOfCancelled(cancellation, error);
+    if (errorType !== undefined) attributes[ATTR_ERROR_TYPE] = errorType;
     return { attributes };
   }
   if (error !== undefined) {
@@ -59,6 +61,15 @@ export function describeResult({ statusCode, operation }: Exchange, error: unkno
     return { attributes, isError: true };
   }
   return { attributes };
+}
+
+/** By whatever of this process it was cancelled: an answer with an error status is that error. */
+export function errorTypeOfCancelled(
+  { errorStatus, outcome }: Cancellation,
+  error: unknown,
+): string | undefined {
+  if (errorStatus !== undefined) return String(errorStatus);
+  return outcome === 'canceled' ? undefined : errorTypeOf(error);
 }
 
 class URLParts {

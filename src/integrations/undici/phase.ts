@@ -4,6 +4,11 @@ import { connectPhase } from './connection.ts';
 import type { Exchange } from './exchange.ts';
 import type { Watch } from './watch.ts';
 
+/** True when there is nothing left to receive, though undici may not have noticed yet. */
+export function isBodiless({ request, statusCode }: Exchange): boolean {
+  return statusCode > 0 && (request.method === 'HEAD' || statusCode === 204 || statusCode === 304);
+}
+
 export function phaseOf(
   watch: Watch,
   { request, statusCode, isHeadSent, bodySentAtMs }: Exchange,

@@ -290,9 +290,10 @@ export function fetchCases(
           trigger: 'status',
           phase: 'wait',
           origin: null,
-          status: status === 499 ? 'unset' : 'error',
+          status: 'error',
           attributes: {
             'http.response.status_code': status,
+            'error.type': String(status),
             'network.connection.reused_after': query === '',
           },
         },
@@ -335,6 +336,51 @@ export function fetchCases(
         controller.abort();
       },
       client: unmarked,
+    },
+    {
+      name: 'the body of an error answer that is cancelled leaves it a failure',
+      async stage() {
+        const response = await fetch(`${origin}/error/503`);
+        if (!response.ok) await loseInterest(body(response), undefined);
+        await server.idle();
+      },
+      client: {
+        ...bodyCancelled,
+        status: 'error',
+        origin: 'loseInterest',
+        attributes: { 'http.response.status_code': 503, 'error.type': '503', ...CLOSED },
+      },
+    },
+    {
+      name: 'an error answer that is aborted stays a failure',
+      async stage() {
+        const controller = new AbortController();
+        const response = await fetch(`${origin}/error/404`, { signal: controller.signal });
+        userLeaves(controller, new TypeError('not found'));
+        await rejection(response.text());
+        await server.idle();
+      },
+      client: {
+        ...aborted,
+        phase: 'receive',
+        status: 'error',
+        origin: 'userLeaves',
+        attributes: { 'http.response.status_code': 404, 'error.type': '404', ...CLOSED },
+      },
+    },
+    {
+      name: 'an error answer that takes too long stays a failure',
+      async stage() {
+        const response = await fetch(`${origin}/error/500`, { signal: limitTo(100) });
+        await rejection(response.text());
+        await server.idle();
+      },
+      client: {
+        ...timedOut,
+        phase: 'receive',
+        origin: 'limitTo',
+        attributes: { 'http.response.status_code': 500, 'error.type': '500', ...CLOSED },
+      },
     },
     ...['rst', 'fin', 'cut'].map(
       (word): ContractCase => ({

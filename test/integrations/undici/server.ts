@@ -77,6 +77,9 @@ function answer(path: string, request: IncomingMessage, response: ServerResponse
     case 'body': // a first piece, and never an end
       response.write('first'.padEnd(1000));
       break;
+    case 'error': // its head and a first piece, and never an end
+      response.writeHead(Number(detail)).write('first'.padEnd(1000));
+      break;
     case 'late':
       setTimeout(() => response.end('late'), 200);
       break;
