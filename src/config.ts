@@ -2,6 +2,7 @@
 import { OUTGOING_DEADLINE_HEADERS, type OutgoingDeadlineHeader } from './cancellation/deadline-headers.ts';
 import type { Integration } from './integration.ts';
 import type { Outcome } from './operation/evidence.ts';
+import type { Side } from './operation/operation.ts';
 import { integerBetween, optionalBoolean, refuseUnknown, requireObject, typeError } from './option-checks.ts';
 
 /** The span status of cancelled operations; see `status` below. */
@@ -41,6 +42,9 @@ export interface PropagateConfig {
   cancel?: boolean;
 }
 
+/** From HTTP status code, 100 to 599, to what it means. */
+export type CancelStatusCodes = Readonly<Record<number, 'context.canceled' | 'deadline_exceeded'>>;
+
 export interface CancellationInstrumentationConfig {
   /** Whether it is switched on from the start; see `enable()`. @default true */
   enabled?: boolean;
@@ -55,11 +59,12 @@ export interface CancellationInstrumentationConfig {
    */
   status?: StatusConfig;
   /**
-   * HTTP response status codes that say that the operation was cancelled, on CLIENT spans.
-   * Replaces the default; `{}` switches it off.
+   * HTTP response status codes that say that the operation was cancelled: by whoever answered, told on CLIENT spans, and by
+   * the handler itself, on SERVER spans. One table for both, or one for each side, of which what is left out keeps its
+   * default. A table replaces the default; `{}` switches it off.
    * @default { 408: 'deadline_exceeded', 499: 'context.canceled', 504: 'deadline_exceeded' }
    */
-  cancelStatusCodes?: Readonly<Record<number, 'context.canceled' | 'deadline_exceeded'>>;
+  cancelStatusCodes?: CancelStatusCodes | { client?: CancelStatusCodes; server?: CancelStatusCodes };
   /**
    * Frames kept of the stack of whoever cancelled: 1 to 200. The frames of Node and of libraries
    * between the cancel and the line that caused it count.
@@ -116,7 +121,7 @@ export interface ResolvedConfig {
   readonly integrations: readonly Integration[];
   readonly status: Readonly<Required<StatusConfig>>;
   /** From HTTP status code to what it means. */
-  readonly cancelStatusCodes: ReadonlyMap<number, Outcome>;
+  readonly cancelStatusCodes: Readonly<Record<Side, ReadonlyMap<number, Outcome>>>;
   readonly maxStackFrames: number;
   readonly captureDeadlineStack: boolean;
   readonly capturePendingStack: boolean;
@@ -169,7 +174,7 @@ export function resolveConfig(
   return {
     integrations: resolveIntegrations(config.integrations ?? defaultIntegrations),
     status: resolveStatus(config.status ?? {}),
-    cancelStatusCodes: resolveStatusCodes(config.cancelStatusCodes ?? STATUS_CODE_DEFAULTS),
+    cancelStatusCodes: resolveStatusCodes(config.cancelStatusCodes),
     maxStackFrames: integerBetween('maxStackFrames', config.maxStackFrames ?? 40, 1, MAX_STACK_FRAMES),
     captureDeadlineStack: optionalBoolean('captureDeadlineStack', config.captureDeadlineStack) ?? true,
     capturePendingStack: optionalBoolean('capturePendingStack', config.capturePendingStack) ?? true,
@@ -232,11 +237,27 @@ function resolvePropagate(propagate: PropagateConfig): ResolvedPropagateConfig {
   };
 }
 
-function resolveStatusCodes(codes: object): ReadonlyMap<number, Outcome> {
-  requireObject('cancelStatusCodes', codes);
+function resolveStatusCodes(
+  given: CancellationInstrumentationConfig['cancelStatusCodes'] = STATUS_CODE_DEFAULTS,
+): ResolvedConfig['cancelStatusCodes'] {
+  requireObject('cancelStatusCodes', given);
+  if (!('client' in given || 'server' in given)) {
+    const both = resolveTable('cancelStatusCodes', given);
+    return { client: both, server: both };
+  }
+  refuseUnknown('cancelStatusCodes.', given, ['client', 'server']);
+  const { client = STATUS_CODE_DEFAULTS, server = STATUS_CODE_DEFAULTS } = given;
+  return {
+    client: resolveTable('cancelStatusCodes.client', client),
+    server: resolveTable('cancelStatusCodes.server', server),
+  };
+}
+
+function resolveTable(option: string, codes: CancelStatusCodes): ReadonlyMap<number, Outcome> {
+  requireObject(option, codes);
   const resolved = new Map<number, Outcome>();
   for (const [key, value] of Object.entries(codes)) {
-    const name = `cancelStatusCodes.${key}`;
+    const name = `${option}.${key}`;
     const code = integerBetween(name, Number(key), 100, 599);
     if (value === 'context.canceled') resolved.set(code, 'canceled');
     else if (value === 'deadline_exceeded') resolved.set(code, 'deadline_exceeded');

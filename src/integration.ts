@@ -212,8 +212,8 @@ export interface Host {
     end: EndWithProcess<Subject>,
   ): void;
 
-  /** What a status code of HTTP says of a cancel, by the options: undefined for any other. */
-  outcomeOfStatus(statusCode: number): Outcome | undefined;
+  /** What a status code of HTTP says of a cancel, received or sent, by the options: undefined for any other. */
+  outcomeOfStatus(side: Side, statusCode: number): Outcome | undefined;
 
   /** A stack of the callers of `above` for a deadline, or undefined when the options say so. */
   captureDeadlineStack(above: StackTop): CapturedStack | undefined;

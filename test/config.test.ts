@@ -5,6 +5,16 @@ import { CancellationInstrumentation, defaultIntegrations } from '../src/index.t
 
 const resolve = (config: unknown) => resolveConfig(config as never, defaultIntegrations);
 
+const defaultCodes = new Map([
+  [408, 'deadline_exceeded'],
+  [499, 'canceled'],
+  [504, 'deadline_exceeded'],
+]);
+const extremeCodes = new Map([
+  [100, 'canceled'],
+  [599, 'deadline_exceeded'],
+]);
+
 describe('options', () => {
   it('have the documented defaults', () => {
     assert.deepEqual(resolve({}), {
@@ -16,11 +26,7 @@ describe('options', () => {
         httpServer: 'unset',
         deadline: 'error',
       },
-      cancelStatusCodes: new Map([
-        [408, 'deadline_exceeded'],
-        [499, 'canceled'],
-        [504, 'deadline_exceeded'],
-      ]),
+      cancelStatusCodes: { client: defaultCodes, server: defaultCodes },
       maxStackFrames: 40,
       captureDeadlineStack: true,
       capturePendingStack: true,
@@ -57,16 +63,25 @@ describe('options', () => {
     ['enabled', { enabled: false }, {}],
     ['integrations', { integrations: [] }, { integrations: [] }],
     ['integrations', { integrations: [{ name: 'mine' }] }, { integrations: [{ name: 'mine' }] }],
-    ['cancelStatusCodes', { cancelStatusCodes: {} }, { cancelStatusCodes: new Map() }],
+    [
+      'cancelStatusCodes',
+      { cancelStatusCodes: {} },
+      { cancelStatusCodes: { client: new Map(), server: new Map() } },
+    ],
     [
       'cancelStatusCodes',
       { cancelStatusCodes: { 100: 'context.canceled', 599: 'deadline_exceeded' } },
-      {
-        cancelStatusCodes: new Map([
-          [100, 'canceled'],
-          [599, 'deadline_exceeded'],
-        ]),
-      },
+      { cancelStatusCodes: { client: extremeCodes, server: extremeCodes } },
+    ],
+    [
+      'cancelStatusCodes.client',
+      { cancelStatusCodes: { client: { 100: 'context.canceled', 599: 'deadline_exceeded' } } },
+      { cancelStatusCodes: { client: extremeCodes, server: defaultCodes } },
+    ],
+    [
+      'cancelStatusCodes.server',
+      { cancelStatusCodes: { server: {} } },
+      { cancelStatusCodes: { client: defaultCodes, server: new Map() } },
     ],
     [
       'status',
@@ -169,6 +184,19 @@ describe('options', () => {
       TypeError,
       'cancelStatusCodes.499',
       /must be 'context\.canceled' or 'deadline_exceeded', but is 'canceled'/,
+    ],
+    [
+      { cancelStatusCodes: { server: { 499: 'canceled' } } },
+      TypeError,
+      'cancelStatusCodes.server.499',
+      /but is 'canceled'/,
+    ],
+    [{ cancelStatusCodes: { client: 499 } }, TypeError, 'cancelStatusCodes.client', /must be an object/],
+    [
+      { cancelStatusCodes: { client: {}, 499: 'context.canceled' } },
+      TypeError,
+      'cancelStatusCodes.499',
+      /Known options: client, server/,
     ],
     [{ cancelStatusCodes: { 499: true } }, TypeError, 'cancelStatusCodes.499', /but is boolean/],
   ];

@@ -216,8 +216,8 @@ export class Recorder implements Host {
     operation.endWithProcess = end;
   }
 
-  outcomeOfStatus(statusCode: number): Outcome | undefined {
-    return this.#config.cancelStatusCodes.get(statusCode);
+  outcomeOfStatus(side: Side, statusCode: number): Outcome | undefined {
+    return this.#config.cancelStatusCodes[side].get(statusCode);
   }
 
   captureDeadlineStack(above: StackTop): CapturedStack | undefined {

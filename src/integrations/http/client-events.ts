@@ -112,7 +112,7 @@ function responded(
 ): void {
   // Node remembers the address from now on; it cannot be asked for when the connection is gone.
   if (exchange.operation.ownsSpan) void request.socket?.remoteAddress;
-  const outcome = host.outcomeOfStatus(response.statusCode ?? 0);
+  const outcome = host.outcomeOfStatus('client', response.statusCode ?? 0);
   if (outcome === undefined) return;
   const phase = request.writableFinished ? 'wait' : 'send';
   const evidence = {

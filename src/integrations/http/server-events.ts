@@ -5,7 +5,12 @@ import { kClientError, type Message, type Response, type Transport } from './int
 import { serverPhaseOf } from './phase.ts';
 import { endIncoming, settleIncoming } from './server.ts';
 import { errorStatusOf } from './server-description.ts';
-import { limitOfConnectionPassed, whyConnectionEnded, whyDestroyedHere } from './server-evidence.ts';
+import {
+  limitOfConnectionPassed,
+  whatAnswerSays,
+  whyConnectionEnded,
+  whyDestroyedHere,
+} from './server-evidence.ts';
 import type { ServerExchange } from './server-exchange.ts';
 
 /** The connection goes away; a response that was written by then is not harmed. @param above the hook */
@@ -93,8 +98,13 @@ export function incomingDestroyed(
 
 /** The response is over: an event that comes last, and alone where the connection is no net.Socket. */
 export function responseClosed(host: Host, response: Response, exchange: ServerExchange): void {
-  if (response.writableFinished) settleIncoming(host, response, exchange, undefined);
-  else closedUnfinished(host, exchange);
+  if (!response.writableFinished) {
+    closedUnfinished(host, exchange);
+    return;
+  }
+  const evidence = whatAnswerSays(host, response);
+  if (evidence !== undefined) host.cancel(exchange.operation, evidence);
+  settleIncoming(host, response, exchange, undefined);
 }
 
 function closedUnfinished(host: Host, exchange: ServerExchange): void {

@@ -5,9 +5,10 @@ import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, ServerPhase, Stack } from '../../operation/evidence.ts';
 import { idleLimitPassed } from './deadline.ts';
-import { kClientError, kLimit, type Transport } from './internals.ts';
+import { kClientError, kLimit, type Response, type Transport } from './internals.ts';
 import { isShuttingDown, isTimingOut } from './node-activity.ts';
 import { serverPhaseOf } from './phase.ts';
+import { errorStatusOf } from './server-description.ts';
 import type { ServerExchange } from './server-exchange.ts';
 
 /** An end that is no cancel: the request is broken, or the answer cannot be completed. */
@@ -63,6 +64,20 @@ export function whyDestroyedHere(
   const stack = host.captureStack(above);
   if (isOfBrokenStream(reason, stack)) return { kind: 'failure', error: reason };
   return { kind: 'local', trigger: isShuttingDown() ? 'shutdown' : 'destroy', phase, reason, stack };
+}
+
+/** Undefined for an answer that is no cancel. */
+export function whatAnswerSays(host: Host, response: Response): Evidence | undefined {
+  const outcome = host.outcomeOfStatus('server', response.statusCode);
+  if (outcome === undefined) return undefined;
+  return {
+    kind: 'own-status',
+    outcome,
+    phase: 'handle',
+    reason: response.statusMessage,
+    stack: undefined,
+    errorStatus: errorStatusOf(response),
+  };
 }
 
 export function limitOfConnectionPassed(

@@ -92,7 +92,7 @@ export function errorStatusOf(stream: Stream | undefined, exchange: Exchange): n
 }
 
 /** Undefined when no head was received or sent, whatever one was meant to be. */
-function statusOf(stream: Stream | undefined, { connection, status }: Exchange): number | undefined {
+export function statusOf(stream: Stream | undefined, { connection, status }: Exchange): number | undefined {
   if (connection.isClient) return status;
   const sent = stream?.headersSent ? stream.sentHeaders?.[':status'] : undefined;
   return sent === undefined ? undefined : Number(sent);

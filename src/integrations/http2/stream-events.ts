@@ -54,7 +54,7 @@ function responded(host: Host, stream: Stream, exchange: Exchange, headers: unkn
   const phase = stream.writableFinished ? 'wait' : 'send';
   exchange.status = Number((headers as Readonly<Record<string, unknown>>)[':status']);
   exchange.connection.learnPeer();
-  const outcome = host.outcomeOfStatus(exchange.status);
+  const outcome = host.outcomeOfStatus('client', exchange.status);
   if (outcome === undefined) return;
   const errorStatus = errorStatusOf(stream, exchange);
   const evidence = { kind: 'peer-status', outcome, phase, reason: undefined, errorStatus } as const;

@@ -4,7 +4,7 @@ import { before } from '../../hook/observe.ts';
 import type { Host } from '../../integration.ts';
 import type { ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { describeEnd, errorStatusOf } from './description.ts';
+import { describeEnd, errorStatusOf, statusOf } from './description.ts';
 import type { Ending } from './evidence.ts';
 import type { Exchange } from './exchange.ts';
 import { kExchange, type Stream } from './internals.ts';
@@ -32,8 +32,26 @@ export function decide(
 
 /** @param stream undefined when Node refused to make one */
 export function settleStream(host: Host, stream: Stream | undefined, exchange: Exchange): void {
-  const { operation } = exchange;
-  if (!operation.isSettled) host.settle(operation, describeEnd(stream, exchange));
+  const { operation, connection, failure } = exchange;
+  if (operation.isSettled) return;
+  if (!connection.isClient && failure === undefined) noteAnswer(host, stream, exchange);
+  host.settle(operation, describeEnd(stream, exchange));
+}
+
+/** A handler that answers with a status which says that the operation was cancelled. */
+function noteAnswer(host: Host, stream: Stream | undefined, exchange: Exchange): void {
+  const status = statusOf(stream, exchange);
+  const outcome = status === undefined ? undefined : host.outcomeOfStatus('server', status);
+  if (outcome === undefined) return;
+  const errorStatus = errorStatusOf(stream, exchange);
+  host.cancel(exchange.operation, {
+    kind: 'own-status',
+    outcome,
+    phase: 'handle',
+    reason: undefined,
+    stack: undefined,
+    errorStatus,
+  });
 }
 
 /**

@@ -47,7 +47,7 @@ export function responded(
   if (statusCode < 200 && statusCode !== 101) return;
   const { host } = watch;
   const { operation, call } = exchange;
-  const outcome = host.outcomeOfStatus(statusCode);
+  const outcome = host.outcomeOfStatus('client', statusCode);
   if (outcome !== undefined) {
     const reason = statusText === '' ? undefined : statusText;
     const evidence: Evidence = { kind: 'peer-status', outcome, phase: phaseOf(watch, exchange), reason };

@@ -637,7 +637,15 @@ function answers(lab: HttpLab): ContractCase[] {
       agent.destroy();
     },
     client: { ...client, attributes: { 'network.connection.reused_after': connection === 'keep-alive' } },
-    server: { outcome: undefined },
+    server: {
+      outcome: client.outcome,
+      initiator: 'local',
+      trigger: 'status',
+      phase: 'handle',
+      status: client.outcome === 'deadline_exceeded' ? 'error' : 'unset',
+      attributes: { 'http.response.status_code': statusCode },
+      ...(client.reason === undefined ? {} : { reason: client.reason }),
+    },
   });
   const byStatus = { initiator: 'peer', trigger: 'status', phase: 'wait', origin: null } as const;
   const tooLate = { ...byStatus, outcome: 'deadline_exceeded', status: 'error' } as const;

@@ -119,13 +119,14 @@ function connectCases(
         await ended;
         await after(20);
       },
-      // Either side may be the first to look at its clock; the server's answer is no cancel in HTTP.
+      // Either side may be the first to look at its clock; in gRPC the server's answer is no cancel in HTTP.
       client: [
         { ...missed, initiator: 'local', trigger: 'deadline' },
         { ...missed, initiator: 'peer', trigger: 'status' },
       ],
       server: [
         { ...missed, initiator: 'peer', trigger: 'reset' },
+        { ...missed, initiator: 'local', trigger: 'status' },
         { outcome: undefined, attributes: limit },
       ],
     },
@@ -145,7 +146,15 @@ function connectCases(
               attributes: { 'http.response.status_code': 499 },
             }
           : UNMARKED,
-      server: { outcome: undefined },
+      server:
+        protocol === 'connect'
+          ? {
+              outcome: 'context.canceled',
+              initiator: 'local',
+              trigger: 'status',
+              attributes: { 'http.response.status_code': 499 },
+            }
+          : UNMARKED,
     },
   ];
 }

@@ -199,8 +199,10 @@ async function answers(lab: Http2Lab): Promise<ContractCase[]> {
       },
       client: { ...client, attributes: { 'http.response.status_code': status } },
       server: {
-        outcome: undefined,
-        status: status < 500 ? 'unset' : 'error',
+        ...(client.outcome === undefined
+          ? { outcome: undefined }
+          : { outcome: client.outcome, initiator: 'local', trigger: 'status', phase: 'handle' }),
+        status: status < 500 && client.outcome !== 'deadline_exceeded' ? 'unset' : 'error',
         attributes: { 'http.response.status_code': status },
       },
     };

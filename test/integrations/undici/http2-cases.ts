@@ -148,7 +148,7 @@ export function http2Cases(
         trigger: 'status',
         attributes: { 'http2.rst_code': undefined, ...outlived },
       },
-      server: unmarked,
+      server: { outcome: 'context.canceled', initiator: 'local', trigger: 'status' },
     },
   ];
   // Version 6 does not notice such a reset, and has no limit for the head of the response, on HTTP/2.
