@@ -109,7 +109,7 @@ export class Shutdown {
   /** The first one counts. @param stack of whoever tells it to end */
   begin(trigger: ShutdownTrigger, stack?: CapturedStack): Drain {
     let drain = this.#drain;
-    if (drain !== undefined && !this.#isForgotten(drain)) return drain;
+    if (drain !== undefined && !this.#isForgotten(drain, performance.now())) return drain;
     drain = new Drain(trigger, stack);
     for (const operation of this.#open.all()) {
       if (operation.side === 'server' && operation.cancellation === undefined) drain.inFlight.add(operation);
@@ -120,7 +120,10 @@ export class Shutdown {
 
   /** An incoming operation is started. */
   started(operation: OperationRecord): void {
-    this.#drain?.inFlight.add(operation);
+    const drain = this.#drain;
+    if (drain === undefined) return;
+    if (this.#isForgotten(drain, operation.startedAtMs)) this.#drain = undefined;
+    else drain.inFlight.add(operation);
   }
 
   /** An incoming operation is cancelled. */
@@ -142,8 +145,7 @@ export class Shutdown {
 
   /** The process exits, now: whatever is in flight is cut. */
   processExits(): void {
-    if (this.#drain === undefined || this.#isForgotten(this.#drain)) this.#drain = this.begin('exit');
-    const drain = this.#drain;
+    const drain = this.begin('exit');
     for (const operation of drain.inFlight) drain.count(operation, 'cut');
     this.#end(drain);
   }
@@ -198,8 +200,8 @@ export class Shutdown {
     return this.#servers.some((server) => server.deref()?.listening === true);
   }
 
-  #isForgotten({ startedAtMs }: Drain): boolean {
-    return performance.now() - startedAtMs > MAX_LISTENING_MS && this.#isListening();
+  #isForgotten({ startedAtMs }: Drain, nowMs: number): boolean {
+    return nowMs - startedAtMs > MAX_LISTENING_MS && this.#isListening();
   }
 
   #forget(closed: ListeningServer): void {
