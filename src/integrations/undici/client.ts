@@ -2,6 +2,7 @@
 import { type Context, context } from '@opentelemetry/api';
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import { errorTypeOf } from '../../cancellation/reason.ts';
+import { after } from '../../hook/observe.ts';
 import type { Host } from '../../integration.ts';
 import type { ClientPhase, Evidence, ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
@@ -74,7 +75,18 @@ function begin(
   watch.cut ??= (_host, cut, end) => cutExchange(watch, cut, end);
   host.endsWithProcess(operation, exchange, watch.cut);
   setHeadersLimit(host, exchange);
+  if (request.upgrade && typeof request.onUpgrade === 'function') watchUpgrade(watch, exchange);
   return exchange;
+}
+
+/** Such a request is over when the connection is the application's. */
+function watchUpgrade(watch: Watch, exchange: Exchange): void {
+  after(exchange.request, 'onUpgrade', watch.installation, (_request, [statusCode]: unknown[]) => {
+    if (exchange.operation.isSettled) return;
+    exchange.statusCode = Number(statusCode);
+    watch.host.settle(exchange.operation, { ...describeResult(exchange, undefined), endsOfficialSpan: true });
+    if (exchange.call?.exchange === exchange) release(watch, exchange.call);
+  });
 }
 
 /** Of several that could have made this request, the one that is at it: dispatch() calls back at once. */

@@ -19,10 +19,14 @@ export interface UndiciRequest {
   /** In ms; null or undefined where the client's own holds. */
   readonly headersTimeout?: number | null;
   readonly bodyTimeout?: number | null;
+  /** The protocol that the connection is to speak from then on, if any. */
+  readonly upgrade?: unknown;
   /** Set when the request is put on a connection. */
   readonly abort: unknown;
   /** Was missing in 6.11.0. */
   addHeader?(name: string, value: string): unknown;
+  /** The server has agreed to that; up to 7. Not every version tells of it on a channel. */
+  onUpgrade?(statusCode: number, headers: unknown, socket: unknown): unknown;
   /** Ends a request that is on no connection yet; up to 7. */
   onError?(error: unknown): unknown;
   /** The same in 8. */

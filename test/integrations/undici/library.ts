@@ -29,13 +29,14 @@ export function undiciVersions(): readonly ('undici6' | 'undici7' | 'undici8')[]
 }
 
 const MANIFESTS = {
+  'undici-early': () => require.resolve('undici-early/package.json'),
   undici6: () => require.resolve('undici6/package.json'),
   undici7: () => require.resolve('undici7/package.json'),
   undici8: () => require.resolve('undici8/package.json'),
 };
 
 /** Loads a version as an application would: as `undici`, which is the name that instrumentations go by. */
-export function loadUndici(alias: 'undici6' | 'undici7' | 'undici8'): UndiciLibrary {
+export function loadUndici(alias: keyof typeof MANIFESTS): UndiciLibrary {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), `${alias}-`)));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const copy = join(folder, 'node_modules', 'undici');
