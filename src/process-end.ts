@@ -47,9 +47,14 @@ export function watchProcessEnd(watcher: Watcher): Undo {
   };
 }
 
-/** A signal is about to end the process, without an `exit` event. */
-export function endsBySignal(signal: string): void {
-  tell(endingBy(() => ({ reason: signal, stack: undefined })));
+/**
+ * A signal is about to end the process, without an `exit` event.
+ *
+ * @param above whose callers send it, when that is this process
+ */
+export function endsBySignal(signal: string, above: StackTop | undefined): void {
+  const stack = above && new CapturedStack(above, MAX_FRAMES);
+  tell(endingBy(() => ({ reason: signal, stack })));
 }
 
 /** @param above whose callers say so. @param reason what they say */

@@ -3,10 +3,10 @@ import { DiagConsoleLogger, DiagLogLevel, diag, metrics } from '@opentelemetry/a
 import { globalApi, globalProvider, ONE_VERSION } from '../global-api.ts';
 import { CancellationInstrumentation } from '../instrumentation.ts';
 import { endsBySignal, watchProcessEnd } from '../process-end.ts';
+import { watchSignals } from '../process-signals.ts';
 import { PACKAGE_NAME } from '../version.ts';
 import { announce } from './announcement.ts';
 import { type Environment, readEnvironment } from './environment.ts';
-import { watchSignals } from './exit.ts';
 import { giveWay } from './give-way.ts';
 import { startSdk } from './sdk.ts';
 import type { Warn } from './variables.ts';
@@ -30,7 +30,10 @@ export function start(warn: Warn): void {
       sdk.sendNow();
       if (unrecorded > 0) sayUnlessQuiet(tooMany(unrecorded));
     });
-    watchSignals((signal) => instrumentation.shutdownBegins(signal), endsBySignal);
+    watchSignals(
+      { told: (signal) => instrumentation.shutdownBegins(signal), ends: endsBySignal },
+      (message, error) => diag.error(`${PACKAGE_NAME}: signals: ${message}`, error),
+    );
   }
   if (environment.keepsCancelled && sdk === undefined) sayUnlessQuiet(NOT_KEPT);
   giveWay(sdk?.globals ?? [], {

@@ -1,0 +1,153 @@
+/**
+ * Signals that nobody handles end the process without an `exit` event: this is told here, before they do. The application
+ * cannot see that somebody waits for them: a library that ends the process when its own listener is the only one has to find that it is.
+ *
+ * So they are received by handles of our own, and not by listeners of `process`. That for what nobody handles is on only while there is no
+ * listener: which of two handles hears of a signal first is not known, and a listener of once() may be gone by then.
+ */
+import { createHook } from 'node:async_hooks';
+import { constants } from 'node:os';
+import { isMainThread } from 'node:worker_threads';
+import { createInstallation, type Installation } from './hook/installation.ts';
+import { before } from './hook/observe.ts';
+import { type AnyFunction, disguise } from './hook/replace.ts';
+import type { StackTop } from './operation/captured-stack.ts';
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+export type Signal = (typeof SIGNALS)[number];
+
+export interface SignalWatcher {
+  /** Called at each signal, whoever handles it. */
+  told(signal: Signal): void;
+  /**
+   * Called with the signal that ends the process, since nobody handles it: which it then does.
+   *
+   * @param above whose callers send it, when that is this process
+   */
+  ends(signal: Signal, above: StackTop | undefined): void;
+}
+
+/** What Node makes for a signal that is listened to. */
+interface SignalHandle {
+  onsignal: () => void;
+  start(signum: number): number;
+  stop(): void;
+  close(): void;
+  unref(): void;
+}
+
+/** Other threads are sent no signals. @param report is told what fails here */
+export function watchSignals(
+  watcher: SignalWatcher,
+  report: (message: string, error: unknown) => void,
+): void {
+  const Handle = isMainThread ? handleClass() : undefined;
+  if (Handle === undefined) return;
+  const installation = createInstallation(report);
+  const watches = new Map<unknown, Watch>();
+  for (const signal of SIGNALS) {
+    const watch = new Watch(signal, watcher, Handle, installation);
+    watches.set(signal, watch).set(constants.signals[signal], watch);
+  }
+  // The listeners by which Node itself starts and stops to wait for a signal.
+  replaceListener('newListener', 'startListeningIfSignal', (event) => watches.get(event)?.waitUnless(true));
+  replaceListener('removeListener', 'stopListeningIfSignal', (event) => {
+    watches.get(event)?.waitUnless(process.listenerCount(event) > 0);
+  });
+  // A signal that the process sends to itself, and nobody handles, ends it in this call.
+  before(process, 'kill', installation, (_process, [pid, signal = 'SIGTERM']: unknown[], above) => {
+    if (pid === process.pid) watches.get(signal)?.end(above);
+  });
+}
+
+class Watch {
+  readonly #signal: Signal;
+  readonly #watcher: SignalWatcher;
+  readonly #every: SignalHandle;
+  readonly #unhandled: SignalHandle;
+  /** Nobody handles the signal. */
+  #isWaiting = false;
+  #isOver = false;
+
+  constructor(
+    signal: Signal,
+    watcher: SignalWatcher,
+    Handle: new () => SignalHandle,
+    { guard }: Installation,
+  ) {
+    this.#signal = signal;
+    this.#watcher = watcher;
+    this.#every = new Handle();
+    this.#unhandled = new Handle();
+    this.#every.onsignal = guard(() => watcher.told(signal));
+    this.#unhandled.onsignal = guard(() => {
+      this.end(undefined);
+      if (this.#isOver) process.kill(process.pid, signal);
+    });
+    this.#every.unref();
+    this.#unhandled.unref();
+    this.#every.start(constants.signals[signal]);
+    this.waitUnless(process.listenerCount(signal) > 0);
+  }
+
+  waitUnless(isHandled: boolean): void {
+    if (this.#isOver || this.#isWaiting === !isHandled) return;
+    this.#isWaiting = !isHandled;
+    if (isHandled) this.#unhandled.stop();
+    else this.#unhandled.start(constants.signals[this.#signal]);
+  }
+
+  /** From now on the signal does what it does. */
+  end(above: StackTop | undefined): void {
+    // The first process of a container is ended by no signal that it does not handle.
+    if (!this.#isWaiting || this.#isOver || process.pid === 1) return;
+    this.#isOver = true;
+    this.#watcher.told(this.#signal);
+    this.#watcher.ends(this.#signal, above);
+    this.#every.close();
+    this.#unhandled.close();
+  }
+}
+
+/** Node shows the class of its handles only to who asks what resources are made. Undefined if it does so no more. */
+function handleClass(): (new () => SignalHandle) | undefined {
+  let found: unknown;
+  const hook = createHook({
+    init(_id, type, _trigger, resource) {
+      if (type === 'SIGNALWRAP') found = resource.constructor;
+    },
+  });
+  hook.enable();
+  // Of those that do nothing by themselves. If the first is listened to already, there is a handle for it.
+  for (const signal of ['SIGCONT', 'SIGWINCH'] as const) {
+    if (found !== undefined) break;
+    process.on(signal, nothing).off(signal, nothing);
+  }
+  hook.disable();
+  return found as (new () => SignalHandle) | undefined;
+}
+
+function nothing(): void {}
+
+/** Puts ours in the place of Node's own listener of this name, which it calls. */
+function replaceListener(
+  event: 'newListener' | 'removeListener',
+  name: string,
+  see: (event: string) => void,
+): void {
+  const emitter: NodeJS.EventEmitter = process;
+  const original = emitter.rawListeners(event).find((listener) => listener.name === name) as
+    | AnyFunction
+    | undefined;
+  const { listener } = {
+    listener(this: unknown, ...args: unknown[]): void {
+      original?.apply(this, args);
+      see(String(args[0]));
+    },
+  };
+  if (original !== undefined) {
+    emitter.off(event, original);
+    disguise(listener, original);
+  }
+  emitter.on(event, listener);
+}
