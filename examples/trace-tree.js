@@ -94,7 +94,12 @@ function describe({ attributes, events }, cwd) {
     const messages = attributes['cancel.late_messages'] ?? 0;
     const operations = attributes['cancel.late_operations'] ?? 0;
     const received = messages > 0 ? `, late messages: ${messages}` : '';
-    const detail = `wasted ${formatMs(wastedMs)}, late writes: ${writes}${received}, late operations: ${operations}`;
+    const spentOn = ['db', 'http', 'rpc', 'messaging'].flatMap((on) => {
+      const spentMs = attributes[`cancel.wasted.${on}_ms`];
+      return spentMs === undefined ? [] : [` ${on} ${formatMs(spentMs)},`];
+    });
+    const of = spentOn.length > 0 ? `, of it${spentOn.join('')}` : ',';
+    const detail = `wasted ${formatMs(wastedMs)}${of} late writes: ${writes}${received}, late operations: ${operations}`;
     details.push({ detail, style: 'yellow' });
   }
   for (const finding of events.filter(({ name }) => name === 'cancel.finding')) {

@@ -64,10 +64,15 @@ function isUnnoticed(file: string): boolean {
   return NODE_INTERNAL.test(file) || /[\\/]node_modules[\\/]@opentelemetry[\\/]/.test(file);
 }
 
+/** Undefined when no frame is of the application itself. */
+export function applicationFrameOf(stack: Stack | undefined): Frame | undefined {
+  const frame = originOf(stack)?.frame;
+  return frame === undefined || isInPackage(frame.file) ? undefined : frame;
+}
+
 /** True when no frame is of the application itself. */
 export function isOfLibrary(stack: Stack | undefined): boolean {
-  const frame = originOf(stack)?.frame;
-  return frame === undefined || isInPackage(frame.file);
+  return applicationFrameOf(stack) === undefined;
 }
 
 /** A library that ends something from a timer, without a word on why, watches a time limit of its own (superagent, ky). */

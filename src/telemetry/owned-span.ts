@@ -1,5 +1,6 @@
 /** A span that somebody else made for an incoming operation. */
 import { type Attributes, type HrTime, type Span, SpanKind, type SpanStatus } from '@opentelemetry/api';
+import type { Frame } from '../cancellation/frame.ts';
 import type { Stack } from '../operation/evidence.ts';
 import { isClaimed } from './official-span.ts';
 
@@ -9,6 +10,7 @@ export interface SdkSpan extends Span {
   readonly attributes?: Attributes;
   readonly status?: SpanStatus;
   readonly startTime?: HrTime;
+  readonly duration?: HrTime;
   readonly instrumentationScope?: { readonly name: string };
   readonly instrumentationLibrary?: { readonly name: string };
 }
@@ -26,6 +28,8 @@ export class OwnedSpan {
   startedAtMs: number = performance.now();
   /** Of whoever started it, when it goes to another system. */
   startStack: Stack | undefined = undefined;
+  /** Of one that was open at the cancel: the line that started it, when it is known. */
+  line: Frame | undefined = undefined;
   /** Of one that goes to another system: it does so inside of another that does. Known after the cancel. */
   isInside = false;
 
@@ -36,6 +40,13 @@ export class OwnedSpan {
   /** Neither over nor the span of an operation of ours. */
   get isOpen(): boolean {
     return this.span.isRecording() && !isClaimed(this.span);
+  }
+
+  /** Undefined while it is open. */
+  get endedAtMs(): number | undefined {
+    const { duration } = this.span;
+    if (this.span.isRecording() || duration === undefined) return undefined;
+    return this.startedAtMs + duration[0] * 1_000 + duration[1] / 1_000_000;
   }
 
   /** It goes to another system. */

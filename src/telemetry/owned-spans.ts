@@ -12,6 +12,7 @@ import type { Guard } from '../operation/guard.ts';
 import type { Cancellation } from '../operation/operation.ts';
 import { PACKAGE_NAME } from '../version.ts';
 import { writeFinding } from './findings.ts';
+import { lineOfSpan } from './line-of-span.ts';
 import type { Metrics } from './metrics.ts';
 import { beforeEnd } from './official-span.ts';
 import type { OperationRecord } from './operation-record.ts';
@@ -76,8 +77,10 @@ export class OwnedSpans {
 
   /** At the cancel: those that are open, in the order of their starts. They are kept no more. */
   takeOpen(owner: OperationRecord): readonly OwnedSpan[] {
-    const open = owner.spans?.filter(isOpen) ?? [];
+    const { spans = [] } = owner;
     owner.spans = undefined;
+    const open = spans.filter(isOpen);
+    for (const owned of open) owned.line = lineOfSpan(owned, spans);
     return open;
   }
 

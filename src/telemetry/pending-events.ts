@@ -8,7 +8,7 @@ import {
   EVENT_CANCEL_PENDING,
 } from './attributes.ts';
 import type { OperationRecord } from './operation-record.ts';
-import type { OwnedSpan } from './owned-span.ts';
+import { OwnedSpan } from './owned-span.ts';
 import { roundMs } from './round-ms.ts';
 
 /** More of them say nothing new, and a span holds 128 events. */
@@ -23,7 +23,7 @@ export function writePending(operation: OperationRecord, spans: readonly OwnedSp
     const attributes: Attributes = { [ATTR_CANCEL_PENDING_ELAPSED_MS]: roundMs(atMs - pending.startedAtMs) };
     const { name } = pending.span as { readonly name?: unknown };
     if (typeof name === 'string') attributes[ATTR_CANCEL_PENDING_NAME] = name;
-    const frame = originOf(pending.startStack)?.frame;
+    const frame = pending instanceof OwnedSpan ? pending.line : originOf(pending.startStack)?.frame;
     if (frame !== undefined) attributes[ATTR_CANCEL_PENDING_ORIGIN] = formatFrame(frame);
     operation.span.addEvent(EVENT_CANCEL_PENDING, attributes);
   }

@@ -18,7 +18,8 @@ export const groups: Readonly<Record<string, Group>> = {
   fast: { command: 'npm test', concurrency: (cores) => 2 * cores, limitMinutes: 20 },
   stack: {
     command: 'npm run test:stack',
-    needs: 'a real Jaeger, Collector, Prometheus, Alertmanager, OpenSearch, Kafka, Go or containers',
+    needs:
+      'a real Jaeger, Collector, Prometheus, Alertmanager, OpenSearch, Kafka, database, Go or containers',
     concurrency: (cores) => Math.max(1, cores - 1), // beside the servers
     limitMinutes: 30,
   },

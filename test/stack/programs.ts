@@ -20,6 +20,7 @@ const programs: [file: string, get: () => Promise<object>][] = [
 export const programFiles: readonly string[] = [
   ...programs.map(([file]) => file),
   '../support/monitoring-tools.ts',
+  '../support/databases.ts',
 ].map((file) => fileURLToPath(new URL(file, import.meta.url)));
 
 /**

@@ -15,6 +15,8 @@ export type ServerProgram = {
   args: string[];
   /** All of its environment: OTEL_* variables of the test would configure the server's own telemetry. */
   env?: Record<string, string>;
+  /** Whose process it is. @default ours */
+  identity?: { uid?: number; gid?: number };
   /** Answers with a status below 300 once it is ready. */
   readyUrl?: string;
   /** In place of readyUrl, of a server that has none. */
@@ -26,6 +28,7 @@ export type ServerProgram = {
 /** Resolves when it is ready, to what stops it. */
 export async function startServer(program: ServerProgram): Promise<() => Promise<void>> {
   const server = spawn(program.binary, program.args, {
+    ...program.identity,
     env: program.env ?? {},
     stdio: ['ignore', 'ignore', 'pipe'],
   });
