@@ -37,7 +37,7 @@ export function classify(subject: Subject, evidence: Evidence, nowMs: number): C
 /**
  * How much earlier than our own knowledge of the peer's deadline its reset may arrive and still be
  * that deadline, in ms. The peer's clock for it started when it sent the request, ours when we read it: on a
- * busy machine 20 ms apart were seen. Never more than half of the timeout, so that a cancel right after
+ * busy machine 20 ms apart were seen, not counting for how long our event loop did not look. Never more than half of the timeout, so that a cancel right after
  * the start of a short one stays a cancel.
  */
 export function deadlineToleranceMs(timeoutMs: number): number {
@@ -46,7 +46,8 @@ export function deadlineToleranceMs(timeoutMs: number): number {
 
 function whyPeerLeft(deadline: Deadline | undefined, nowMs: number): Outcome {
   if (deadline === undefined) return 'canceled';
-  return nowMs >= deadline.atMs - deadlineToleranceMs(deadline.timeoutMs) ? 'deadline_exceeded' : 'canceled';
+  const { atMs, timeoutMs, readLateMs = 0 } = deadline;
+  return nowMs >= atMs - deadlineToleranceMs(timeoutMs) - readLateMs ? 'deadline_exceeded' : 'canceled';
 }
 
 /** A call of this process ended it: on its own account, or because what it works for was cancelled first. */

@@ -14,6 +14,8 @@ export interface Deadline {
   readonly source: string;
   /** Where the limit was set, when known. */
   readonly stack: Stack | undefined;
+  /** Of an incoming operation: for how long it may have waited to be read, since the event loop was behind; in ms. */
+  readLateMs?: number;
 }
 
 /** What was concluded about a cancelled operation. */

@@ -43,6 +43,7 @@ export class Deadlines {
       const write = this.#guard(() => writeDeviation(operation));
       beforeEnd(operation.span, write);
     }
+    if (operation.side === 'server') deadline.readLateMs = this.#eventLoopDelay.now();
     this.#eventLoopDelay.watch();
     operation.deadline = deadline;
     operation.span.setAttribute(ATTR_DEADLINE_TIMEOUT_MS, roundMs(deadline.timeoutMs));

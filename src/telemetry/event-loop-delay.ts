@@ -31,8 +31,9 @@ export class EventLoopDelay {
     this.#timer = context.with(ROOT_CONTEXT, () => setInterval(this.#onTimer, BEAT_EVERY_MS).unref());
   }
 
-  /** In ms, at this moment: of the beat that was last, or of the one that is due. */
+  /** In ms, at this moment: of the beat that was last, or of the one that is due. 0 when nobody has watched of late. */
   now(): number {
+    if (this.#timer === undefined) return 0;
     const sinceBeatMs = performance.now() - this.#lastBeatMs;
     return Math.max(0, sinceBeatMs > BEAT_EVERY_MS ? sinceBeatMs - BEAT_EVERY_MS : this.#lastDelayMs);
   }

@@ -2,8 +2,8 @@
  * gRPC by @grpc/grpc-js, client and server.
  *
  * Limitations. grpc-js has no hook for what is recorded here: its own classes are patched, in the versions
- * that are known. A session that the server's own code destroys other than by forceShutdown() (a keepalive
- * that is not answered, the end of a grace period) looks like a client that went away. The phases `dns`,
+ * that are known. A client that answers no keepalive has gone away, and so has that of a session which the application
+ * destroys by hand. The phases `dns`,
  * `connect` and `queued` are grpc-js's own view; the TLS handshake counts as `connect`, and up to 1.12 a
  * connection counts as one before its peer has said a word. An interceptor that ends a call with a status that
  * means failure (UNAVAILABLE, INTERNAL, …) cancels nothing; a call that no interceptor ever starts has no span

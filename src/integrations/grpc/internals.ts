@@ -19,9 +19,9 @@ export const kLeaving: unique symbol = Symbol('opentelemetry.cancellation.grpc.l
 /** How a call ended that was never started, on the ResolvingCall. */
 export const kHeldEnd: unique symbol = Symbol('opentelemetry.cancellation.grpc.heldEnd');
 
-/** The HTTP/2 session of a server call, kept from its start: a stream forgets it when it is destroyed. */
+/** The HTTP/2 session of a server's stream, kept from its start: the stream forgets it when it is destroyed. */
 export const kSession: unique symbol = Symbol('opentelemetry.cancellation.grpc.session');
-/** On a session: the stack of the forceShutdown() that destroys it. */
+/** On a session that its server destroys. */
 export const kShutdown: unique symbol = Symbol('opentelemetry.cancellation.grpc.shutdown');
 
 export interface Metadata {
@@ -151,7 +151,6 @@ export interface BaseServerCall {
   /** From 1.10 on. */
   readonly handler?: { readonly path: string; readonly type: string };
   [kOperation]?: Operation;
-  [kSession]?: ServerSession;
 }
 
 export interface ServerStream {
@@ -159,6 +158,7 @@ export interface ServerStream {
   readonly destroyed: boolean;
   readonly closed: boolean;
   readonly rstCode: number | undefined;
+  [kSession]?: ServerSession | undefined;
 }
 
 export interface ServerSession {
@@ -169,7 +169,15 @@ export interface ServerSession {
     readonly remoteAddress?: string;
     readonly remotePort?: number;
   };
-  [kShutdown]?: Stack;
+  readonly closed?: boolean;
+  [kShutdown]?: Teardown;
+}
+
+/** The server ends a connection. */
+export interface Teardown {
+  /** Of whoever asked for it, if it was asked for. */
+  readonly stack: Stack | undefined;
+  readonly reason: string | undefined;
 }
 
 /** The connection is gone already, and nothing is known of it. */
@@ -199,6 +207,12 @@ export function attemptOf(call: ResolvingCall): Attempt | undefined {
 export function isConnected(call: ResolvingCall): boolean | undefined {
   const session = attemptOf(call)?.child?.transport.session;
   return session && !session.destroyed;
+}
+
+/** The session of a stream, which the stream forgets when it is destroyed. To be called while it knows. */
+export function keepSession(stream: ServerStream): ServerSession | undefined {
+  stream[kSession] ??= stream.session;
+  return stream[kSession];
 }
 
 /** The innermost call of a server, below its interceptors. */

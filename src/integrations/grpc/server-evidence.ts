@@ -27,11 +27,9 @@ export function whyAnswered(
 /** The stream was closed by anything but an answer. */
 export function whyLeft(call: BaseServerCall): Evidence {
   const phase = serverPhase(call);
-  const session = call[kSession];
-  const shutdown = session?.[kShutdown];
-  if (shutdown !== undefined) {
-    return { kind: 'local', trigger: 'shutdown', reason: undefined, stack: shutdown, phase };
-  }
+  const session = call.stream[kSession];
+  const teardown = session?.[kShutdown];
+  if (teardown !== undefined) return { kind: 'local', trigger: 'shutdown', ...teardown, phase };
   // Node gives the streams of a lost connection an error code too; it came from nobody.
   if (session === undefined || session.destroyed) return { kind: 'peer-gone', phase };
   return { kind: 'peer-reset', phase, rstCode: call.stream.rstCode };

@@ -4,14 +4,13 @@ import { after, before, during } from '../../hook/observe.ts';
 import { type AnyFunction, disguise, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
+import { watchConnections } from './connection.ts';
 import {
   answersByCallback,
   type BaseServerCall,
   type HandlerEntry,
   kOperation,
-  kShutdown,
   prototypeOf,
-  type ServerSession,
   type StatusObject,
   type StreamClass,
   type SurfaceCall,
@@ -68,7 +67,7 @@ export function watchServer(moduleExports: unknown, host: Host, installation: In
     rememberRegister(prototype, prototype.register),
     watchRegister(prototype, watch, installation),
     watchRetrieve(prototype, watch, installation),
-    watchForceShutdown(prototype, host, installation),
+    watchConnections(prototype, host, installation),
   ];
   return () => undoAll(undos);
 }
@@ -114,14 +113,6 @@ function watchHandler(handler: AnyFunction, path: string, type: string, watch: W
   };
   disguise(handle, handler);
   return handle;
-}
-
-function watchForceShutdown(prototype: object, host: Host, installation: Installation): Undo {
-  type Shut = { readonly sessions: Map<ServerSession, unknown> };
-  return before(prototype, 'forceShutdown', installation, ({ sessions }: Shut, _args, above) => {
-    const stack = host.captureStack(above);
-    for (const session of sessions.keys()) session[kShutdown] = stack;
-  });
 }
 
 /** Streaming handlers answer with an error by emit('error'); destroy(error) comes down to it. */

@@ -12,8 +12,8 @@ import {
   type BaseServerCall,
   baseOf,
   GONE,
+  keepSession,
   kOperation,
-  kSession,
   type StatusObject,
   type SurfaceCall,
 } from './internals.ts';
@@ -28,9 +28,9 @@ import { noteTimeout } from './timeout-header.ts';
 /** @returns undefined when the call is not to be recorded */
 export function beginIncoming(host: Host, surface: SurfaceCall, path: string): Operation | undefined {
   const base = baseOf(surface);
-  const session = base?.stream.session;
   const official = host.officialSpan(SpanKind.SERVER, OFFICIAL_SCOPES) ?? unsampledSpan(host, 'server');
   if (base === undefined || (official === undefined && isOfficialOn())) return undefined;
+  const session = keepSession(base.stream);
   const operation =
     official === undefined
       ? host.start(describeIncoming(session ?? GONE, path), host.extract(surface.metadata, metadataGetter))
@@ -38,7 +38,6 @@ export function beginIncoming(host: Host, surface: SurfaceCall, path: string): O
   base[kOperation] = operation;
   host.endsWithProcess(operation, base, cutIncoming);
   operation.answer = surface;
-  if (session !== undefined) base[kSession] = session;
   noteTimeout(host, base, operation);
   // The handler of a unary call runs even when its call has ended while the request was read.
   if (base.cancelled) endBeforeHandler(host, base, operation);

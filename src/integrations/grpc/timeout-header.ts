@@ -14,7 +14,7 @@ import type { Host } from '../../integration.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { deadlineFrom } from './deadline.ts';
 import { describeAnswer, describeIncoming } from './description.ts';
-import { type BaseServerCall, GONE, type ServerStream, type StatusObject } from './internals.ts';
+import { type BaseServerCall, GONE, keepSession, type ServerStream, type StatusObject } from './internals.ts';
 import { metadataGetter } from './propagation.ts';
 import { INTERNAL } from './status.ts';
 
@@ -29,7 +29,10 @@ const MAX_LATENESS_MS = 60_000;
 /** From 1.10 on, the only function that gets both the stream and the headers. */
 export function watchTimeouts(moduleExports: unknown, _host: Host, installation: Installation): Undo {
   return before(moduleExports as object, 'getServerInterceptingCall', installation, (_self, args) => {
-    noteHeader(args[1] as Stream, args[2] as Readonly<Record<string, unknown>>);
+    const stream = args[1] as Stream;
+    // By the time that its handler is called it may have been destroyed.
+    keepSession(stream);
+    noteHeader(stream, args[2] as Readonly<Record<string, unknown>>);
   });
 }
 

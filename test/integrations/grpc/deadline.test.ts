@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { checkSpan } from '../../support/contract.ts';
 import { Telemetry } from '../../support/telemetry.ts';
 import { rawCall } from './peers.ts';
-import { answerAtOnce, GrpcService, loadGrpc, startCall } from './service.ts';
+import { answerAtOnce, cancelled, GrpcService, loadGrpc, startCall } from './service.ts';
 
 const telemetry = new Telemetry('alone');
 const grpc = loadGrpc();
@@ -116,6 +117,20 @@ describe('the deadline of a gRPC call', () => {
     );
   });
 
+  it('has passed when the client resets its call, though the server was busy and read it late', async () => {
+    const span = await resetAfter(300);
+    checkSpan(span, { outcome: 'deadline_exceeded', initiator: 'peer', trigger: 'reset' }, 'SERVER');
+    assert.ok(Number(span.attributes['deadline.deviation_ms']) < -60, 'the server had more time left');
+  });
+
+  it('has not passed when the client resets its call long before, though the server read it late', async () => {
+    checkSpan(
+      await resetAfter(150),
+      { outcome: 'context.canceled', initiator: 'peer', trigger: 'reset' },
+      'SERVER',
+    );
+  });
+
   it('says nothing of a call that an interceptor fails', async () => {
     telemetry.reset();
     service.hold();
@@ -131,6 +146,28 @@ describe('the deadline of a gRPC call', () => {
     checkSpan(spanOf(SpanKind.CLIENT), { outcome: undefined, status: 'error' }, 'CLIENT');
   });
 });
+
+/** The SERVER span of a call with 300 ms, which the server reads 120 ms late and its client resets. */
+async function resetAfter(delayMs: number): Promise<ReadableSpan> {
+  // The event loop is looked at while there are deadlines.
+  await succeed({ deadline: Date.now() + 10_000 });
+  await sleep(50);
+  telemetry.reset();
+  const entered = service.hold();
+  const { stream, session } = await rawCall(service.port, '/test.Echo/unary', { 'grpc-timeout': '300m' });
+  const sentAtMs = performance.now();
+  // By now Node has handed the request to the kernel.
+  setImmediate(() => {
+    while (performance.now() - sentAtMs < 120);
+  });
+  const told = cancelled(await entered);
+  await sleep(delayMs - (performance.now() - sentAtMs));
+  stream.close(8);
+  await told;
+  session.close();
+  await telemetry.allEnded();
+  return spanOf(SpanKind.SERVER);
+}
 
 async function succeed(options: Parameters<typeof startCall>[2]): Promise<[ReadableSpan, ReadableSpan]> {
   telemetry.reset();

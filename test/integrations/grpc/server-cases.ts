@@ -4,7 +4,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import type { ContractCase } from '../../support/contract.ts';
 import { type Lab, OUTLIVED, SERVER_DEADLINE, UNMARKED } from './lab.ts';
 import { rawCall } from './peers.ts';
-import { answerError, cancelled, GrpcService, KINDS, type Kind } from './service.ts';
+import { answerError, cancelled, KINDS, type Kind } from './service.ts';
 
 export function serverCases(lab: Lab): ContractCase[] {
   return KINDS.flatMap((kind) => casesOf(kind, lab));
@@ -68,33 +68,6 @@ function casesOf(kind: Kind, lab: Lab): ContractCase[] {
       },
       client: { ...UNMARKED, status: 'error', attributes: lab.isAlone ? { 'error.type': 'UNKNOWN' } : {} },
       server: { ...UNMARKED, status: 'error', attributes: { 'error.type': 'UNKNOWN' } },
-    },
-    {
-      name: `${kind}: forceShutdown() while the handler works`,
-      async stage() {
-        const brief = await new GrpcService(grpc).listen();
-        function shutDown(): void {
-          brief.server.forceShutdown();
-        }
-        await lab.whileHandled(kind, shutDown, { service: brief, by: await brief.client() });
-        brief.close();
-      },
-      client: {
-        outcome: 'context.canceled',
-        initiator: 'peer',
-        trigger: 'reset',
-        phase: 'wait',
-        origin: null,
-        status: 'error',
-      },
-      server: {
-        outcome: 'context.canceled',
-        initiator: 'local',
-        trigger: 'shutdown',
-        phase: 'handle',
-        origin: 'shutDown',
-        status: 'unset',
-      },
     },
     {
       name: `${kind}: the server's own timer runs out`,
