@@ -16,6 +16,7 @@ import {
 import { formatFrame, originOf } from '../cancellation/origin.ts';
 import type { ListeningServer } from '../integration.ts';
 import type { CapturedStack } from '../operation/captured-stack.ts';
+import { toUnixMs } from '../operation/clock.ts';
 import type { Guard } from '../operation/guard.ts';
 import type { Cancellation } from '../operation/operation.ts';
 import {
@@ -46,7 +47,6 @@ const MAX_LISTENING_MS = 10 * 60_000;
 class Drain {
   readonly trigger: ShutdownTrigger;
   readonly stack: CapturedStack | undefined;
-  readonly startTime: number = Date.now();
   readonly startedAtMs: number = performance.now();
   /** Incoming operations that are neither over nor cancelled. */
   readonly inFlight: Set<OperationRecord> = new Set();
@@ -169,8 +169,9 @@ export class Shutdown {
     this.#record(drain);
   }
 
-  #write({ trigger, counts, cut, stack, startTime, startedAtMs }: Drain): void {
+  #write({ trigger, counts, cut, stack, startedAtMs }: Drain): void {
     const durationMs = performance.now() - startedAtMs;
+    const startTime = toUnixMs(startedAtMs);
     this.#metrics.shutdown(trigger, durationMs, counts);
     const span = this.#tracer().startSpan(
       SPAN_SHUTDOWN,

@@ -8,6 +8,7 @@
  */
 import { inspect, types } from 'node:util';
 import { context, ROOT_CONTEXT, type Tracer, trace } from '@opentelemetry/api';
+import { toUnixMs } from '../operation/clock.ts';
 import type { Guard } from '../operation/guard.ts';
 import {
   ATTR_CANCEL_LATE_MESSAGES,
@@ -201,7 +202,7 @@ export class WorkAfterCancel {
   /** @param provenMs of a finding */
   #record(work: LateWork, wastedMs: number, isSettled: boolean, provenMs: number | undefined): void {
     const parent = trace.setSpan(work.operation.context, work.operation.span);
-    const startTime = performance.timeOrigin + work.cancelledAtMs;
+    const startTime = toUnixMs(work.cancelledAtMs);
     const span = this.#tracer().startSpan(
       SPAN_WORK_AFTER_CANCEL,
       {

@@ -1,5 +1,6 @@
 /** What a call has of the incoming operation it works for, where the options say so: its time, and its end. */
 import type { Host } from '../../integration.ts';
+import { toUnixMs } from '../../operation/clock.ts';
 import type { Operation } from '../../operation/operation.ts';
 import type { ResolvingCall } from './internals.ts';
 import { CANCELLED } from './status.ts';
@@ -11,7 +12,7 @@ import { CANCELLED } from './status.ts';
 export function passOnDeadline(host: Host, given: number | Date): number | Date {
   const atMs = host.limitToPassOn();
   if (atMs === undefined) return given;
-  const at = Date.now() + atMs - performance.now();
+  const at = toUnixMs(atMs);
   return Number(given) <= at ? given : at;
 }
 

@@ -49,8 +49,3 @@ export function letGo(call: Call): void {
   call.stopper = undefined;
   call.target = undefined;
 }
-
-/** @param ms on the clock of performance.now() */
-export function toUnixMs(ms: number): number {
-  return Date.now() - (performance.now() - ms);
-}
