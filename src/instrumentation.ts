@@ -54,14 +54,13 @@ export class CancellationInstrumentation {
       (message, error) => diag.error(`${PACKAGE_NAME}: ${message}`, error),
       Number.POSITIVE_INFINITY,
     );
-    this.#recorder = new Recorder(
-      resolved,
-      new AbortOrigins(),
-      () => this.#tracer,
+    this.#recorder = new Recorder(new AbortOrigins(), {
+      config: resolved,
+      tracer: () => this.#tracer,
       watchLateWrites,
-      (processor, see) => watchSpanStarts(processor, installation, see),
-      installation.guard,
-    );
+      watchStarts: (processor, see) => watchSpanStarts(processor, installation, see),
+      guard: installation.guard,
+    });
     this.setMeterProvider(metrics.getMeterProvider());
     this.#parts = resolved.integrations.map((integration) => new Part(integration, this.#recorder));
     this.#packageNames = [...new Set(this.#parts.flatMap(({ packageNames }) => packageNames))];

@@ -10,7 +10,6 @@ import {
 } from '@opentelemetry/api';
 import type { ContextEntry, SpanDescription } from '../integration.ts';
 import type { StackTop } from '../operation/captured-stack.ts';
-import type { Guard } from '../operation/guard.ts';
 import type { Side, System } from '../operation/operation.ts';
 import type { Metrics } from './metrics.ts';
 import { claimSpan, extendContext, isOfficialSpan, isUnsampledOfficialSpan } from './official-span.ts';
@@ -18,12 +17,12 @@ import type { OpenOperations } from './open-operations.ts';
 import { OperationRecord } from './operation-record.ts';
 import type { OwnedOperations } from './owned-operations.ts';
 import { isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
+import type { Parts } from './parts.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { SpanStarts } from './span-starts.ts';
 import { SYSTEMS } from './systems.ts';
 import type { Vendors } from './vendors.ts';
-import { Visibility } from './visibility.ts';
-import type { WorkAfterCancel } from './work-after-cancel.ts';
+import type { Visibility } from './visibility.ts';
 
 export class Beginnings {
   readonly #tracer: () => Tracer;
@@ -36,26 +35,16 @@ export class Beginnings {
   readonly #spanStarts: SpanStarts;
   readonly #watchHandled: (operation: OperationRecord) => void;
 
-  constructor(
-    tracer: () => Tracer,
-    metrics: Metrics,
-    vendors: Vendors,
-    open: OpenOperations,
-    owned: OwnedOperations,
-    spanStarts: SpanStarts,
-    shutdown: Shutdown,
-    workAfterCancel: WorkAfterCancel,
-    guard: Guard,
-  ) {
-    this.#tracer = tracer;
-    this.#metrics = metrics;
-    this.#vendors = vendors;
-    this.#open = open;
-    this.#owned = owned;
-    this.#shutdown = shutdown;
-    this.#spanStarts = spanStarts;
-    this.#visibility = new Visibility(() => metrics.isOn);
-    this.#watchHandled = guard((operation) => workAfterCancel.watch(operation));
+  constructor(parts: Parts) {
+    this.#tracer = parts.tracer;
+    this.#metrics = parts.metrics;
+    this.#vendors = parts.vendors;
+    this.#open = parts.open;
+    this.#owned = parts.owned;
+    this.#spanStarts = parts.spanStarts;
+    this.#shutdown = parts.shutdown;
+    this.#visibility = parts.visibility;
+    this.#watchHandled = parts.guard((operation: OperationRecord) => parts.workAfterCancel.watch(operation));
   }
 
   officialSpan(kind: SpanKind, scopeNames: readonly string[], active: Context): Span | undefined {

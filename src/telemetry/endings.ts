@@ -20,15 +20,14 @@ import type { OperationRecord } from './operation-record.ts';
 import type { OwnedOperations } from './owned-operations.ts';
 import type { OwnedSpan } from './owned-span.ts';
 import type { OwnedSpans } from './owned-spans.ts';
+import type { Parts, WatchLateWrites } from './parts.ts';
 import { writePending } from './pending-events.ts';
 import { markNeeded } from './sampling.ts';
 import type { Shutdown } from './shutdown.ts';
-import { sayLost, sayUnmarked } from './unmarked.ts';
+import { sayUnmarked } from './unmarked.ts';
 import { vendorIdentityOf } from './vendor-span.ts';
+import type { Visibility } from './visibility.ts';
 import type { WorkAfterCancel } from './work-after-cancel.ts';
-
-/** Calls back for every write to `target` from now on, and for its end. */
-export type WatchLateWrites = (target: object, onWrite: (isEnd: boolean) => void) => void;
 
 export class Endings {
   readonly #config: ResolvedConfig;
@@ -40,35 +39,25 @@ export class Endings {
   readonly #asyncResources: AsyncResources | undefined;
   readonly #workAfterCancel: WorkAfterCancel;
   readonly #shutdown: Shutdown;
+  readonly #visibility: Visibility;
   readonly #watchLateWrites: WatchLateWrites;
   readonly #guard: Guard;
   /** What ends official spans in the next turn. */
   readonly #toEnd = new Set<() => void>();
 
-  constructor(
-    config: ResolvedConfig,
-    metrics: Metrics,
-    open: OpenOperations,
-    owned: OwnedOperations,
-    ownedSpans: OwnedSpans,
-    deadlines: Deadlines,
-    asyncResources: AsyncResources | undefined,
-    workAfterCancel: WorkAfterCancel,
-    shutdown: Shutdown,
-    watchLateWrites: WatchLateWrites,
-    guard: Guard,
-  ) {
-    this.#config = config;
-    this.#metrics = metrics;
-    this.#open = open;
-    this.#owned = owned;
-    this.#ownedSpans = ownedSpans;
-    this.#deadlines = deadlines;
-    this.#asyncResources = asyncResources;
-    this.#workAfterCancel = workAfterCancel;
-    this.#shutdown = shutdown;
-    this.#watchLateWrites = watchLateWrites;
-    this.#guard = guard;
+  constructor(parts: Parts) {
+    this.#config = parts.config;
+    this.#metrics = parts.metrics;
+    this.#open = parts.open;
+    this.#owned = parts.owned;
+    this.#ownedSpans = parts.ownedSpans;
+    this.#deadlines = parts.deadlines;
+    this.#asyncResources = parts.asyncResources;
+    this.#workAfterCancel = parts.workAfterCancel;
+    this.#shutdown = parts.shutdown;
+    this.#visibility = parts.visibility;
+    this.#watchLateWrites = parts.watchLateWrites;
+    this.#guard = parts.guard;
   }
 
   cancel(operation: OperationRecord, evidence: Evidence, isConnectionAlive?: boolean): void {
@@ -84,7 +73,7 @@ export class Endings {
     if (isRecording) this.#write(operation, cancellation, open);
     if (operation.ownsSpan) {
       if (isRecording) sayUnmarked();
-      else sayLost(this.#metrics.isOn);
+      else this.#visibility.sayLost();
     }
     if (operation.side !== 'server') return;
     this.#shutdown.cancelled(operation, cancellation);

@@ -9,11 +9,9 @@ import {
   type SpanKind,
   type TextMapGetter,
   type TextMapSetter,
-  type Tracer,
 } from '@opentelemetry/api';
 import type { AbortOrigins } from '../cancellation/abort-origins.ts';
 import type { Headers } from '../cancellation/deadline-headers.ts';
-import type { ResolvedConfig } from '../config.ts';
 import type {
   ContextEntry,
   DeadlineHeader,
@@ -27,91 +25,35 @@ import type {
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { Evidence, Outcome, ProcessEnd } from '../operation/evidence.ts';
 import type { FindingRule } from '../operation/finding.ts';
-import type { Guard } from '../operation/guard.ts';
 import type { Deadline, Side, System } from '../operation/operation.ts';
-import { AsyncResources } from './async-resources.ts';
 import { Beginnings } from './beginnings.ts';
-import { Deadlines } from './deadlines.ts';
-import { Endings, type WatchLateWrites } from './endings.ts';
-import { type AddFinding, findingsCountedBy } from './findings.ts';
-import { Metrics } from './metrics.ts';
-import { OpenOperations } from './open-operations.ts';
+import { Endings } from './endings.ts';
 import type { OperationRecord } from './operation-record.ts';
-import { OwnedOperations } from './owned-operations.ts';
-import { OwnedSpans } from './owned-spans.ts';
 import { isSuppressedIn, suppressIn } from './owner.ts';
-import { Shutdown, type ShutdownTrigger } from './shutdown.ts';
-import { SpanStarts, type WatchStarts } from './span-starts.ts';
-import { sentryClient, Vendors } from './vendors.ts';
-import { WorkAfterCancel } from './work-after-cancel.ts';
+import { createParts, type Parts, type Surroundings } from './parts.ts';
+import type { ShutdownTrigger } from './shutdown.ts';
+import { sentryClient } from './vendors.ts';
 
 /** The operations that it is given are those that it has made. */
 export class Recorder implements Host {
   readonly stopsWithOwner: boolean;
   readonly abortOrigins: AbortOrigins;
-  readonly #config: ResolvedConfig;
-  readonly #metrics = new Metrics();
-  readonly #vendors: Vendors;
-  readonly #deadlines: Deadlines;
-  /** Only when asked for. */
-  readonly #asyncResources: AsyncResources | undefined;
-  readonly #workAfterCancel: WorkAfterCancel;
-  readonly #addFinding: AddFinding;
-  readonly #shutdown: Shutdown;
-  /** The application calls it, or Node. */
-  readonly #beginShutdown: (trigger: ShutdownTrigger) => void;
-  readonly #ownedSpans: OwnedSpans;
-  readonly #spanStarts: SpanStarts;
+  readonly #parts: Parts;
   readonly #beginnings: Beginnings;
   readonly #endings: Endings;
+  /** The application calls it, or Node. */
+  readonly #beginShutdown: (trigger: ShutdownTrigger) => void;
 
-  constructor(
-    config: ResolvedConfig,
-    abortOrigins: AbortOrigins,
-    tracer: () => Tracer,
-    watchLateWrites: WatchLateWrites,
-    watchStarts: WatchStarts,
-    guard: Guard,
-  ) {
-    this.#config = config;
-    this.stopsWithOwner = config.propagate.cancel;
+  constructor(abortOrigins: AbortOrigins, surroundings: Surroundings) {
+    const parts = createParts(surroundings);
+    this.stopsWithOwner = parts.config.propagate.cancel;
     this.abortOrigins = abortOrigins;
-    const metrics = this.#metrics;
-    const open = new OpenOperations();
-    const vendors = new Vendors(guard);
-    const addFinding = findingsCountedBy(metrics);
-    const work = new WorkAfterCancel(tracer, config, metrics, guard);
-    const deadlines = new Deadlines(config, addFinding, guard);
-    const owned = new OwnedOperations(open, addFinding, work, config.capturePendingStack, guard);
-    const spans = new OwnedSpans(metrics, work, config, guard);
-    const starts = new SpanStarts(watchStarts, (span, parent, above) => spans.started(span, parent, above));
-    const resources = config.trackAsync ? new AsyncResources() : undefined;
-    const shutdown = new Shutdown(tracer, metrics, open, guard);
-    this.#vendors = vendors;
-    this.#shutdown = shutdown;
-    this.#beginShutdown = guard((trigger) => {
-      shutdown.begin(trigger);
+    this.#parts = parts;
+    this.#beginnings = new Beginnings(parts);
+    this.#endings = new Endings(parts);
+    this.#beginShutdown = parts.guard((trigger: ShutdownTrigger) => {
+      parts.shutdown.begin(trigger);
     });
-    this.#addFinding = addFinding;
-    this.#workAfterCancel = work;
-    this.#deadlines = deadlines;
-    this.#asyncResources = resources;
-    this.#ownedSpans = spans;
-    this.#spanStarts = starts;
-    this.#beginnings = new Beginnings(tracer, metrics, vendors, open, owned, starts, shutdown, work, guard);
-    this.#endings = new Endings(
-      config,
-      metrics,
-      open,
-      owned,
-      spans,
-      deadlines,
-      resources,
-      work,
-      shutdown,
-      watchLateWrites,
-      guard,
-    );
   }
 
   isSuppressed(): boolean {
@@ -131,16 +73,16 @@ export class Recorder implements Host {
   }
 
   noticeVendors(): void {
-    this.#vendors.notice();
+    this.#parts.vendors.notice();
   }
 
   isVendorInCharge(): boolean {
-    this.#vendors.notice();
-    return this.#vendors.isInCharge();
+    this.#parts.vendors.notice();
+    return this.#parts.vendors.isInCharge();
   }
 
   whenStarted(kind: SpanKind, scopeNames: readonly string[], started: (span: Span) => void): void {
-    this.#vendors.whenStarted(kind, scopeNames, started);
+    this.#parts.vendors.whenStarted(kind, scopeNames, started);
   }
 
   unsampledSpan(side: Side): Span | undefined {
@@ -183,15 +125,15 @@ export class Recorder implements Host {
   }
 
   setDeadline(operation: OperationRecord, deadline: Deadline): void {
-    this.#deadlines.set(operation, deadline);
+    this.#parts.deadlines.set(operation, deadline);
   }
 
   readDeadline(operation: OperationRecord, headers: Headers): void {
-    this.#deadlines.read(operation, headers);
+    this.#parts.deadlines.read(operation, headers);
   }
 
   limitToPassOn(): number | undefined {
-    return this.#deadlines.limitToPassOn();
+    return this.#parts.deadlines.limitToPassOn();
   }
 
   tellDeadline<Request>(
@@ -199,7 +141,7 @@ export class Recorder implements Host {
     request: Request,
     read: ReadHeader<Request>,
   ): DeadlineHeader | undefined {
-    return this.#deadlines.tell(operation, request, read);
+    return this.#parts.deadlines.tell(operation, request, read);
   }
 
   stopWithOwner(operation: OperationRecord, stop: (reason: Error) => void): void {
@@ -217,15 +159,15 @@ export class Recorder implements Host {
   }
 
   outcomeOfStatus(side: Side, statusCode: number): Outcome | undefined {
-    return this.#config.cancelStatusCodes[side].get(statusCode);
+    return this.#parts.config.cancelStatusCodes[side].get(statusCode);
   }
 
   captureDeadlineStack(above: StackTop): CapturedStack | undefined {
-    return this.#deadlines.captureStack(above);
+    return this.#parts.deadlines.captureStack(above);
   }
 
   captureStack(above: StackTop): CapturedStack {
-    return new CapturedStack(above, this.#config.maxStackFrames);
+    return new CapturedStack(above, this.#parts.config.maxStackFrames);
   }
 
   cancel(operation: OperationRecord, evidence: Evidence, isConnectionAlive?: boolean): void {
@@ -233,23 +175,23 @@ export class Recorder implements Host {
   }
 
   addFinding(operation: OperationRecord, rule: FindingRule, detail: string): void {
-    this.#addFinding(operation, rule, detail);
+    this.#parts.addFinding(operation, rule, detail);
   }
 
   lateWrite(operation: OperationRecord, isEnd: boolean): void {
-    this.#workAfterCancel.write(operation, isEnd);
+    this.#parts.workAfterCancel.write(operation, isEnd);
   }
 
   lateMessage(operation: OperationRecord): void {
-    this.#workAfterCancel.message(operation);
+    this.#parts.workAfterCancel.message(operation);
   }
 
   lateEnd(operation: OperationRecord): void {
-    this.#workAfterCancel.end(operation);
+    this.#parts.workAfterCancel.end(operation);
   }
 
   isEndTold({ ownsSpan }: OperationRecord): boolean {
-    return ownsSpan || this.#metrics.isOn;
+    return ownsSpan || this.#parts.metrics.isOn;
   }
 
   settle(operation: OperationRecord, settlement?: Settlement): void {
@@ -257,15 +199,15 @@ export class Recorder implements Host {
   }
 
   serverListens(server: ListeningServer): void {
-    this.#shutdown.serverListens(server);
+    this.#parts.shutdown.serverListens(server);
   }
 
   serverCloses(server: ListeningServer, stack: CapturedStack): void {
-    this.#shutdown.serverCloses(server, stack);
+    this.#parts.shutdown.serverCloses(server, stack);
   }
 
   serverCuts(stack: CapturedStack): void {
-    this.#shutdown.begin('close', stack);
+    this.#parts.shutdown.begin('close', stack);
   }
 
   /** The process is told to end. */
@@ -275,35 +217,35 @@ export class Recorder implements Host {
 
   /** Where metrics go from now on. */
   measureBy(meter: Meter): void {
-    this.#metrics.use(meter);
+    this.#parts.metrics.use(meter);
   }
 
   /** The instrumentation is switched on. */
   open(): void {
-    this.#vendors.notice();
-    this.#ownedSpans.open();
-    this.#asyncResources?.open();
+    this.#parts.vendors.notice();
+    this.#parts.ownedSpans.open();
+    this.#parts.asyncResources?.open();
   }
 
   /** The process ends, or the instrumentation is switched off: records what is still at work, and stops all timers. */
   close(): void {
-    this.#workAfterCancel.close();
-    this.#deadlines.stop();
-    this.#asyncResources?.close();
+    this.#parts.workAfterCancel.close();
+    this.#parts.deadlines.stop();
+    this.#parts.asyncResources?.close();
   }
 
   /** The process ends: records what is in flight. @returns how many were not, since it took until then */
   endWithProcess(how: () => ProcessEnd, untilMs: number): number {
-    this.#shutdown.processExits();
+    this.#parts.shutdown.processExits();
     return this.#endings.endWithProcess(this, how, untilMs);
   }
 
   /** The instrumentation is switched off, and nobody will tell how what is in flight ends. */
   abandon(): void {
-    this.#vendors.close();
-    this.#shutdown.close();
-    this.#spanStarts.close();
-    this.#ownedSpans.close();
+    this.#parts.vendors.close();
+    this.#parts.shutdown.close();
+    this.#parts.spanStarts.close();
+    this.#parts.ownedSpans.close();
     this.#endings.abandon();
   }
 }

@@ -1,4 +1,7 @@
-/** Whether anybody can see the spans that are made here. */
+/**
+ * Whether anybody can see the spans that are made here. If not, that is said with why: to the application's logger at the first
+ * span, for whoever sets it up; where there is no logger, at the first cancel that nobody will find.
+ */
 import {
   type Context,
   context,
@@ -8,13 +11,14 @@ import {
   type Span,
   trace,
 } from '@opentelemetry/api';
+import { globalApi, globalProvider, ONE_VERSION } from '../global-api.ts';
 import { PACKAGE_NAME } from '../version.ts';
 import { isSuppressedIn } from './owner.ts';
-import { whyNoProvider } from './unmarked.ts';
+import { sayOnce } from './say-once.ts';
+import { isDatadogHere, sentryClient } from './vendors.ts';
 
 const PROBE_KEY = createContextKey('opentelemetry.cancellation.probe');
 
-/** Says once, by diag, why nobody sees the spans that are made here: it is for whoever set it up. */
 export class Visibility {
   readonly #hasMetrics: () => boolean;
   #isTold = false;
@@ -35,6 +39,12 @@ export class Visibility {
     const reason = invisibleBecause(span, parent);
     if (reason !== undefined) diag.warn(`${PACKAGE_NAME}: ${reason}`);
   }
+
+  /** There is no span to write a cancel on. */
+  sayLost(): void {
+    if (this.#hasMetrics() || globalProvider() !== undefined || globalApi()?.diag !== undefined) return;
+    sayOnce(`a cancel was seen, but there is no span to write it on: ${whyNoProvider()}`);
+  }
 }
 
 function invisibleBecause(span: Span, parent: Context): string | undefined {
@@ -53,4 +63,22 @@ function isOfNoProvider(span: Span, parent: Context): boolean {
 function hasContextManager(): boolean {
   const probe = context.active().setValue(PROBE_KEY, true);
   return context.with(probe, () => context.active().getValue(PROBE_KEY) === true);
+}
+
+/** And what to do. */
+function whyNoProvider(): string {
+  const api = globalApi();
+  if (api?.trace !== undefined) {
+    return (
+      `the tracer provider was set through @opentelemetry/api ${api.version}, another version than the one this package has. ` +
+      ONE_VERSION
+    );
+  }
+  if (isDatadogHere()) {
+    return 'dd-trace keeps its spans to itself. After tracer.init(), call: new tracer.TracerProvider().register()';
+  }
+  if (sentryClient() !== undefined) {
+    return 'Sentry makes no spans. Give Sentry.init() a tracesSampleRate, or set up an SDK of OpenTelemetry.';
+  }
+  return 'no tracer provider is set, so no span is recorded. Set up an SDK, or start node with --import …/register.';
 }

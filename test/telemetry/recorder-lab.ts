@@ -48,14 +48,13 @@ afterEach(() => {
 });
 
 export function recorderWith(config: CancellationInstrumentationConfig = {}, tracer?: Tracer): Recorder {
-  return new Recorder(
-    resolveConfig(config, []),
-    new AbortOrigins(),
-    () => tracer ?? provider.getTracer('ours'),
-    () => {},
-    () => () => {},
-    (fn) => fn,
-  );
+  return new Recorder(new AbortOrigins(), {
+    config: resolveConfig(config, []),
+    tracer: () => tracer ?? provider.getTracer('ours'),
+    watchLateWrites: () => {},
+    watchStarts: () => () => {},
+    guard: (fn) => fn,
+  });
 }
 
 export function described(side: Side = 'client', system: System = 'http'): SpanDescription {

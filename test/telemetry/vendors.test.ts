@@ -4,9 +4,10 @@ import { afterEach, describe, it } from 'node:test';
 import { type Span, SpanKind, type TracerProvider, trace } from '@opentelemetry/api';
 import { createInstallation } from '../../src/hook/installation.ts';
 import { parentSpanIdOf } from '../../src/telemetry/official-span.ts';
-import { sayLost, sayUnmarked } from '../../src/telemetry/unmarked.ts';
+import { sayUnmarked } from '../../src/telemetry/unmarked.ts';
 import { vendorIdentityOf } from '../../src/telemetry/vendor-span.ts';
 import { Vendors } from '../../src/telemetry/vendors.ts';
+import { Visibility } from '../../src/telemetry/visibility.ts';
 
 const SCOPE = '@sentry/node:auto.http.client';
 const globals = globalThis as { __SENTRY__?: unknown; _ddtrace?: unknown };
@@ -190,6 +191,8 @@ describe('a cancel that is not written where somebody will look for it', () => {
     }
     return lines;
   }
+
+  const sayLost = (isCounted: boolean): void => new Visibility(() => isCounted).sayLost();
 
   it('is said once, with what to do', () => {
     const [line, ...others] = saidBy(() => {

@@ -1,0 +1,68 @@
+/** What the recorder is made of: each part knows one thing, and some of them know each other. */
+import type { Tracer } from '@opentelemetry/api';
+import type { ResolvedConfig } from '../config.ts';
+import type { Guard } from '../operation/guard.ts';
+import { AsyncResources } from './async-resources.ts';
+import { Deadlines } from './deadlines.ts';
+import { type AddFinding, findingsCountedBy } from './findings.ts';
+import { Metrics } from './metrics.ts';
+import { OpenOperations } from './open-operations.ts';
+import { OwnedOperations } from './owned-operations.ts';
+import { OwnedSpans } from './owned-spans.ts';
+import { Shutdown } from './shutdown.ts';
+import { SpanStarts, type WatchStarts } from './span-starts.ts';
+import { Vendors } from './vendors.ts';
+import { Visibility } from './visibility.ts';
+import { WorkAfterCancel } from './work-after-cancel.ts';
+
+/** Calls back for every write to `target` from now on, and for its end. */
+export type WatchLateWrites = (target: object, onWrite: (isEnd: boolean) => void) => void;
+
+/** What it is given. */
+export interface Surroundings {
+  readonly config: ResolvedConfig;
+  readonly tracer: () => Tracer;
+  readonly watchLateWrites: WatchLateWrites;
+  readonly watchStarts: WatchStarts;
+  readonly guard: Guard;
+}
+
+export interface Parts extends Surroundings {
+  readonly metrics: Metrics;
+  readonly addFinding: AddFinding;
+  readonly vendors: Vendors;
+  readonly visibility: Visibility;
+  readonly open: OpenOperations;
+  readonly owned: OwnedOperations;
+  readonly ownedSpans: OwnedSpans;
+  readonly spanStarts: SpanStarts;
+  readonly deadlines: Deadlines;
+  /** Only when asked for. */
+  readonly asyncResources: AsyncResources | undefined;
+  readonly workAfterCancel: WorkAfterCancel;
+  readonly shutdown: Shutdown;
+}
+
+export function createParts(surroundings: Surroundings): Parts {
+  const { config, tracer, watchStarts, guard } = surroundings;
+  const metrics = new Metrics();
+  const open = new OpenOperations();
+  const addFinding = findingsCountedBy(metrics);
+  const workAfterCancel = new WorkAfterCancel(tracer, config, metrics, guard);
+  const ownedSpans = new OwnedSpans(metrics, workAfterCancel, config, guard);
+  return {
+    ...surroundings,
+    metrics,
+    addFinding,
+    vendors: new Vendors(guard),
+    visibility: new Visibility(() => metrics.isOn),
+    open,
+    owned: new OwnedOperations(open, addFinding, workAfterCancel, config.capturePendingStack, guard),
+    ownedSpans,
+    spanStarts: new SpanStarts(watchStarts, (span, parent, above) => ownedSpans.started(span, parent, above)),
+    deadlines: new Deadlines(config, addFinding, guard),
+    asyncResources: config.trackAsync ? new AsyncResources() : undefined,
+    workAfterCancel,
+    shutdown: new Shutdown(tracer, metrics, open, guard),
+  };
+}
