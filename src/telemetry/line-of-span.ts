@@ -2,16 +2,18 @@
  * The line of the application that started a span of others, as far as its stack tells.
  *
  * A pool hands out its connections in a callback, whose stack has none. Where asking the pool has a span of its own, by the same
- * instrumentation and under the same parent, which ended right before the query's began, that one's line is the query's.
+ * instrumentation and under the same parent, the last one that ended before the query's began ended in that callback: its
+ * line is the query's.
  */
 
 import type { Frame } from '../cancellation/frame.ts';
 import { applicationFrameOf } from '../cancellation/origin.ts';
 import { parentSpanIdOf } from './official-span.ts';
 import type { OwnedSpan } from './owned-span.ts';
+import { hasStatement } from './spent-on.ts';
 
-/** What a callback takes from the end of one span to the start of the next. */
-const SAME_TURN_MS = 1;
+/** From the end of one span to the start of the next, on a busy machine as well. */
+const MAX_IN_CALLBACK_MS = 20;
 
 /** @param others that were started for the same operation */
 export function lineOfSpan(owned: OwnedSpan, others: readonly OwnedSpan[]): Frame | undefined {
@@ -20,7 +22,8 @@ export function lineOfSpan(owned: OwnedSpan, others: readonly OwnedSpan[]): Fram
   const parentId = parentSpanIdOf(owned.span);
   const askedFor = others
     .filter((other) => other.scope === owned.scope && parentSpanIdOf(other.span) === parentId)
-    .filter(({ endedAtMs }) => endedAtMs !== undefined && isRightBefore(endedAtMs, owned.startedAtMs))
+    .filter(({ span, endedAtMs }) => isRightBefore(endedAtMs, owned.startedAtMs) && !hasStatement(span))
+    .sort((a, b) => (a.endedAtMs ?? 0) - (b.endedAtMs ?? 0))
     .at(-1);
   return askedFor && lineIn(askedFor);
 }
@@ -33,6 +36,6 @@ function lineIn({ startStack }: OwnedSpan): Frame | undefined {
     : frame;
 }
 
-function isRightBefore(endedAtMs: number, startedAtMs: number): boolean {
-  return endedAtMs <= startedAtMs && startedAtMs - endedAtMs < SAME_TURN_MS;
+function isRightBefore(endedAtMs: number | undefined, startedAtMs: number): boolean {
+  return endedAtMs !== undefined && endedAtMs <= startedAtMs && startedAtMs - endedAtMs < MAX_IN_CALLBACK_MS;
 }

@@ -22,6 +22,11 @@ const STATEMENTS = ['db.operation.name', 'db.operation', 'db.query.text', 'db.st
 const UNDOES =
   /^\s*(?:rollback|aborttransaction|discard|unwatch|unlock|kill|select\s+pg_(?:cancel_backend|terminate_backend|advisory_unlock))/i;
 
+/** True when it says what it asks the database for; to get a connection is not to ask for anything. */
+export function hasStatement({ attributes = {} }: SdkSpan): boolean {
+  return STATEMENTS.some((name) => attributes[name] !== undefined);
+}
+
 /** What is right to do after a cancel: it undoes what was begun, or stops what runs. */
 export function undoes({ attributes = {} }: SdkSpan): boolean {
   return STATEMENTS.some((name) => UNDOES.test(String(attributes[name] ?? '')));
