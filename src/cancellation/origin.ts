@@ -22,11 +22,11 @@ const origins = new WeakMap<CapturedStack, Origin | undefined>();
 /** Reads a stack (which formats it when it was captured unread). Undefined when there is no frame to show. */
 export function originOf(stack: Stack | undefined): Origin | undefined {
   if (typeof stack !== 'object') return readOrigin(stack);
-  if (!origins.has(stack)) origins.set(stack, readOrigin(formatStack(stack)));
+  if (!origins.has(stack)) origins.set(stack, readOrigin(formatStack(stack), stack.earlier));
   return origins.get(stack);
 }
 
-function readOrigin(text: string | undefined): Origin | undefined {
+function readOrigin(text: string | undefined, earlier?: CapturedStack): Origin | undefined {
   if (text === undefined) return undefined;
   const lines: string[] = [];
   let own: Frame | undefined;
@@ -44,12 +44,19 @@ function readOrigin(text: string | undefined): Origin | undefined {
     library ??= frame;
     if (own === undefined && !isInPackage(frame.file)) own = frame;
   }
+  const before = own === undefined ? originOf(earlier) : undefined;
+  if (before !== undefined) {
+    lines.push(before.stacktrace);
+    if (before.frame !== undefined && !isInPackage(before.frame.file)) own = before.frame;
+    library ??= before.frame;
+  }
   if (lines.length === 0) return undefined;
   return { stacktrace: cut(lines.join('\n'), MAX_STACK_LENGTH), frame: own ?? library };
 }
 
 /** True when nobody but Node is on the stack: neither the application nor a library, those left out that only watch as we do. */
 export function isOfNode(stack: Stack | undefined): boolean {
+  if (typeof stack === 'object' && stack.earlier !== undefined) return false;
   const text = typeof stack === 'object' ? formatStack(stack) : stack;
   let above: Frame | undefined;
   for (const line of text?.split('\n') ?? []) {

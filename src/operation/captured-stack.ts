@@ -7,12 +7,15 @@ export type StackTop = (...args: never[]) => unknown;
  */
 export class CapturedStack {
   declare readonly stack: string;
+  /** Of what led to this call in an earlier turn, where that is known: those frames go on from the last of these. */
+  readonly earlier?: CapturedStack | undefined;
 
   /**
    * @param above the function whose callers are wanted; its own frame and all below it are left out
    * @param maxFrames how many frames V8 collects
    */
-  constructor(above: StackTop, maxFrames: number) {
+  constructor(above: StackTop, maxFrames: number, earlier?: CapturedStack) {
+    this.earlier = earlier;
     const previous = Error.stackTraceLimit;
     try {
       Error.stackTraceLimit = maxFrames;

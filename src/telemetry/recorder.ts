@@ -12,6 +12,7 @@ import {
 } from '@opentelemetry/api';
 import type { AbortOrigins } from '../cancellation/abort-origins.ts';
 import type { Headers } from '../cancellation/deadline-headers.ts';
+import { LEFT_LOOP_KEY, type LeftLoop } from '../cancellation/left-loop.ts';
 import type {
   ContextEntry,
   DeadlineHeader,
@@ -167,7 +168,8 @@ export class Recorder implements Host {
   }
 
   captureStack(above: StackTop): CapturedStack {
-    return new CapturedStack(above, this.#parts.config.maxStackFrames);
+    const left = context.active().getValue(LEFT_LOOP_KEY) as LeftLoop | undefined;
+    return new CapturedStack(above, this.#parts.config.maxStackFrames, left?.stack);
   }
 
   cancel(operation: OperationRecord, evidence: Evidence, isConnectionAlive?: boolean): void {

@@ -42,6 +42,8 @@ const IN_PLACE: readonly string[] = [
   'integrations/http2/stream-events:emit',
   'integrations/http2/stream-events:emitNow',
   'integrations/http2/stream-events:emitInContext',
+  'integrations/abort/loops:replacement',
+  'integrations/abort/loops:callOriginal',
   'integrations/undici/client-hooks:nothing',
   'integrations/undici/client-hooks:publish',
   'integrations/undici/client-hooks:publishOnce',

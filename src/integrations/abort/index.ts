@@ -1,6 +1,6 @@
 /**
  * AbortController and AbortSignal: remembers who calls abort() and who makes a timeout signal, and notices
- * when its limit passes.
+ * when its limit passes. And who leaves a `for await` loop, which ends things as well, without a signal.
  *
  * Limitations. A signal that was aborted or made before this was installed, or in another realm, is
  * explained by its reason alone: an Error's own stack, otherwise nothing. An application can tell the
@@ -13,6 +13,7 @@ import type { Installation } from '../../hook/installation.ts';
 import { after, during } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host, Integration } from '../../integration.ts';
+import { watchLoops } from './loops.ts';
 
 export const abortIntegration: Integration = {
   name: 'abort',
@@ -23,6 +24,7 @@ export const abortIntegration: Integration = {
       watchTimeout(host, installation),
       watchFiring(host, installation),
       watchAny(host, installation),
+      watchLoops(host, installation),
     ];
     return () => undoAll(undos);
   },

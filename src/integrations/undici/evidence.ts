@@ -98,6 +98,7 @@ function whoseCall(
  * stream that is destroyed in a tick of its own.
  */
 function ofSomebody(stack: CapturedStack): CapturedStack | undefined {
+  if (stack.earlier !== undefined) return stack;
   const frames = stack.stack.split('\n').map(parseFrame);
   return frames.some((frame, index) => isSomebody(frame, frames[index - 1])) ? stack : undefined;
 }
