@@ -69,8 +69,10 @@ export interface Settlement {
   readonly isError?: boolean;
   /** Text of that status. */
   readonly message?: string;
-  /** An official span that its owner may leave open for ever is ended a turn later, with all of this, unless it has ended by then. */
+  /** An official span that its owner may leave open for ever is ended a few turns later, with all of this, unless it has ended by then. */
   readonly endsOfficialSpan?: boolean;
+  /** An attribute that would not be true: of a cancelled operation an official span does not get it, though its owner may set it. */
+  readonly withheld?: string;
 }
 
 export interface ContextEntry {

@@ -14,7 +14,7 @@ import { writeCancellation } from './cancellation-span.ts';
 import { type Deadlines, writeDeviation } from './deadlines.ts';
 import { decidedIn } from './decided-in.ts';
 import type { Metrics } from './metrics.ts';
-import { endAndSeal, fixStatus } from './official-span.ts';
+import { endAndSeal, endAsOf, fixStatus, withhold } from './official-span.ts';
 import type { OpenOperations } from './open-operations.ts';
 import type { OperationRecord } from './operation-record.ts';
 import type { OwnedOperations } from './owned-operations.ts';
@@ -28,6 +28,12 @@ import { sayUnmarked } from './unmarked.ts';
 import { vendorIdentityOf } from './vendor-span.ts';
 import type { Visibility } from './visibility.ts';
 import type { WorkAfterCancel } from './work-after-cancel.ts';
+
+/**
+ * Turns of the event loop in which the owner of an official span may end it. One that watches a socket does so when that is
+ * closed: at the end of the turn, or of the next one where there is TLS in between.
+ */
+const OWNERS_TURNS = 4;
 
 export class Endings {
   readonly #config: ResolvedConfig;
@@ -81,6 +87,7 @@ export class Endings {
     if (evidence.kind === 'process-end') return;
     // A handler that answered with the status itself is done.
     if (evidence.kind !== 'own-status') this.#watchWork(operation, open);
+    this.#owned.watchEnds(operation);
     // Last, since it calls the application: what that ends is ended because of this operation.
     operation.scope?.cancel(cancellation.outcome);
     if (this.#config.propagate.cancel) this.#owned.stopPending(operation);
@@ -115,8 +122,8 @@ export class Endings {
     this.#metrics.ended(operation, settlement);
     const { span, cancellation } = operation;
     if (!operation.ownsSpan) {
-      if (cancellation !== undefined) this.#endUnlessEnded(span);
-      else if (settlement?.endsOfficialSpan === true) this.#endUnlessEnded(span, settlement);
+      if (cancellation !== undefined || settlement?.endsOfficialSpan === true)
+        this.#endUnlessEnded(span, settlement);
       return;
     }
     if (settlement?.attributes !== undefined) span.setAttributes(settlement.attributes);
@@ -182,22 +189,30 @@ export class Endings {
   }
 
   /**
-   * An official span usually ends in the same tick, with attributes of its own. Where it would stay open
-   * for ever or for long, it is ended here, as of now.
+   * An official span usually ends a moment later, with attributes of its owner's alone. Where it would stay open for ever
+   * or for long, it is ended here. Either way it ends as of now.
    */
   #endUnlessEnded(span: Span, settlement?: Settlement): void {
-    const endTime = Date.now();
+    // A vendor's span ends with what it knows of the operation, and its end is not ours to make.
+    if (!span.isRecording() || vendorIdentityOf(span) !== undefined) return;
+    const endedAtMs = performance.now();
+    if (settlement?.withheld !== undefined) withhold(span, settlement.withheld);
+    endAsOf(span, endedAtMs);
     const end = this.#guard(() => {
-      // At the end of the process, which does not wait for the next turn.
-      if (!this.#toEnd.delete(end)) return;
-      // A vendor's span ends with what it knows of the operation, and its end is not ours to make.
-      if (!span.isRecording() || vendorIdentityOf(span) !== undefined) return;
-      if (settlement?.attributes !== undefined) span.setAttributes(settlement.attributes);
-      if (settlement?.isError === true) span.setStatus(errorStatus(settlement));
-      endAndSeal(span, endTime);
+      this.#toEnd.delete(end);
+      if (!span.isRecording()) return;
+      if (settlement?.endsOfficialSpan === true) writeEnd(span, settlement);
+      endAndSeal(span, endedAtMs);
     });
     this.#toEnd.add(end);
-    setImmediate(end);
+    let turnsLeft = OWNERS_TURNS;
+    const look = this.#guard(() => {
+      // At the end of the process, which does not wait for the next turn.
+      if (!this.#toEnd.has(end)) return;
+      if (--turnsLeft === 0 || !span.isRecording()) end();
+      else setImmediate(look);
+    });
+    setImmediate(look);
   }
 
   #over(operation: OperationRecord): void {
@@ -212,6 +227,13 @@ export class Endings {
     operation.subject = undefined;
     operation.spans = undefined;
   }
+}
+
+function writeEnd(span: Span, settlement: Settlement): void {
+  const { attributes, name, isError } = settlement;
+  if (attributes !== undefined) span.setAttributes(attributes);
+  if (name !== undefined) span.updateName(name);
+  if (isError === true) span.setStatus(errorStatus(settlement));
 }
 
 function errorStatus({ message }: Settlement): SpanStatus {

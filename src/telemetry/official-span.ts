@@ -2,7 +2,14 @@
  * Spans that an official instrumentation made for the same operation: how to recognise one, and how to
  * keep it true after the cancel without that instrumentation noticing.
  */
-import { type Context, type Span, type SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  type Attributes,
+  type Context,
+  type Span,
+  type SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
 import type { Operation, Side } from '../operation/operation.ts';
 import { vendorIdentityOf, vendorParentIdOf } from './vendor-span.ts';
 
@@ -92,12 +99,36 @@ export function fixStatus(span: Span, code: SpanStatusCode): void {
   });
 }
 
+/** Its owner ends it in a moment: as of this point in time, on the clock of performance.now(), unless it names another. */
+export function endAsOf(span: Span, endedAtMs: number): void {
+  const { end } = span;
+  shadow(span, 'end', function endEarlier(this: Span, endTime: unknown = endedAtMs) {
+    return Reflect.apply(end, this, [endTime]);
+  });
+}
+
+/** What its owner says of this attribute would not be true. */
+export function withhold(span: Span, key: string): void {
+  const { setAttribute, setAttributes } = span;
+  shadow(span, 'setAttribute', function setOther(this: Span, ...args: unknown[]) {
+    return args[0] === key
+      ? this
+      : Reflect.apply(setAttribute, this, args as Parameters<Span['setAttribute']>);
+  });
+  shadow(span, 'setAttributes', function setOthers(this: Span, attributes: unknown) {
+    const { [key]: _withheld, ...others } = attributes as Attributes;
+    return Reflect.apply(setAttributes, this, [others]);
+  });
+}
+
 /**
  * Ends the span, then makes it deaf: its owner may come back, long after the cancel, with attributes and
  * an end of its own, and the SDK would warn of each.
+ *
+ * @param endedAtMs on the clock of performance.now()
  */
-export function endAndSeal(span: Span, endTime: number): void {
-  span.end(endTime);
+export function endAndSeal(span: Span, endedAtMs: number): void {
+  span.end(endedAtMs);
   function ignore(this: Span): Span {
     return this;
   }

@@ -7,7 +7,7 @@ import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { Guard } from '../operation/guard.ts';
 import { createStopReason } from '../operation/stop-reason.ts';
 import type { AddFinding } from './findings.ts';
-import { parentSpanIdOf } from './official-span.ts';
+import { beforeEnd, parentSpanIdOf } from './official-span.ts';
 import type { OpenOperations } from './open-operations.ts';
 import type { OperationRecord } from './operation-record.ts';
 import { inheritedDeadlineAtMs } from './owner.ts';
@@ -24,6 +24,7 @@ export class OwnedOperations {
   readonly #addFinding: AddFinding;
   readonly #workAfterCancel: WorkAfterCancel;
   readonly #capturesStacks: boolean;
+  readonly #judge: (operation: OperationRecord) => void;
   readonly #checkDeadline: (inheritedAtMs: number, operation: OperationRecord) => void;
   readonly #open: OpenOperations;
 
@@ -38,6 +39,9 @@ export class OwnedOperations {
     this.#addFinding = addFinding;
     this.#workAfterCancel = workAfterCancel;
     this.#capturesStacks = capturesStacks;
+    this.#judge = guard((operation) => {
+      if (!operation.isSettled) this.ended(operation);
+    });
     this.#checkDeadline = guard((inheritedAtMs, operation) =>
       checkDeadline(addFinding, inheritedAtMs, operation),
     );
@@ -58,6 +62,16 @@ export class OwnedOperations {
   /** Before the operation is settled: findings may be added to it. */
   ended(operation: OperationRecord): void {
     if (operation.owner !== undefined) this.#endedFor(operation.owner, operation);
+  }
+
+  /**
+   * The operation is cancelled. An official span that was made for it may end before its owner tells that the operation is
+   * over: what is to be said of that is said before.
+   */
+  watchEnds({ pending }: OperationRecord): void {
+    if (pending === undefined) return;
+    for (const operation of pending)
+      if (!operation.ownsSpan) beforeEnd(operation.span, () => this.#judge(operation));
   }
 
   /** Ends what is to end with the operation. */
@@ -96,13 +110,15 @@ export class OwnedOperations {
   }
 
   #endedFor(owner: OperationRecord, operation: OperationRecord): void {
-    owner.pending?.delete(operation);
+    const isPending = owner.pending?.delete(operation) === true;
     const { cancellation } = owner;
     if (cancellation === undefined) return;
     if (operation.startedAtMs >= cancellation.atMs) {
       this.#workAfterCancel.operationEnded(owner, operation);
       return;
     }
+    // Otherwise it was judged at the end of its span.
+    if (!isPending) return;
     const ranOnMs = performance.now() - cancellation.atMs;
     if (operation.cancellation !== undefined || ranOnMs < STOPPED_WHEN_TOLD_MS) {
       owner.lateWork?.cameBack(operation, undefined, 0);

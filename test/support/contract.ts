@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { type Attributes, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import { OfficialAlone, tellCases } from './official-alone.ts';
 import { type Setup, Telemetry } from './telemetry.ts';
 
 /** What a span must say. What is left out is not looked at, except: an `outcome` of undefined means no cancel attribute at all. */
@@ -47,9 +48,14 @@ export async function contractSuite(
   prepare: (telemetry: Telemetry) => Promise<ContractSubject>,
 ): Promise<void> {
   const telemetry = new Telemetry(setup);
+  const alone = setup === 'official first' || setup === 'official last' ? new OfficialAlone() : undefined;
   const subject = await prepare(telemetry);
+  if (setup === 'official alone') return tellCases(telemetry, subject);
   describe(`${title}, ${setup}`, () => {
-    after(() => subject.close());
+    after(() => {
+      alone?.close();
+      return subject.close();
+    });
     for (const contractCase of subject.cases) {
       if (contractCase.only?.includes(setup) === false) continue;
       // One that hangs is to be named.
@@ -59,6 +65,7 @@ export async function contractSuite(
         await telemetry.allEnded();
         check(telemetry, SpanKind.CLIENT, contractCase.client);
         check(telemetry, SpanKind.SERVER, contractCase.server);
+        await alone?.compare(contractCase, telemetry.ended);
         assert.deepEqual(telemetry.endedTwice, [], 'a span was ended twice');
         assert.deepEqual(telemetry.diagnostics, [], 'the SDK or an instrumentation complained');
       });

@@ -2,6 +2,7 @@
  * A real SDK with our instrumentation, alone or beside the official ones, that keeps account of every
  * span: started, ended, ended twice; and of every warning of the SDK. One for each process.
  */
+import { createRequire } from 'node:module';
 import { DiagLogLevel, diag, type MeterProvider } from '@opentelemetry/api';
 import { type Instrumentation, registerInstrumentations } from '@opentelemetry/instrumentation';
 import { GrpcInstrumentation } from '@opentelemetry/instrumentation-grpc';
@@ -11,14 +12,23 @@ import type { ReadableSpan, Sampler, Span, SpanProcessor } from '@opentelemetry/
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { CancellationInstrumentation, type CancellationInstrumentationConfig } from '../../src/index.ts';
 
-/** Whether the official instrumentations are there, and whether they were registered before ours. */
-export type Setup = 'alone' | 'official first' | 'official last';
+/**
+ * Whether the official instrumentations are there, and whether they were registered before ours. In `official alone` ours is
+ * not: it tells what the others must not lose.
+ */
+export type Setup = 'alone' | 'official first' | 'official last' | 'official alone';
 
 export interface Providers {
   /** @default everything is sampled */
   readonly sampler?: Sampler;
   /** @default none: nobody collects metrics */
   readonly meterProvider?: MeterProvider;
+}
+
+/** The official instrumentation patches what require() gets. A file that imports it sees it from then on. */
+function loadPatched(): void {
+  const require = createRequire(import.meta.url);
+  for (const name of ['node:http', 'node:https']) require(name);
 }
 
 export class Telemetry implements SpanProcessor {
@@ -47,6 +57,11 @@ export class Telemetry implements SpanProcessor {
       new GrpcInstrumentation(),
       new UndiciInstrumentation(),
     ];
+    if (setup === 'official alone') {
+      registerInstrumentations({ instrumentations: official() });
+      loadPatched();
+      return;
+    }
     const first = setup === 'official first' ? official() : [];
     this.instrumentation.enable();
     const last = setup === 'official last' ? official() : [];
@@ -54,6 +69,7 @@ export class Telemetry implements SpanProcessor {
       instrumentations: [...first, this.instrumentation, ...last],
       ...(meterProvider && { meterProvider }),
     });
+    if (setup !== 'alone') loadPatched();
   }
 
   onStart(span: Span): void {

@@ -7,6 +7,7 @@ import {
   nextTurn,
   OFFICIAL,
   officialSpan,
+  ownersTurns,
   peerGone,
   provider,
   recorderWith,
@@ -93,7 +94,7 @@ describe('an official span', () => {
     const span = officialSpan();
     const operation = recorder.adopt('client', 'http', span);
     recorder.settle(operation, { attributes: { 'http.response.status_code': 200 }, isError: true });
-    await nextTurn();
+    await ownersTurns();
     assert.equal(span.isRecording(), true);
     span.end();
     assert.deepEqual(exported().attributes, {});
@@ -109,10 +110,54 @@ describe('an official span', () => {
     span.setAttribute('error.type', 'AbortError');
     span.setStatus({ code: SpanStatusCode.ERROR, message: 'The operation was aborted' });
     span.end();
-    await nextTurn();
+    await ownersTurns();
     assert.equal(exported().attributes['context.canceled'], true);
     assert.equal(exported().attributes['error.type'], 'AbortError');
     assert.deepEqual(exported().status, { code: SpanStatusCode.UNSET });
+  });
+
+  it('ends as of the cancel with what its owner says a turn later', async () => {
+    const recorder = recorderWith();
+    const span = officialSpan(SpanKind.SERVER);
+    const operation = recorder.adopt('server', 'http', span);
+    recorder.cancel(operation, peerGone);
+    recorder.settle(operation, { attributes: { 'http.route': '/ours' }, endsOfficialSpan: true });
+    const settledAt = Date.now();
+    await nextTurn();
+    const busyUntil = Date.now() + 20;
+    while (Date.now() < busyUntil);
+    span.setAttributes({ 'http.route': '/theirs' });
+    span.updateName('GET /theirs');
+    span.end();
+    const { name, attributes, endTime } = exported();
+    assert.equal(name, 'GET /theirs');
+    assert.equal(attributes['http.route'], '/theirs');
+    assert.ok(endTime[0] * 1e3 + endTime[1] / 1e6 <= settledAt + 2, 'not when its owner came');
+  });
+
+  it('gets what is known of the end where its owner does not come', async () => {
+    const recorder = recorderWith();
+    const span = officialSpan(SpanKind.SERVER);
+    const operation = recorder.adopt('server', 'http', span);
+    recorder.cancel(operation, peerGone);
+    const attributes = { 'http.route': '/slow' };
+    recorder.settle(operation, { name: 'GET /slow', attributes, endsOfficialSpan: true });
+    await ownersTurns();
+    assert.equal(exported().name, 'GET /slow');
+    assert.equal(exported().attributes['http.route'], '/slow');
+  });
+
+  it('does not get what would not be true', async () => {
+    const recorder = recorderWith();
+    const span = officialSpan(SpanKind.SERVER);
+    const operation = recorder.adopt('server', 'http', span);
+    recorder.cancel(operation, peerGone);
+    recorder.settle(operation, { withheld: 'http.response.status_code' });
+    span.setAttributes({ 'http.response.status_code': 200, 'http.route': '/slow' });
+    span.setAttribute('http.response.status_code', 200);
+    span.end();
+    assert.equal(exported().attributes['http.route'], '/slow');
+    assert.equal('http.response.status_code' in exported().attributes, false);
   });
 
   it('is ended by us where its owner does not, as of the cancel, and the owner may come back in silence', async () => {
@@ -123,7 +168,7 @@ describe('an official span', () => {
     recorder.cancel(operation, peerGone);
     recorder.settle(operation);
     const after = Date.now();
-    await nextTurn();
+    await ownersTurns();
     const endMs = (exported().endTime[0] * 1e9 + exported().endTime[1]) / 1e6;
     assert.ok(endMs >= before - 1 && endMs <= after + 1, `${before} ${endMs} ${after}`);
     // What an owner does to a span; each would be a warning of the SDK.
@@ -153,7 +198,7 @@ describe('an official span', () => {
     const operation = recorder.adopt('client', 'http', span);
     recorder.cancel(operation, aborted);
     recorder.settle(operation);
-    await nextTurn();
+    await ownersTurns();
     assert.deepEqual(
       Object.keys(span).filter((key) => !keys.includes(key)),
       [],
@@ -168,7 +213,7 @@ describe('an official span', () => {
     recorder.settle(operation);
     span.setStatus({ code: SpanStatusCode.OK });
     span.end();
-    await nextTurn();
+    await ownersTurns();
     assert.equal(exported().status.code, SpanStatusCode.ERROR);
   });
 });

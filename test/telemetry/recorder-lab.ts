@@ -72,4 +72,9 @@ export function exported(): ReadableSpan {
   return spans[0] as ReadableSpan;
 }
 
+/** So long the owner of an official span may end it, and then it is ended by us. */
+export async function ownersTurns(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await nextTurn();
+}
+
 export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

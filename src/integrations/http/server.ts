@@ -1,7 +1,8 @@
 /** Incoming requests from their start to their end. */
 import type { Server } from 'node:http';
 import { type Span, SpanKind } from '@opentelemetry/api';
-import type { Host } from '../../integration.ts';
+import { ATTR_HTTP_RESPONSE_STATUS_CODE } from '@opentelemetry/semantic-conventions';
+import type { Host, Settlement } from '../../integration.ts';
 import type { Evidence, ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { waitInLine } from './connection.ts';
@@ -105,10 +106,19 @@ export function settleIncoming(
 ): void {
   const { operation } = exchange;
   if (operation.isSettled) return;
-  if (!host.isEndTold(operation)) {
+  const isCancelled = operation.cancellation !== undefined;
+  if (!isCancelled && !host.isEndTold(operation)) {
     host.settle(operation);
     return;
   }
   const metadata = exchange.metadata ?? metadataIn(operation.context);
-  host.settle(operation, describeAnswer(response, routeOf(response.req, metadata), error));
+  const settlement = describeAnswer(response, routeOf(response.req, metadata), error);
+  host.settle(operation, isCancelled ? { ...settlement, ...ofCancelled(response) } : settlement);
+}
+
+/** The official instrumentation tells of a status that was never sent, and may be too late to tell anything. */
+function ofCancelled({ _headerSent }: Response): Settlement {
+  return _headerSent
+    ? { endsOfficialSpan: true }
+    : { endsOfficialSpan: true, withheld: ATTR_HTTP_RESPONSE_STATUS_CODE };
 }

@@ -14,7 +14,7 @@ import { describeResult, describeTarget, errorTypeOfCancelled } from './descript
 import { Exchange } from './exchange.ts';
 import { codeToSend } from './http2-streams.ts';
 import { kExchange, type UndiciRequest } from './internals.ts';
-import { keepErrorType, operationBeside } from './official.ts';
+import { nameErrorType, operationBeside } from './official.ts';
 import { passOn } from './pass-on.ts';
 import { isBodiless, phaseOf } from './phase.ts';
 import { requestHeaders } from './propagation.ts';
@@ -173,7 +173,8 @@ export function settle(watch: Watch, exchange: Exchange, reason: unknown): void 
   const { operation, call } = exchange;
   const { cancellation } = operation;
   if (!operation.ownsSpan && cancellation !== undefined && cancellation.initiator !== 'peer') {
-    keepErrorType(operation.span, errorTypeOfCancelled(cancellation, error));
+    const errorType = errorTypeOfCancelled(cancellation, error);
+    if (errorType !== undefined) nameErrorType(operation.span, errorType);
   }
   host.settle(operation, host.isEndTold(operation) ? describeResult(exchange, error) : undefined);
   if (call?.exchange === exchange) release(watch, call);

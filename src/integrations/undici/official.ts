@@ -95,14 +95,12 @@ class SpyContext implements Context {
 }
 
 /**
- * The official instrumentation takes a cancel for an error, and the number of a DOMException (23) for its type: sets the
- * type, and keeps its own instrumentation from setting another.
- *
- * @param errorType undefined: none at all
+ * The official instrumentation takes the number of a DOMException (23) for the type of an error, and forgets that the answer had an
+ * error status: sets the type, and keeps its own instrumentation from setting another.
  */
-export function keepErrorType(span: Span, errorType: string | undefined): void {
+export function nameErrorType(span: Span, errorType: string): void {
   if (!span.isRecording()) return;
-  if (errorType !== undefined) span.setAttribute(ATTR_ERROR_TYPE, errorType);
+  span.setAttribute(ATTR_ERROR_TYPE, errorType);
   const original = span.setAttribute;
   Object.defineProperty(span, 'setAttribute', {
     value: function setAttribute(this: Span, key: string, value: AttributeValue): Span {

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import type * as Http from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { context } from '@opentelemetry/api';
+import { getRPCMetadata } from '@opentelemetry/core';
 import type { ContractCase, Expectation } from '../../support/contract.ts';
 import { closed, event, type Handler, type HttpLab, type Served } from './lab.ts';
 
@@ -61,7 +63,31 @@ function departures(lab: HttpLab): ContractCase[] {
     ['while it was answered', GET, startsBody, clientLeft('write')],
     ['with its body being read', HALF_A_POST, (request) => request.resume(), clientLeft('read')],
   ];
-  return stages.flatMap(([when, text, handler, server]): ContractCase[] => [
+  const told = stages.slice(1, 3).map(
+    ([when, text, handler, server]): ContractCase => ({
+      name: `the client leaves ${when}, and the route was told by the instrumentation of a framework`,
+      stage: () =>
+        incoming(
+          lab,
+          text,
+          (request, response) => {
+            Object.assign(getRPCMetadata(context.active()) ?? {}, { route: '/some/:id' });
+            return handler(request, response);
+          },
+          (client) => client.end(),
+        ),
+      client: null,
+      server: {
+        ...server,
+        name: 'GET /some/:id',
+        attributes: {
+          'http.route': '/some/:id',
+          'http.response.status_code': handler === startsBody ? 200 : undefined,
+        },
+      },
+    }),
+  );
+  const left = stages.flatMap(([when, text, handler, server]): ContractCase[] => [
     {
       name: `the client closes ${when}`,
       stage: () => incoming(lab, text, handler, (client) => client.end()),
@@ -83,6 +109,7 @@ function departures(lab: HttpLab): ContractCase[] {
       server,
     },
   ]);
+  return [...told, ...left];
 }
 
 function limits(lab: HttpLab): ContractCase[] {

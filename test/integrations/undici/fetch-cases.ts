@@ -14,7 +14,6 @@ export const aborted: Expectation = {
   initiator: 'local',
   trigger: 'abort',
   status: 'unset',
-  attributes: { 'error.type': undefined },
 };
 export const timedOut: Expectation = {
   outcome: 'deadline_exceeded',
@@ -29,7 +28,7 @@ const bodyCancelled: Expectation = {
   trigger: 'body_cancel',
   phase: 'receive',
   status: 'unset',
-  attributes: { 'http.response.status_code': 200, 'error.type': undefined, ...CLOSED },
+  attributes: { 'http.response.status_code': 200, ...CLOSED },
 };
 
 /** Runs `act`, which must reject. Returns what it rejects with. */

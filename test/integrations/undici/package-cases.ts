@@ -13,7 +13,6 @@ const destroyed: Expectation = {
   initiator: 'local',
   trigger: 'destroy',
   status: 'unset',
-  attributes: { 'error.type': undefined },
 };
 const limitPassed: Expectation = {
   outcome: 'deadline_exceeded',
