@@ -6,7 +6,7 @@
  * sees of the end as Evidence. It decides nothing about telemetry.
  */
 import type { Attributes, Context, Span, SpanKind, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
-import type { AbortOrigins } from './cancellation/abort-origins.ts';
+import type { AbortOrigins, SignalStory } from './cancellation/abort-origins.ts';
 import type { Headers } from './cancellation/deadline-headers.ts';
 import type { Installation } from './hook/installation.ts';
 import type { Undo } from './hook/replace.ts';
@@ -245,6 +245,12 @@ export interface Host {
    * @param stack of whoever cuts them
    */
   serverCuts(stack: CapturedStack): void;
+
+  /**
+   * The limit of a timeout signal passes in the work for an incoming operation: that it is answered with an error by
+   * whoever hears of it is a missed limit. Returns what is to be called when everybody has heard.
+   */
+  limitPasses(story: SignalStory): (() => void) | undefined;
 
   /** A rule about broken propagation fired. Before settle(). */
   addFinding(operation: Operation, rule: FindingRule, detail: string): void;

@@ -108,6 +108,7 @@ function isTimeoutItself(error: ErrorLike): boolean {
   switch (error.code) {
     case 'ETIMEDOUT':
     case 'ERR_HTTP_REQUEST_TIMEOUT':
+    case 'FST_ERR_HANDLER_TIMEOUT':
       return true;
     case 'ECONNABORTED': // axios runs a timer of its own and names it only in the text
       return String(error.message).includes('timeout');

@@ -68,6 +68,8 @@ export interface Operation {
   idleTimeoutMs: number | undefined;
   /** Of an incoming operation: what its handler writes its answer to, if anything. Written by its integration. */
   answer: object | undefined;
+  /** Of an incoming operation: where the limit was set that passed last in its work. Written by whoever sees one pass. */
+  limitSetAt: Stack | undefined;
   /** Of an incoming operation whose handler asked for it: `deadline/` makes it. */
   scope: WorkScope | undefined;
 }

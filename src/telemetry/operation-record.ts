@@ -49,6 +49,7 @@ export class OperationRecord implements Operation {
 
   // Of an incoming one.
   answer: object | undefined = undefined;
+  limitSetAt: Stack | undefined = undefined;
   scope: WorkScope | undefined = undefined;
   /** Outgoing ones made for it that are not over. */
   pending: Set<OperationRecord> | undefined = undefined;

@@ -112,7 +112,12 @@ export class OwnedOperations {
   #endedFor(owner: OperationRecord, operation: OperationRecord): void {
     const isPending = owner.pending?.delete(operation) === true;
     const { cancellation } = owner;
-    if (cancellation === undefined) return;
+    if (cancellation === undefined) {
+      // A handler may answer that it was too slow.
+      const missed = operation.cancellation?.outcome === 'deadline_exceeded';
+      owner.limitSetAt = missed ? operation.cancellation?.stack : undefined;
+      return;
+    }
     if (operation.startedAtMs >= cancellation.atMs) {
       this.#workAfterCancel.operationEnded(owner, operation);
       return;

@@ -10,7 +10,7 @@ import {
   type TextMapGetter,
   type TextMapSetter,
 } from '@opentelemetry/api';
-import type { AbortOrigins } from '../cancellation/abort-origins.ts';
+import type { AbortOrigins, SignalStory } from '../cancellation/abort-origins.ts';
 import type { Headers } from '../cancellation/deadline-headers.ts';
 import { LEFT_LOOP_KEY, type LeftLoop } from '../cancellation/left-loop.ts';
 import type {
@@ -29,8 +29,9 @@ import type { FindingRule } from '../operation/finding.ts';
 import type { Deadline, Side, System } from '../operation/operation.ts';
 import { Beginnings } from './beginnings.ts';
 import { Endings } from './endings.ts';
+import { limitPasses } from './handler-limits.ts';
 import type { OperationRecord } from './operation-record.ts';
-import { isSuppressedIn, suppressIn } from './owner.ts';
+import { isSuppressedIn, ownerIn, suppressIn } from './owner.ts';
 import { createParts, type Parts, type Surroundings } from './parts.ts';
 import type { ShutdownTrigger } from './shutdown.ts';
 import { sentryClient } from './vendors.ts';
@@ -174,6 +175,10 @@ export class Recorder implements Host {
 
   cancel(operation: OperationRecord, evidence: Evidence, isConnectionAlive?: boolean): void {
     this.#endings.cancel(operation, evidence, isConnectionAlive);
+  }
+
+  limitPasses(story: SignalStory): (() => void) | undefined {
+    return limitPasses(ownerIn(context.active()), story, this.#endings);
   }
 
   addFinding(operation: OperationRecord, rule: FindingRule, detail: string): void {

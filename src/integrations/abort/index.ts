@@ -65,7 +65,11 @@ function watchFiring(host: Host, installation: Installation): Undo {
     const story = abortOrigins.explain(self, self.reason);
     if (!story.isTimeout) return undefined;
     const outer = abortOrigins.enterTimeout(self, story.stack);
-    return () => abortOrigins.leaveAbort(outer);
+    const answered = host.limitPasses(story);
+    return () => {
+      abortOrigins.leaveAbort(outer);
+      answered?.();
+    };
   });
 }
 

@@ -4,7 +4,7 @@ import { isTimeoutError, stackOf } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
 import type { Evidence, Stack } from '../../operation/evidence.ts';
 import type { ClientExchange } from './client-exchange.ts';
-import { idleLimitPassed } from './deadline.ts';
+import { idleLimitPassed, limitOf } from './deadline.ts';
 import type { OutgoingRequest } from './internals.ts';
 import { isShuttingDown, isTimingOut } from './node-activity.ts';
 import { clientPhaseOf } from './phase.ts';
@@ -24,8 +24,8 @@ export function whyDestroyed(
   }
   const socket = request.socket ?? exchange.socket;
   if (socket && isTimingOut(socket)) {
-    const known = [exchange.limit];
-    return idleLimitPassed(host, exchange.operation, socket, known, { phase, reason: error }, stack);
+    const limit = limitOf(socket, [exchange.limit]);
+    return idleLimitPassed(host, exchange.operation, socket, limit, { phase, reason: error }, stack);
   }
   // An 'abort' listener of the application or of a library (axios, got) destroys the request by itself.
   const story = host.abortOrigins.inProgress();

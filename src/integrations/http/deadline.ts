@@ -43,21 +43,29 @@ export function idleLimitOf(host: Host, timeout: unknown, above: StackTop): Idle
   return timeoutMs > 0 ? { timeoutMs, stack: host.captureDeadlineStack(above) } : undefined;
 }
 
+/** @param known those of whose making is known: a socket has but one, the last that it was given */
+export function limitOf(
+  { timeout }: Transport,
+  known: readonly (IdleLimit | undefined)[],
+): IdleLimit | undefined {
+  return known.find((limit) => limit?.timeoutMs === timeout);
+}
+
 /**
  * The idle limit of a connection has passed.
  *
- * @param known those of whose making is known; a socket has but one, the last that it was given
- * @param otherwise the stack of whatever it led to, when nobody knows who set it
+ * @param limit undefined when nobody knows who set it
+ * @param otherwise then the stack of whatever it led to
  */
 export function idleLimitPassed(
   host: Host,
   operation: Operation,
   { timeout }: Transport,
-  known: readonly (IdleLimit | undefined)[],
+  limit: IdleLimit | undefined,
   seen: { readonly phase: Phase; readonly reason: unknown },
   otherwise?: Stack,
 ): Evidence {
-  const stack = known.find((limit) => limit?.timeoutMs === timeout)?.stack ?? otherwise;
+  const stack = limit?.stack ?? otherwise;
   // Only now: until it has passed there is no point in time to name.
   if (timeout && operation.deadline === undefined) {
     host.setDeadline(operation, { atMs: performance.now(), timeoutMs: timeout, source: 'timeout', stack });

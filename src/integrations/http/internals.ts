@@ -46,6 +46,8 @@ export interface Listened {
 
 export interface Message extends Omit<IncomingMessage, 'socket'>, Listened {
   readonly socket: Transport | null;
+  /** Set by connect-timeout. */
+  readonly timedout?: boolean;
   /** On a response: the request it answers. */
   readonly req?: OutgoingRequest;
   [kServerExchange]?: ServerExchange | null | undefined;

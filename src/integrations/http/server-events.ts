@@ -6,6 +6,7 @@ import { serverPhaseOf } from './phase.ts';
 import { endIncoming, settleIncoming } from './server.ts';
 import { errorStatusOf } from './server-description.ts';
 import {
+  limitOfConnection,
   limitOfConnectionPassed,
   whatAnswerSays,
   whyConnectionEnded,
@@ -60,7 +61,11 @@ export function limitPasses(
   if (operation.isSettled || response.writableEnded) return undefined;
   const phase = serverPhaseOf(response);
   return () => {
-    if (operation.isSettled || !response.writableEnded || response.statusCode < 400) return;
+    if (operation.isSettled) return;
+    if (!response.writableEnded || response.statusCode < 400) {
+      operation.limitSetAt = limitOfConnection(exchange, socket)?.stack;
+      return;
+    }
     // The answer goes on its way, and the operation is over when it has arrived.
     const evidence = limitOfConnectionPassed(host, exchange, socket, phase, undefined);
     host.cancel(operation, { ...evidence, errorStatus: errorStatusOf(response) });
@@ -102,7 +107,7 @@ export function responseClosed(host: Host, response: Response, exchange: ServerE
     closedUnfinished(host, exchange);
     return;
   }
-  const evidence = whatAnswerSays(host, response);
+  const evidence = whatAnswerSays(host, exchange);
   if (evidence !== undefined) host.cancel(exchange.operation, evidence);
   settleIncoming(host, response, exchange, undefined);
 }

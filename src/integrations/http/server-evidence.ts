@@ -4,8 +4,9 @@ import { isAbortError, isTimeoutError } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, ServerPhase, Stack } from '../../operation/evidence.ts';
-import { idleLimitPassed } from './deadline.ts';
-import { kClientError, kLimit, type Response, type Transport } from './internals.ts';
+import { type IdleLimit, idleLimitPassed, limitOf } from './deadline.ts';
+import { handlerTimeoutOf } from './fastify.ts';
+import { kClientError, kLimit, type Transport } from './internals.ts';
 import { isShuttingDown, isTimingOut } from './node-activity.ts';
 import { serverPhaseOf } from './phase.ts';
 import { errorStatusOf } from './server-description.ts';
@@ -67,28 +68,40 @@ export function whyDestroyedHere(
 }
 
 /** Undefined for an answer that is no cancel. */
-export function whatAnswerSays(host: Host, response: Response): Evidence | undefined {
-  const outcome = host.outcomeOfStatus('server', response.statusCode);
+export function whatAnswerSays(host: Host, exchange: ServerExchange): Evidence | undefined {
+  const { operation, response } = exchange;
+  const { statusCode, statusMessage } = response;
+  const errorStatus = errorStatusOf(response);
+  const limit = statusCode < 400 ? undefined : limitOfFramework(exchange);
+  if (limit !== undefined) {
+    const seen = { phase: 'handle', reason: limit, stack: undefined, errorStatus } as const;
+    return { kind: 'local-timeout', trigger: 'timeout', ...seen };
+  }
+  const outcome = host.outcomeOfStatus('server', statusCode);
   if (outcome === undefined) return undefined;
-  return {
-    kind: 'own-status',
-    outcome,
-    phase: 'handle',
-    reason: response.statusMessage,
-    stack: undefined,
-    errorStatus: errorStatusOf(response),
-  };
+  const stack = outcome === 'deadline_exceeded' ? operation.limitSetAt : undefined;
+  return { kind: 'own-status', outcome, phase: 'handle', reason: statusMessage, stack, errorStatus };
+}
+
+/** What a framework says of a limit of its own, a plain timer, that passed before the answer. */
+function limitOfFramework({ response, fastify }: ServerExchange): unknown {
+  if (response.req.timedout === true) return 'Response timeout';
+  return fastify && handlerTimeoutOf(fastify);
 }
 
 export function limitOfConnectionPassed(
   host: Host,
-  { operation, limit }: ServerExchange,
+  exchange: ServerExchange,
   socket: Transport,
   phase: ServerPhase,
   error: unknown,
 ): Evidence {
-  const known = [limit, socket.server?.[kLimit]];
-  return idleLimitPassed(host, operation, socket, known, { phase, reason: error ?? undefined });
+  const seen = { phase, reason: error ?? undefined };
+  return idleLimitPassed(host, exchange.operation, socket, limitOfConnection(exchange, socket), seen);
+}
+
+export function limitOfConnection({ limit }: ServerExchange, socket: Transport): IdleLimit | undefined {
+  return limitOf(socket, [limit, socket.server?.[kLimit]]);
 }
 
 function isBroken(code: unknown): boolean {

@@ -1,6 +1,7 @@
 /** What is kept for an incoming request while it is in flight. */
 import type { Operation } from '../../operation/operation.ts';
 import type { IdleLimit } from './deadline.ts';
+import type { FastifyRequest } from './fastify.ts';
 import type { Response, Transport } from './internals.ts';
 import type { RpcMetadata } from './route.ts';
 
@@ -11,6 +12,8 @@ export class ServerExchange {
   readonly socket: Transport | null;
   /** Undefined beside the official instrumentation, which has its own. */
   readonly metadata: RpcMetadata | undefined;
+  /** When it is one of Fastify's, and has reached its handler. */
+  fastify: FastifyRequest | undefined = undefined;
   /** Of setTimeout() of the request or the response. */
   limit: IdleLimit | undefined = undefined;
 

@@ -9,7 +9,7 @@ import { wrapListeners } from '../../hook/server-listeners.ts';
 import type { Host } from '../../integration.ts';
 import { idleLimitOf } from './deadline.ts';
 import { EventContext } from './event-context.ts';
-import { watchFastify } from './fastify-route.ts';
+import { watchFastify } from './fastify.ts';
 import {
   kClientError,
   kLimit,

@@ -3,8 +3,9 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { RequestHandler } from 'express';
 import type { ContractCase, Expectation } from '../../support/contract.ts';
-import { event, type HttpLab } from './lab.ts';
+import { event, type HttpLab, read } from './lab.ts';
 
 const clientLeft: Expectation = {
   outcome: 'context.canceled',
@@ -13,9 +14,21 @@ const clientLeft: Expectation = {
   phase: 'handle',
 };
 
+const tooSlow: Expectation = {
+  outcome: 'deadline_exceeded',
+  initiator: 'local',
+  trigger: 'timeout',
+  phase: 'handle',
+  origin: null,
+  status: 'error',
+  attributes: { 'http.response.status_code': 503 },
+};
+
 export function libraryCases(lab: HttpLab): ContractCase[] {
   const axios = lab.require('axios') as typeof import('axios').default;
   const express = lab.require('express') as typeof import('express');
+  const { fastify } = lab.require('fastify') as typeof import('fastify');
+  const timeout = lab.require('connect-timeout') as (ms: number) => RequestHandler;
   const app = async (listener: ReturnType<typeof express>): Promise<number> => {
     const server: Server = lab.http.createServer(listener).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -109,5 +122,47 @@ export function libraryCases(lab: HttpLab): ContractCase[] {
       client: null,
       server: { outcome: undefined, status: 'error' },
     },
+    {
+      name: 'connect-timeout on Express',
+      stage: async () => {
+        const application = express().use(timeout(40));
+        application.set('env', 'test');
+        application.get('/', () => {});
+        await read(lab.http.get({ port: await app(application), host: '127.0.0.1', agent: false }));
+      },
+      client: { outcome: undefined, status: 'error' },
+      server: { ...tooSlow, reason: 'Response timeout' },
+    },
+    {
+      name: 'connect-timeout on Express, and a failure before it has passed',
+      stage: async () => {
+        const application = express().use(timeout(10_000));
+        application.get('/', (_request, response) => void response.status(503).end());
+        await read(lab.http.get({ port: await app(application), host: '127.0.0.1', agent: false }));
+      },
+      client: { outcome: undefined, status: 'error' },
+      server: { outcome: undefined, status: 'error' },
+    },
+    ...[40, 10_000].map((handlerTimeout): ContractCase => {
+      const passes = handlerTimeout === 40;
+      return {
+        name: `Fastify, handlerTimeout, which ${passes ? 'passes' : 'does not pass before a failure'}`,
+        stage: async () => {
+          const application = fastify({ handlerTimeout });
+          application.get('/', async (_request, reply) => {
+            if (passes) await new Promise((resolve) => lab.onClose(resolve as () => void));
+            return reply.code(503).send('the database is gone');
+          });
+          await application.listen({ port: 0, host: '127.0.0.1' });
+          const { port } = application.server.address() as AddressInfo;
+          await read(lab.http.get({ port, host: '127.0.0.1', agent: false }));
+          await application.close();
+        },
+        client: { outcome: undefined, status: 'error' },
+        server: passes
+          ? { ...tooSlow, reason: "FastifyError: Request timed out after 40 ms on route '/'" }
+          : { outcome: undefined, status: 'error' },
+      };
+    }),
   ];
 }

@@ -227,6 +227,66 @@ function limits(lab: HttpLab): ContractCase[] {
       server: { ...timedOut('read'), origin: 'limit' },
     },
     handled(
+      'response.setTimeout() whose callback answers 504 later',
+      function limit(_request, response) {
+        response.setTimeout(30, () => {
+          setTimeout(() => response.writeHead(504, { connection: 'close' }).end(), 5);
+        });
+      },
+      { server: { ...timedOut('handle'), trigger: 'status', origin: 'limit' } },
+    ),
+    handled(
+      'AbortSignal.timeout() whose listener answers',
+      function limit(_request, response) {
+        AbortSignal.timeout(30).onabort = () => response.writeHead(503, { connection: 'close' }).end();
+      },
+      { server: { ...timedOut('handle'), trigger: 'signal_timeout', origin: 'limit' } },
+    ),
+    handled(
+      'AbortSignal.timeout() whose listener answers what there is',
+      (_request, response) => {
+        AbortSignal.timeout(30).onabort = () => response.writeHead(200, { connection: 'close' }).end();
+      },
+      { server: { outcome: undefined, status: 'unset' } },
+    ),
+    {
+      name: 'a request of the handler is too slow, and the handler answers 504',
+      stage: async () => {
+        const upstream = await lab.serveRaw(() => {});
+        await incoming(lab, GET, async function limit(_request, response) {
+          await closed(lab.http.get({ ...upstream.at, signal: AbortSignal.timeout(30) }));
+          response.writeHead(504, { connection: 'close' }).end();
+        });
+      },
+      client: {
+        outcome: 'deadline_exceeded',
+        initiator: 'local',
+        trigger: 'signal_timeout',
+        origin: 'limit',
+      },
+      server: { ...timedOut('handle'), trigger: 'status', origin: 'limit' },
+    },
+    {
+      name: 'a request of the handler is too slow, the next one is not, and the handler answers 504',
+      stage: async () => {
+        const upstream = await lab.serveRaw(() => {});
+        const other = await lab.serveRaw((socket) =>
+          socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\n')),
+        );
+        await incoming(lab, GET, async (_request, response) => {
+          await closed(
+            lab.quietly(() => lab.http.get({ ...upstream.at, timeout: 30 })).on('timeout', destroy),
+          );
+          await closed(lab.http.get(other.at, (answer) => answer.resume()));
+          response.writeHead(504, { connection: 'close' }).end();
+        });
+        function destroy(this: Http.ClientRequest): void {
+          this.destroy();
+        }
+      },
+      server: { ...timedOut('handle'), trigger: 'status', origin: null },
+    },
+    handled(
       'response.setTimeout() whose callback answers what there is',
       (_request, response) => {
         response.setTimeout(30, () => response.writeHead(200, { connection: 'close' }).end('half of it'));
