@@ -1,5 +1,5 @@
 // npm run demo: runs the shop in four processes, lets browsers leave and deadlines pass,
-// and prints who cancelled what. Needs no Docker; uses a Jaeger if one runs.
+// restarts one of them under load, and prints who cancelled what. Needs no Docker; uses a Jaeger if one runs.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chooseBackend } from './backend.js';
@@ -32,6 +32,7 @@ async function runDemo() {
   const spans = await backend.collect();
   console.log('\nWho cancelled what (→ client span, ← server span):\n');
   process.stdout.write(drawTraces(spans, { cwd: process.cwd(), isColoured: isColoured() }));
+  drawDeploy(spans);
   summarize(spans);
   for (const link of backend.links) console.log(`See also ${link}`);
   await backend.close();
@@ -39,15 +40,32 @@ async function runDemo() {
 
 /** Starts the services, sends them the load, and stops them, so that all their spans are exported. */
 async function runShop(endpoint) {
-  const stock = start('stock', endpoint);
+  const stock = start('stock', endpoint, { DRAIN_LIMIT_MS: '300' });
   const stockUrl = await stock.listening;
   const orders = start('orders', endpoint, { STOCK_URL: stockUrl });
   const ordersAddress = await orders.listening;
   const gateway = start('gateway', endpoint, { STOCK_URL: stockUrl, ORDERS_ADDRESS: ordersAddress });
   const gatewayUrl = await gateway.listening;
   await start('load', endpoint, { OTEL_SERVICE_NAME: 'browser', GATEWAY_URL: gatewayUrl }).ended;
+  const newStock = await deploy(stock, stockUrl, gatewayUrl, endpoint);
   // One after the other: orders may still be at work, with the help of stock.
-  for (const service of [gateway, orders, stock]) await service.stop();
+  for (const service of [gateway, orders, newStock]) await service.stop();
+}
+
+/** Restarts stock while browsers wait for it. */
+async function deploy(stock, stockUrl, gatewayUrl, endpoint) {
+  const browsers = start('load', endpoint, {
+    OTEL_SERVICE_NAME: 'browser',
+    GATEWAY_URL: gatewayUrl,
+    SCENARIO: 'deploy',
+  });
+  await browsers.line(/lamp/);
+  console.log('demo    │ deploys stock: SIGTERM');
+  await stock.stop();
+  const newStock = start('stock', endpoint, { PORT: new URL(stockUrl).port });
+  await newStock.listening;
+  await browsers.ended;
+  return newStock;
 }
 
 function start(name, endpoint, env = {}) {
@@ -71,6 +89,28 @@ function environmentFor(endpoint) {
     OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
   };
+}
+
+/** What the end of a process has cut, and the shutdown that it was part of. */
+function drawDeploy(spans) {
+  const cut = spans.filter(
+    ({ attributes, kind }) => attributes['cancel.trigger'] === 'exit' && kind === 'server',
+  );
+  for (const { serviceName, attributes, startMs, endMs } of spans.filter(({ name }) => name === 'shutdown')) {
+    if (!attributes['shutdown.cut']) continue;
+    const { 'shutdown.trigger': trigger, 'shutdown.cut': count } = attributes;
+    console.log(
+      `The deploy of ${serviceName} (${trigger}, drained for ${Math.round(endMs - startMs)} ms) cut ${count} requests:\n`,
+    );
+  }
+  for (const { attributes } of cut) {
+    const origin = String(attributes['cancel.origin']).replace(`${process.cwd()}/`, '');
+    console.log(
+      `  ${attributes['http.request.method']} ${attributes['url.path']}`.padEnd(32),
+      `at ${origin}`,
+    );
+  }
+  console.log();
 }
 
 function summarize(spans) {

@@ -35,16 +35,20 @@ export function startProcess(script, { cwd, env, isService, onLine, onDeath }) {
     if (!isDone && !isTerminated) onDeath(new Error(`${script} died (${signal ?? `exit code ${code}`})`));
   });
   createInterface({ input: child.stderr }).on('line', onLine);
-  const listening = new Promise((resolve) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      onLine(line);
-      const address = /^listening on (\S+)$/.exec(line)?.[1];
-      if (address) resolve(address);
+  const output = createInterface({ input: child.stdout }).on('line', onLine);
+  /** The first match of a line that is yet to come. */
+  const line = (pattern) =>
+    new Promise((resolve) => {
+      output.on('line', (text) => {
+        const match = pattern.exec(text);
+        if (match) resolve(match);
+      });
     });
-  });
+  const listening = line(/^listening on (\S+)$/).then(([, address]) => address);
 
   return {
     ended,
+    line,
     /** The address that the service prints once it is ready. */
     listening,
     async stop() {

@@ -2,8 +2,8 @@
  * Signals that nobody handles end the process without an `exit` event: this is told here, before they do. The application
  * cannot see that somebody waits for them: a library that ends the process when its own listener is the only one has to find that it is.
  *
- * So they are received by handles of our own, and not by listeners of `process`. That for what nobody handles is on only while there is no
- * listener: which of two handles hears of a signal first is not known, and a listener of once() may be gone by then.
+ * So they are received by a handle of our own, and not by a listener of `process`, while there is no listener. When there is one, Node has a
+ * handle for it, which emits: which of two handles hears of a signal first would not be known, and a listener of once() may be gone by then.
  */
 import { createHook } from 'node:async_hooks';
 import { constants } from 'node:os';
@@ -17,7 +17,7 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 export type Signal = (typeof SIGNALS)[number];
 
 export interface SignalWatcher {
-  /** Called at each signal, whoever handles it. */
+  /** Called at each signal, whoever handles it, and before that. */
   told(signal: Signal): void;
   /**
    * Called with the signal that ends the process, since nobody handles it: which it then does.
@@ -50,8 +50,18 @@ export function watchSignals(
     watches.set(signal, watch).set(constants.signals[signal], watch);
   }
   // The listeners by which Node itself starts and stops to wait for a signal.
-  replaceListener('newListener', 'startListeningIfSignal', (event) => watches.get(event)?.waitUnless(true));
-  replaceListener('removeListener', 'stopListeningIfSignal', (event) => {
+  replaceListener('newListener', 'startListeningIfSignal', (event, start) => {
+    const watch = watches.get(event);
+    watch?.waitUnless(true);
+    if (watch === undefined) start();
+    else
+      seeEmitOf(
+        start,
+        installation.guard(() => watcher.told(watch.signal)),
+      );
+  });
+  replaceListener('removeListener', 'stopListeningIfSignal', (event, stop) => {
+    stop();
     watches.get(event)?.waitUnless(process.listenerCount(event) > 0);
   });
   // A signal that the process sends to itself, and nobody handles, ends it in this call.
@@ -61,10 +71,9 @@ export function watchSignals(
 }
 
 class Watch {
-  readonly #signal: Signal;
+  readonly signal: Signal;
   readonly #watcher: SignalWatcher;
-  readonly #every: SignalHandle;
-  readonly #unhandled: SignalHandle;
+  readonly #handle: SignalHandle;
   /** Nobody handles the signal. */
   #isWaiting = false;
   #isOver = false;
@@ -75,26 +84,22 @@ class Watch {
     Handle: new () => SignalHandle,
     { guard }: Installation,
   ) {
-    this.#signal = signal;
+    this.signal = signal;
     this.#watcher = watcher;
-    this.#every = new Handle();
-    this.#unhandled = new Handle();
-    this.#every.onsignal = guard(() => watcher.told(signal));
-    this.#unhandled.onsignal = guard(() => {
+    this.#handle = new Handle();
+    this.#handle.onsignal = guard(() => {
       this.end(undefined);
       if (this.#isOver) process.kill(process.pid, signal);
     });
-    this.#every.unref();
-    this.#unhandled.unref();
-    this.#every.start(constants.signals[signal]);
+    this.#handle.unref();
     this.waitUnless(process.listenerCount(signal) > 0);
   }
 
   waitUnless(isHandled: boolean): void {
     if (this.#isOver || this.#isWaiting === !isHandled) return;
     this.#isWaiting = !isHandled;
-    if (isHandled) this.#unhandled.stop();
-    else this.#unhandled.start(constants.signals[this.#signal]);
+    if (isHandled) this.#handle.stop();
+    else this.#handle.start(constants.signals[this.signal]);
   }
 
   /** From now on the signal does what it does. */
@@ -102,10 +107,9 @@ class Watch {
     // The first process of a container is ended by no signal that it does not handle.
     if (!this.#isWaiting || this.#isOver || process.pid === 1) return;
     this.#isOver = true;
-    this.#watcher.told(this.#signal);
-    this.#watcher.ends(this.#signal, above);
-    this.#every.close();
-    this.#unhandled.close();
+    this.#watcher.told(this.signal);
+    this.#watcher.ends(this.signal, above);
+    this.#handle.close();
   }
 }
 
@@ -129,11 +133,28 @@ function handleClass(): (new () => SignalHandle) | undefined {
 
 function nothing(): void {}
 
-/** Puts ours in the place of Node's own listener of this name, which it calls. */
+/** Node binds the `emit` that its handle is to call when it makes the handle, in `start`. */
+function seeEmitOf(start: () => void, see: () => void): void {
+  const { emit } = process;
+  const own = Object.getOwnPropertyDescriptor(process, 'emit');
+  const value = function (this: unknown, ...args: unknown[]): unknown {
+    see();
+    return Reflect.apply(emit, this, args);
+  };
+  Object.defineProperty(process, 'emit', { value, configurable: true, writable: true });
+  try {
+    start();
+  } finally {
+    if (own === undefined) Reflect.deleteProperty(process, 'emit');
+    else Object.defineProperty(process, 'emit', own);
+  }
+}
+
+/** Puts ours in the place of Node's own listener of this name, and gives it that one to call. */
 function replaceListener(
   event: 'newListener' | 'removeListener',
   name: string,
-  see: (event: string) => void,
+  see: (event: string, callOriginal: () => void) => void,
 ): void {
   const emitter: NodeJS.EventEmitter = process;
   const original = emitter.rawListeners(event).find((listener) => listener.name === name) as
@@ -141,8 +162,7 @@ function replaceListener(
     | undefined;
   const { listener } = {
     listener(this: unknown, ...args: unknown[]): void {
-      original?.apply(this, args);
-      see(String(args[0]));
+      see(String(args[0]), () => original?.apply(this, args));
     },
   };
   if (original !== undefined) {

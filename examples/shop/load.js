@@ -4,7 +4,7 @@ import http from 'node:http';
 import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const { GATEWAY_URL = 'http://127.0.0.1:3000', ROUNDS = '1' } = process.env;
+const { GATEWAY_URL = 'http://127.0.0.1:3000', ROUNDS = '1', SCENARIO = 'visits' } = process.env;
 
 /** The healthy majority. */
 async function shop() {
@@ -46,6 +46,13 @@ async function orderPoster() {
   await visit('POST', '/checkout/poster', 502);
 }
 
+/** Stock is restarted while it looks for large things; that the lamp was found says that it is at it. */
+async function orderDuringDeploy() {
+  const large = ['sofa', 'wardrobe'].map((item) => visit('POST', `/checkout/${item}`, 502));
+  await visit('POST', '/checkout/lamp', 200);
+  await Promise.all(large);
+}
+
 async function visit(method, path, expectedStatus) {
   const [response] = await once(open(method, path), 'response');
   await json(response);
@@ -64,6 +71,10 @@ function report(method, path, outcome) {
   console.log(`${method.padEnd(4)} ${path.padEnd(18)} ${outcome}`);
 }
 
+if (SCENARIO === 'deploy') {
+  await orderDuringDeploy();
+  process.exit();
+}
 await visit('POST', '/checkout/candle', 200); // Opens the connections between the services: the first visit is slow.
 for (let round = 0; round < Number(ROUNDS); round++) {
   await Promise.all([

@@ -1,7 +1,7 @@
 // Stock: an HTTP service that knows what lies in which warehouse.
 import http from 'node:http';
 
-const { HOST = '127.0.0.1', PORT = '3001' } = process.env;
+const { HOST = '127.0.0.1', PORT = '3001', DRAIN_LIMIT_MS = '3000' } = process.env;
 
 /** GET /stock/:item?warehouse= – the south has an old computer. */
 function countItems(item, warehouse, response) {
@@ -9,10 +9,10 @@ function countItems(item, warehouse, response) {
   replyAfter(delayMs, response, 200, { item, warehouse, count: 7 });
 }
 
-/** POST /reservations/:item – a sofa has to be looked for; the shelf with the posters has collapsed. */
+/** POST /reservations/:item – large things have to be looked for; the shelf with the posters has collapsed. */
 function reserveItem(item, response) {
   if (item === 'poster') replyAfter(10, response, 500, { error: 'the shelf has collapsed' });
-  else replyAfter(item === 'sofa' ? 1500 : 20, response, 201, { item, reserved: true });
+  else replyAfter(['sofa', 'wardrobe'].includes(item) ? 1500 : 20, response, 201, { item, reserved: true });
 }
 
 function replyAfter(delayMs, response, statusCode, body) {
@@ -38,5 +38,11 @@ server.listen(Number(PORT), HOST, () => {
 for (const signal of ['SIGTERM', 'SIGINT']) {
   process.once(signal, () => {
     server.close();
+    setTimeout(stopWaiting, Number(DRAIN_LIMIT_MS)).unref();
   });
+}
+
+/** A deploy does not wait for ever: what is still in flight is cut. */
+function stopWaiting() {
+  process.exit();
 }
