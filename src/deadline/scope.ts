@@ -6,6 +6,7 @@ import { rememberSignalLimit } from '../cancellation/abort-origins.ts';
 import type { Outcome } from '../operation/evidence.ts';
 import type { WorkScope } from '../operation/operation.ts';
 
+/** Its fields are not #private: the outer scope, found in the context, may be one of another copy of this package. */
 export class Scope implements WorkScope {
   private limitAtMs: number;
   private readonly parent: Scope | undefined;

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { assertOuting, hasAll, plainApp, type SeenSpan, visit } from '../support/outing.ts';
-import { recipe } from '../support/recipe.ts';
-import { SetupFolder } from '../support/setup-folder.ts';
+import { follow } from '../support/recipe.ts';
 import { ownName } from '../support/tarball.ts';
 
 const scopes = { server: 'http', fetch: 'fetch', http: 'http' } as const;
@@ -17,18 +16,15 @@ const env = {
 };
 
 describe('dd-trace', () => {
-  const folder = new SetupFolder({ node: '24', type: 'commonjs' });
-  after(() => folder.remove());
-  const { installs, files, runs } = recipe('dd-trace');
+  const { folder, files, runs, install } = follow('dd-trace', { node: '24', type: 'commonjs' });
   const [file = '', text = ''] = [...files][0] ?? [];
   const [run = ''] = runs;
 
   it('installs', async () => {
     folder.write('app.js', plainApp);
-    folder.write(file, text);
     folder.write('ours-first.mjs', text.replace(/(tracer\.init.*\n.*\n)(new Canc.*\n)/, '$2$1'));
     folder.write('no-bridge.mjs', text.replace(/.*\.register\(\);\n/, ''));
-    for (const install of installs) await folder.install(install);
+    await install();
   });
 
   for (const [name, line] of Object.entries({

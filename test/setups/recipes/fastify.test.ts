@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { NodeName } from '../support/cache.ts';
-import { assertOuting, handlers, hasAll, visit } from '../support/outing.ts';
-import { recipe } from '../support/recipe.ts';
-import { SetupFolder } from '../support/setup-folder.ts';
+import { assertOuting, handlers, hasAll, tracesOnly, visit } from '../support/outing.ts';
+import { follow } from '../support/recipe.ts';
 import { ownName } from '../support/tarball.ts';
 
 const app = `const http = require('node:http');
@@ -21,24 +20,16 @@ app.listen({ port: Number(process.env.PORT), host: '127.0.0.1' });
 const nodes: NodeName[] = ['22', '24'];
 for (const node of nodes) {
   describe(`@fastify/otel on Node ${node}`, () => {
-    const folder = new SetupFolder({ node, type: 'commonjs' });
-    after(() => folder.remove());
-    const { installs, files, runs } = recipe('@fastify/otel');
+    const { folder, runs, install } = follow('@fastify/otel', { node, type: 'commonjs' });
 
     it('installs', async () => {
       folder.write('app.js', app);
-      for (const [name, text] of files) folder.write(name, text);
-      await folder.install('npm install fastify');
-      for (const install of installs) await folder.install(install);
+      await install('npm install fastify');
     });
 
     it('puts its spans into ours, which is marked', async () => {
       assert.ok(runs[0]);
-      const { spans, stderr } = await folder.observe(runs[0], visit, hasAll, {
-        OTEL_METRICS_EXPORTER: 'none',
-        OTEL_LOGS_EXPORTER: 'none',
-        OTEL_NODE_RESOURCE_DETECTORS: 'env',
-      });
+      const { spans, stderr } = await folder.observe(runs[0], visit, hasAll, tracesOnly);
       folder.check(() => {
         assertOuting(spans, { server: ownName, fetch: ownName, http: ownName });
         const server = spans.find(

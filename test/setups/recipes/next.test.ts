@@ -1,18 +1,15 @@
 import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assertOuting, handlers, hasAll, visit } from '../support/outing.ts';
-import { recipe } from '../support/recipe.ts';
-import { SetupFolder } from '../support/setup-folder.ts';
+import { follow } from '../support/recipe.ts';
 import { ownName } from '../support/tarball.ts';
 import { stay } from '../support/visitors.ts';
 
 const quiet = { NEXT_TELEMETRY_DISABLED: '1' };
 
 describe('Next.js 16 with @vercel/otel', () => {
-  const folder = new SetupFolder({ node: '24', type: 'module' });
-  after(() => folder.remove());
-  const { installs, files, runs } = recipe('Next.js');
+  const { folder, runs, install } = follow('Next.js', { node: '24', type: 'module' });
   const [build = '', start = ''] = runs;
   // Next.js listens on every address by default.
   const run = start.replace('npx next start', 'node node_modules/next/dist/bin/next start -H 127.0.0.1');
@@ -33,9 +30,7 @@ export async function GET() {
     folder.write('app/layout.js', layout);
     folder.write('public/ready.txt', 'ready');
     folder.write('next.config.mjs', `export default { turbopack: { root: import.meta.dirname } };\n`);
-    for (const [name, text] of files) folder.write(name, text);
-    await folder.install('npm install next@16 react react-dom typescript@5 @types/node @types/react');
-    for (const install of installs) await folder.install(install);
+    await install('npm install next@16 react react-dom typescript@5 @types/node @types/react');
     await folder.run(build, quiet);
   });
 

@@ -1,20 +1,14 @@
 /** NodeSDK and auto-instrumentations, on both lines of OpenTelemetry: npm chooses the one that the Node takes. */
 import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { NodeName } from '../support/cache.ts';
-import { assertOuting, hasAll, plainApp, type Scopes, visit } from '../support/outing.ts';
-import { recipe } from '../support/recipe.ts';
-import { SetupFolder } from '../support/setup-folder.ts';
+import { assertTagged, plainApp, type Scopes } from '../support/outing.ts';
+import { follow, recipe } from '../support/recipe.ts';
 
 const official: Scopes = {
   server: '@opentelemetry/instrumentation-http',
   fetch: '@opentelemetry/instrumentation-undici',
   http: '@opentelemetry/instrumentation-http',
-};
-const tracesOnly = {
-  OTEL_METRICS_EXPORTER: 'none',
-  OTEL_LOGS_EXPORTER: 'none',
-  OTEL_NODE_RESOURCE_DETECTORS: 'env',
 };
 
 const nodes: [NodeName, line: string][] = [
@@ -23,18 +17,14 @@ const nodes: [NodeName, line: string][] = [
 ];
 for (const [node, line] of nodes) {
   describe(`NodeSDK ${line} and auto-instrumentations, on Node ${node}`, () => {
-    const folder = new SetupFolder({ node, type: 'commonjs' });
-    after(() => folder.remove());
-    const inCode = recipe('NodeSDK in code');
+    const { folder, ...inCode } = follow('NodeSDK in code', { node, type: 'commonjs' });
     const byFlag = recipe('auto-instrumentations by a flag');
 
     it('installs', async () => {
       folder.write('app.js', plainApp);
-      for (const [name, text] of inCode.files) {
-        folder.write(name, text);
-        folder.write('ours-first.mjs', oursFirst(text));
-      }
-      for (const install of [...inCode.installs, ...byFlag.installs]) await folder.install(install);
+      for (const text of inCode.files.values()) folder.write('ours-first.mjs', oursFirst(text));
+      await inCode.install();
+      for (const install of byFlag.installs) await folder.install(install);
       assert.match(
         folder.read('node_modules/@opentelemetry/sdk-node/package.json'),
         line === '2.x' ? /"version": "0\.2\d\d\./ : /"version": "0\.[3-9]\d\d\./,
@@ -56,11 +46,7 @@ for (const [node, line] of nodes) {
     for (const [name, run] of Object.entries(runs)) {
       it(`tags the official spans, ${name}`, async () => {
         assert.ok(run);
-        const { spans, stderr } = await folder.observe(run, visit, hasAll, tracesOnly);
-        folder.check(() => {
-          assertOuting(spans, official);
-          assert.equal(stderr, '');
-        });
+        await assertTagged(folder, run, official);
       });
     }
   });

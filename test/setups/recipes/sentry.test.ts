@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeName } from '../support/cache.ts';
 import { assertOuting, hasAll, plainApp, visit } from '../support/outing.ts';
-import { recipe } from '../support/recipe.ts';
+import { follow } from '../support/recipe.ts';
 import { startSentryReceiver } from '../support/sentry-receiver.ts';
-import { SetupFolder } from '../support/setup-folder.ts';
 import { ownName } from '../support/tarball.ts';
 
 const scopes = {
@@ -17,19 +16,16 @@ const scopes = {
 const nodes: NodeName[] = ['22', '24'];
 for (const node of nodes) {
   describe(`Sentry on Node ${node}`, () => {
-    const folder = new SetupFolder({ node, type: 'commonjs' });
-    after(() => folder.remove());
-    const { installs, files, runs } = recipe('Sentry');
+    const { folder, files, runs, install } = follow('Sentry', { node, type: 'commonjs' });
     const [file = '', text = ''] = [...files][0] ?? [];
     const [run = ''] = runs;
 
     it('installs', async () => {
       folder.write('app.js', plainApp);
-      folder.write(file, text);
       folder.write('default.mjs', text.replace(', enableOpenTelemetrySetup: true', ''));
       folder.write('sentry-only.mjs', text.replace(/import \{ Canc.*\n|, enable\w+: true|^new .*\n/gm, ''));
       folder.write('ours-first.mjs', text.replace(/(Sentry\.init.*\n)(new .*\n)/, '$2$1'));
-      for (const install of installs) await folder.install(install);
+      await install();
     });
 
     const variants = {

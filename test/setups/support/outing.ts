@@ -3,6 +3,7 @@
  * request of node:http itself. Each has exactly one span, and the three that were cancelled are marked.
  */
 import assert from 'node:assert/strict';
+import type { SetupFolder } from './setup-folder.ts';
 import { leave, stay } from './visitors.ts';
 
 /** The handlers, and whom they ask: it answers nobody, and is no HTTP server of this process that would be seen, too. */
@@ -61,6 +62,27 @@ export interface Scopes {
   readonly server: string;
   readonly fetch: string;
   readonly http: string;
+}
+
+/** Of SDKs that would export more than that. */
+export const tracesOnly = {
+  OTEL_METRICS_EXPORTER: 'none',
+  OTEL_LOGS_EXPORTER: 'none',
+  OTEL_NODE_RESOURCE_DETECTORS: 'env',
+};
+
+/** The application that this line starts exports spans of these scopes, marked, and writes nothing to stderr. */
+export async function assertTagged(
+  folder: SetupFolder,
+  line: string,
+  scopes: Scopes,
+  env: NodeJS.ProcessEnv = tracesOnly,
+): Promise<void> {
+  const { spans, stderr } = await folder.observe(line, visit, hasAll, env);
+  folder.check(() => {
+    assertOuting(spans, scopes);
+    assert.equal(stderr, '');
+  });
 }
 
 /** @param giveUp false where the application's functions have lost their names, as in a bundle */

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { after } from 'node:test';
+import { SetupFolder, type SetupOptions } from './setup-folder.ts';
 import { root } from './tarball.ts';
 
 export interface Recipe {
@@ -34,4 +36,30 @@ export function recipe(title: string): Recipe {
     }
   }
   return { installs, files, runs };
+}
+
+export interface FollowedRecipe extends Recipe {
+  readonly folder: SetupFolder;
+  /**
+   * Writes its files, and installs what it installs.
+   * @param before lines to install first
+   */
+  install(...before: readonly string[]): Promise<void>;
+}
+
+/** A recipe in a fresh folder, which is removed after the tests of this `describe`. */
+export function follow(title: string, options: SetupOptions): FollowedRecipe {
+  const folder = new SetupFolder(options);
+  after(() => folder.remove());
+  const { installs, files, runs } = recipe(title);
+  return {
+    folder,
+    installs,
+    files,
+    runs,
+    async install(...before) {
+      for (const [name, content] of files) folder.write(name, content);
+      for (const line of [...before, ...installs]) await folder.install(line);
+    },
+  };
 }
