@@ -13,7 +13,7 @@ const kQueues: unique symbol = Symbol.for('opentelemetry-instrumentation-cancell
 type Global = typeof globalThis & { [kQueues]?: Queues };
 
 /** Calls `begin` now, or when all that came before have left. */
-export function enter(name: string, begin: () => void): void {
+export function beginInTurn(name: string, begin: () => void): void {
   const queues = (globalThis as Global)[kQueues] ?? new Map();
   Object.defineProperty(globalThis, kQueues, { value: queues, configurable: true });
   const queue = queues.get(name) ?? [];
@@ -23,7 +23,7 @@ export function enter(name: string, begin: () => void): void {
 }
 
 /** The next one begins, if this one had. */
-export function leave(name: string, begin: () => void): void {
+export function leaveTurn(name: string, begin: () => void): void {
   const queues = (globalThis as Global)[kQueues];
   const queue = queues?.get(name);
   const place = queue?.indexOf(begin) ?? -1;

@@ -8,7 +8,7 @@ import { createInstallation } from './hook/installation.ts';
 import { type LoadedFile, versionIn } from './hook/loaded-files.ts';
 import { type Undo, undoAll } from './hook/replace.ts';
 import type { Host, Integration, PackageFile } from './integration.ts';
-import { enter, leave } from './one-of-each.ts';
+import { beginInTurn, leaveTurn } from './one-of-each.ts';
 import { PACKAGE_NAME } from './version.ts';
 
 export class Part {
@@ -45,7 +45,7 @@ export class Part {
     if (this.#isEnabled) return;
     this.#isEnabled = true;
     if (this.#integration.isPassive) this.#begin();
-    else enter(this.name, this.#begin);
+    else beginInTurn(this.name, this.#begin);
   }
 
   #install(): void {
@@ -99,7 +99,7 @@ export class Part {
   }
 
   letNextBegin(): void {
-    leave(this.name, this.#begin);
+    leaveTurn(this.name, this.#begin);
   }
 
   #patch({ file, moduleExports, version }: KnownFile): void {
