@@ -36,10 +36,16 @@ export interface PropagateConfig {
   marginMs?: number;
   /**
    * Whether outgoing operations are cancelled when the incoming one is. They then fail as if the application had
-   * cancelled them: a request emits 'error', which it must listen to, and fetch() rejects.
+   * cancelled them: a request emits 'error', which it must listen to, fetch() rejects, and a query of `pg` or `mysql2`
+   * fails as if the database had cancelled it.
    * @default false
    */
   cancel?: boolean;
+  /**
+   * Whether `cancel` reaches statements within a transaction as well. The application has to roll back, as after any
+   * error. COMMIT and the like are never cancelled. @default false
+   */
+  cancelInTransaction?: boolean;
 }
 
 /** From HTTP status code, 100 to 599, to what it means. */
@@ -115,6 +121,7 @@ export interface ResolvedPropagateConfig {
   readonly grpcDeadline: boolean;
   readonly marginMs: number;
   readonly cancel: boolean;
+  readonly cancelInTransaction: boolean;
 }
 
 export interface ResolvedConfig {
@@ -224,8 +231,14 @@ function resolveStatus(status: StatusConfig): Required<StatusConfig> {
 
 function resolvePropagate(propagate: PropagateConfig): ResolvedPropagateConfig {
   requireObject('propagate', propagate);
-  refuseUnknown('propagate.', propagate, ['httpDeadline', 'grpcDeadline', 'marginMs', 'cancel']);
-  const { httpDeadline, grpcDeadline, marginMs = 0, cancel } = propagate;
+  refuseUnknown('propagate.', propagate, [
+    'httpDeadline',
+    'grpcDeadline',
+    'marginMs',
+    'cancel',
+    'cancelInTransaction',
+  ]);
+  const { httpDeadline, grpcDeadline, marginMs = 0, cancel, cancelInTransaction } = propagate;
   if (httpDeadline !== undefined && !OUTGOING_DEADLINE_HEADERS.includes(httpDeadline)) {
     throw typeError('propagate.httpDeadline', `one of ${OUTGOING_DEADLINE_HEADERS.join(', ')}`, httpDeadline);
   }
@@ -234,6 +247,7 @@ function resolvePropagate(propagate: PropagateConfig): ResolvedPropagateConfig {
     grpcDeadline: optionalBoolean('propagate.grpcDeadline', grpcDeadline) ?? false,
     marginMs: integerBetween('propagate.marginMs', marginMs, 0, 60_000),
     cancel: optionalBoolean('propagate.cancel', cancel) ?? false,
+    cancelInTransaction: optionalBoolean('propagate.cancelInTransaction', cancelInTransaction) ?? false,
   };
 }
 

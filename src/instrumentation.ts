@@ -62,7 +62,9 @@ export class CancellationInstrumentation {
       guard: installation.guard,
     });
     this.setMeterProvider(metrics.getMeterProvider());
-    this.#parts = resolved.integrations.map((integration) => new Part(integration, this.#recorder));
+    this.#parts = resolved.integrations
+      .filter(({ needs }) => needs === undefined || resolved.propagate.cancel)
+      .map((integration) => new Part(integration, this.#recorder));
     this.#packageNames = [...new Set(this.#parts.flatMap(({ packageNames }) => packageNames))];
     if (this.#config.enabled === true) this.enable();
   }

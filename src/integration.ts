@@ -23,6 +23,8 @@ export interface Integration {
    * its name: the first that is switched on. @default false
    */
   readonly isPassive?: boolean;
+  /** The option without which there is nothing to do: nothing is patched then. @default it does something in any case */
+  readonly needs?: 'propagate.cancel';
   /** Patches what Node itself has (prototypes, channels). Called on enable(); the result is called on disable(). */
   readonly install?: (host: Host, installation: Installation) => Undo;
   /** Files of packages that are patched when they are loaded. */
@@ -216,6 +218,18 @@ export interface Host {
 
   /** What a status code of HTTP says of a cancel, received or sent, by the options: undefined for any other. */
   outcomeOfStatus(side: Side, statusCode: number): Outcome | undefined;
+
+  /**
+   * As stopWithOwner(), for work that is no operation here, such as a query: `stop` is called when the incoming operation that
+   * the code at hand works for is cancelled.
+   *
+   * @returns to be called when the work is over. Undefined when `stop` will not be called: the code works for none, or
+   *   for one that is over or cancelled by now, or the options say that nothing ends with it.
+   */
+  stopWithIncoming(stop: () => void): Undo | undefined;
+
+  /** Whether the options say that of such work a database's statement within a transaction ends, too. */
+  readonly stopsInTransaction: boolean;
 
   /** A stack of the callers of `above` for a deadline, or undefined when the options say so. */
   captureDeadlineStack(above: StackTop): CapturedStack | undefined;

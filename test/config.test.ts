@@ -32,7 +32,13 @@ describe('options', () => {
       capturePendingStack: true,
       workAfterCancelMs: 100,
       maxWorkAfterCancelMs: 60_000,
-      propagate: { httpDeadline: undefined, grpcDeadline: false, marginMs: 0, cancel: false },
+      propagate: {
+        httpDeadline: undefined,
+        grpcDeadline: false,
+        marginMs: 0,
+        cancel: false,
+        cancelInTransaction: false,
+      },
       trackAsync: false,
     });
   });
@@ -57,7 +63,15 @@ describe('options', () => {
     [
       'propagate',
       { propagate: { httpDeadline: 'Timeout-Ms', marginMs: 60_000 } },
-      { propagate: { httpDeadline: 'Timeout-Ms', grpcDeadline: false, marginMs: 60_000, cancel: false } },
+      {
+        propagate: {
+          httpDeadline: 'Timeout-Ms',
+          grpcDeadline: false,
+          marginMs: 60_000,
+          cancel: false,
+          cancelInTransaction: false,
+        },
+      },
     ],
     ['trackAsync', { trackAsync: true }, { trackAsync: true }],
     ['enabled', { enabled: false }, {}],

@@ -3,6 +3,8 @@ import { abortIntegration } from './abort/index.ts';
 import { grpcIntegration } from './grpc/index.ts';
 import { httpIntegration } from './http/index.ts';
 import { http2Integration } from './http2/index.ts';
+import { mysql2Integration } from './mysql2/index.ts';
+import { pgIntegration } from './pg/index.ts';
 import { serversIntegration } from './servers/index.ts';
 import { undiciIntegration } from './undici/index.ts';
 
@@ -14,4 +16,6 @@ export const defaultIntegrations: readonly Integration[] = [
   http2Integration,
   serversIntegration,
   undiciIntegration,
+  pgIntegration,
+  mysql2Integration,
 ];

@@ -23,8 +23,9 @@ export function announce(environment: Environment, sdk: StartedSdk | undefined):
 }
 
 function announcementOf(environment: Environment, sdk: StartedSdk | undefined): string {
-  const { integrations = defaultIntegrations } = environment.instrumentationConfig;
-  const names = integrations.map(({ name }) => name).join(', ');
+  const { integrations = defaultIntegrations, propagate } = environment.instrumentationConfig;
+  const used = integrations.filter(({ needs }) => needs === undefined || propagate?.cancel === true);
+  const names = used.map(({ name }) => name).join(', ');
   const official = officialInstrumentations(sdk);
   const beside = official.length === 0 ? '' : `, beside ${official.join(', ')}`;
   return `${PACKAGE_VERSION} instruments ${names || 'nothing'}${beside}; ${spansOf(environment, sdk)}`;

@@ -55,6 +55,8 @@ export class OperationRecord implements Operation {
   pending: Set<OperationRecord> | undefined = undefined;
   /** Spans that others made for it, while it is not over: those that are open, and some that are not. */
   spans: OwnedSpan[] | undefined = undefined;
+  /** End what is no operation, and is to end together with this one. */
+  stops: Set<() => void> | undefined = undefined;
   /** What its handler returned, which tells later whether it is still at work. */
   handled: unknown = undefined;
 

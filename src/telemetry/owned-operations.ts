@@ -75,10 +75,10 @@ export class OwnedOperations {
   }
 
   /** Ends what is to end with the operation. */
-  stopPending({ pending }: OperationRecord): void {
-    if (pending === undefined) return;
-    // A copy: what stops takes itself off the set.
-    for (const operation of [...pending]) operation.stop?.(createStopReason());
+  stopPending({ pending, stops }: OperationRecord): void {
+    // Copies: what stops takes itself off the set.
+    if (pending !== undefined) for (const operation of [...pending]) operation.stop?.(createStopReason());
+    if (stops !== undefined) for (const stop of [...stops]) stop();
   }
 
   /** Of more than one incoming operation nobody could say which of them it was started for. */

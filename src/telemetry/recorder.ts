@@ -39,6 +39,7 @@ import { sentryClient } from './vendors.ts';
 /** The operations that it is given are those that it has made. */
 export class Recorder implements Host {
   readonly stopsWithOwner: boolean;
+  readonly stopsInTransaction: boolean;
   readonly abortOrigins: AbortOrigins;
   readonly #parts: Parts;
   readonly #beginnings: Beginnings;
@@ -49,6 +50,7 @@ export class Recorder implements Host {
   constructor(abortOrigins: AbortOrigins, surroundings: Surroundings) {
     const parts = createParts(surroundings);
     this.stopsWithOwner = parts.config.propagate.cancel;
+    this.stopsInTransaction = parts.config.propagate.cancelInTransaction;
     this.abortOrigins = abortOrigins;
     this.#parts = parts;
     this.#beginnings = new Beginnings(parts);
@@ -158,6 +160,15 @@ export class Recorder implements Host {
     if (operation.isSettled) return;
     operation.subject = subject;
     operation.endWithProcess = end;
+  }
+
+  stopWithIncoming(stop: () => void): (() => void) | undefined {
+    const owner = this.stopsWithOwner ? ownerIn(context.active()) : undefined;
+    if (owner === undefined || owner.isSettled || owner.cancellation !== undefined) return undefined;
+    const stops = owner.stops ?? new Set();
+    owner.stops = stops;
+    stops.add(stop);
+    return () => void stops.delete(stop);
   }
 
   outcomeOfStatus(side: Side, statusCode: number): Outcome | undefined {

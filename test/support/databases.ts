@@ -15,6 +15,8 @@ export type DatabaseName = 'postgresql' | 'mariadb' | 'redis';
 
 export interface Database {
   readonly url: string;
+  /** Has PostgreSQL's Unix socket, or MariaDB's by the name `socket`, and the folder `data`. */
+  readonly folder: string;
   stop(): Promise<void>;
 }
 
@@ -91,6 +93,7 @@ export async function startDatabase(name: DatabaseName): Promise<Database | { un
       const stop = await startServer(program);
       return {
         url: url(port),
+        folder,
         async stop() {
           await stop();
           remove();

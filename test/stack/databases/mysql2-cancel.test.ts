@@ -1,0 +1,217 @@
+/** `propagate.cancel` reaches MariaDB: queries of a request whose client leaves, by mysql2. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Connection, Pool, PoolOptions, RowDataPacket } from 'mysql2/promise';
+import { CancellationInstrumentation } from '../../../src/index.ts';
+import { startDatabase } from '../../support/databases.ts';
+import { setup } from '../../support/setup.ts';
+import { Telemetry } from '../../support/telemetry.ts';
+import { Visits } from './visits.ts';
+
+const telemetry = new Telemetry(setup, { propagate: { cancel: true } });
+const { default: mysql } = await import('mysql2/promise');
+
+/** One that sleep() does not end early and well, as MySQL's does. */
+const LONG = 'select count(*) n from seq_1_to_1000000000000 where seq % 7 = 3';
+
+const database = await startDatabase('mariadb');
+const skip = 'unavailable' in database && database.unavailable;
+
+describe('mysql2', { skip }, () => {
+  let watcher: Connection;
+  let config: PoolOptions;
+  const pools: Pool[] = [];
+  const visits = new Visits();
+
+  before(async () => {
+    if ('unavailable' in database) return;
+    const { hostname, port } = new URL(database.url);
+    config = { host: hostname, port: Number(port), user: 'root' };
+    watcher = await mysql.createConnection(config);
+    await watcher.query('create database shop');
+    await watcher.query('create table shop.counted (n int) engine=innodb');
+    await watcher.query('insert into shop.counted values (0)');
+    config = { ...config, database: 'shop' };
+    await visits.open();
+  });
+
+  after(async () => {
+    visits.close();
+    await Promise.all(pools.map((pool) => pool.end()));
+    await watcher.end();
+    if ('stop' in database) await database.stop();
+    assert.deepEqual(telemetry.diagnostics, []);
+  });
+
+  function poolOf(more: PoolOptions = {}): Pool {
+    const pool = mysql.createPool({ ...config, connectionLimit: 1, ...more });
+    pools.push(pool);
+    return pool;
+  }
+
+  /** What the server runs for us. */
+  async function running(): Promise<number> {
+    const text = `select count(*) n from information_schema.processlist where db = 'shop' and command in ('Query', 'Execute') and info not like 'KILL%'`;
+    const [rows] = await watcher.query<RowDataPacket[]>(text);
+    return Number(rows[0]?.n);
+  }
+
+  async function untilRunning(count: number): Promise<void> {
+    const giveUpAt = Date.now() + 5_000;
+    while ((await running()) !== count) {
+      if (Date.now() > giveUpAt) throw new Error(`${await running()} queries run, not ${count}`);
+      await delay(5);
+    }
+  }
+
+  async function counted(): Promise<unknown> {
+    const [rows] = await watcher.query<RowDataPacket[]>('select n from shop.counted');
+    return rows[0]?.n;
+  }
+
+  /** The client leaves as soon as the server runs the query. */
+  async function leftWhileRunning(handler: () => Promise<unknown>): Promise<unknown> {
+    const visit = visits.visit(handler);
+    await untilRunning(1);
+    await visit.leave();
+    return await visit.result;
+  }
+
+  const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
+
+  it('the query of a request whose client leaves is cancelled on the server, with its own error', async () => {
+    const pool = poolOf();
+    const start = performance.now();
+    const error = await leftWhileRunning(() => pool.query(LONG));
+    assert.equal(codeOf(error), 'ER_QUERY_INTERRUPTED');
+    assert.equal((error as Error).message, 'Query execution was interrupted');
+    assert.equal(await running(), 0);
+    assert.ok(performance.now() - start < 5_000);
+    assert.deepEqual((await pool.query('select 1 as one'))[0], [{ one: 1 }]);
+  });
+
+  it('without the option it runs on', async () => {
+    telemetry.instrumentation.disable();
+    const other = new CancellationInstrumentation();
+    const visit = visits.visit(() => poolOf().query('select sleep(0.6)'));
+    await untilRunning(1);
+    await visit.leave();
+    await delay(200);
+    assert.equal(await running(), 1);
+    assert.ok(Array.isArray(await visit.result));
+    other.disable();
+    telemetry.instrumentation.enable();
+  });
+
+  it('a connection by a Unix socket', async () => {
+    assert.ok('folder' in database);
+    const pool = poolOf({ socketPath: join(database.folder, 'socket') });
+    assert.equal(codeOf(await leftWhileRunning(() => pool.query(LONG))), 'ER_QUERY_INTERRUPTED');
+  });
+
+  it('execute(), the first and the next', async () => {
+    const pool = poolOf();
+    for (const _ of [1, 2]) {
+      const error = await leftWhileRunning(() =>
+        pool.execute('select count(*) from seq_1_to_1000000000000 where seq % ? = 3', [7]),
+      );
+      assert.equal(codeOf(error), 'ER_QUERY_INTERRUPTED');
+    }
+    assert.deepEqual((await pool.execute('select ? as one', [1]))[0], [{ one: 1 }]);
+  });
+
+  it('by callback, and a write that is undone', async () => {
+    const pool = poolOf();
+    const update = 'update counted set n = n + 1 where sleep(20) = 0';
+    const error = await leftWhileRunning(
+      () => new Promise((resolve) => pool.pool.query(update, (failure) => resolve(failure))),
+    );
+    assert.equal(codeOf(error), 'ER_QUERY_INTERRUPTED');
+    assert.equal(await counted(), 0);
+  });
+
+  it('a stream of rows', async () => {
+    const pool = poolOf();
+    const rows: unknown[] = [];
+    const error = await leftWhileRunning(async () => {
+      for await (const row of pool.pool.query('select seq from seq_1_to_1000000000000').stream()) {
+        if (rows.push(row) % 10_000 === 0) await delay(1);
+      }
+    });
+    assert.equal(codeOf(error), 'ER_QUERY_INTERRUPTED');
+    assert.equal(Array.isArray((await pool.query('select 1'))[0]), true);
+  });
+
+  it('a request that waits for the connection of a cancelled one is not cancelled', async () => {
+    const pool = poolOf();
+    const first = visits.visit(() => pool.query(LONG));
+    await untilRunning(1);
+    const second = visits.visit(() => pool.query('select sleep(0.3) as slept'));
+    await delay(50);
+    await first.leave();
+    assert.equal(codeOf(await first.result), 'ER_QUERY_INTERRUPTED');
+    assert.deepEqual(((await second.result) as unknown[])[0], [{ slept: 0 }]);
+  });
+
+  it('what is started after the cancel runs', async () => {
+    const pool = poolOf();
+    const result = await leftWhileRunning(async () => {
+      await pool.query(LONG).catch(() => {});
+      return await pool.query('select sleep(0.1) as slept');
+    });
+    assert.deepEqual((result as unknown[])[0], [{ slept: 0 }]);
+  });
+
+  for (const begin of ['begin', 'set autocommit = 0']) {
+    it(`a transaction is left alone, to its end: ${begin}`, async () => {
+      const pool = poolOf();
+      const before = Number(await counted());
+      const result = await leftWhileRunning(async () => {
+        const connection = await pool.getConnection();
+        await connection.query(begin);
+        await connection.query('update counted set n = n + 1 where sleep(0.5) = 0');
+        await connection.query('commit');
+        connection.release();
+        return 'done';
+      });
+      assert.equal(result, 'done');
+      assert.equal(await counted(), before + 1);
+    });
+  }
+
+  it('cancelInTransaction reaches a statement within a transaction, which is then rolled back', async () => {
+    telemetry.instrumentation.disable();
+    const other = new CancellationInstrumentation({ propagate: { cancel: true, cancelInTransaction: true } });
+    const pool = poolOf();
+    const before = await counted();
+    const result = await leftWhileRunning(async () => {
+      const connection = await pool.getConnection();
+      await connection.query('begin');
+      await connection.query('update counted set n = 100');
+      const error = await connection.query(LONG).catch((failure: unknown) => failure);
+      await connection.query('rollback');
+      connection.release();
+      return codeOf(error);
+    });
+    assert.equal(result, 'ER_QUERY_INTERRUPTED');
+    assert.equal(await counted(), before);
+    other.disable();
+    telemetry.instrumentation.enable();
+  });
+
+  it('a server that refuses the other connection: the query runs on', async () => {
+    const pool = poolOf();
+    await pool.query('select 1');
+    await watcher.query('set global max_connections = 10');
+    const others = await Promise.all(
+      Array.from({ length: 9 }, () => mysql.createConnection(config).catch(() => undefined)),
+    );
+    const result = await leftWhileRunning(() => pool.query('select sleep(0.4) as slept'));
+    assert.deepEqual((result as unknown[])[0], [{ slept: 0 }]);
+    assert.equal(Array.isArray((await pool.query('select 1'))[0]), true);
+    await Promise.all(others.map((other) => other?.end()));
+    await watcher.query('set global max_connections = 100');
+  });
+});
