@@ -7,6 +7,7 @@ import {
   EVENT_CANCEL_FINDING,
 } from '../telemetry/attributes.ts';
 import type { ExportedSpan } from './span.ts';
+import { type Vanished, vanishedProcesses } from './vanished.ts';
 
 export interface Finding {
   readonly rule: string;
@@ -24,7 +25,14 @@ export function findingsOf(spans: readonly ExportedSpan[]): Finding[] {
         span,
       })),
   );
-  return [...told, ...lostDeadlines(spans)];
+  return [...told, ...lostDeadlines(spans), ...vanishedProcesses(spans).map(findingOf)];
+}
+
+function findingOf({ serviceName, address, spans }: Vanished): Finding {
+  const [span] = spans as readonly [ExportedSpan];
+  const count = spans.length === 1 ? 'a request' : `${spans.length} requests`;
+  const detail = `${serviceName} at ${address} ended with ${count} in flight: reset, and no SERVER span`;
+  return { rule: 'process_vanished', detail, span };
 }
 
 /** Sources of a client's deadline that say nothing of the wire: a limit that only the client keeps. */

@@ -1,6 +1,6 @@
 /** Spans as Jaeger's user interface downloads them: *Trace JSON* of a trace, *Download results* of a search. */
 import { type Fields, fieldsOf, isFields, listOf, ShapeError, textOf } from './shape.ts';
-import type { Attributes, ExportedSpan } from './span.ts';
+import { type Attributes, type ExportedSpan, processIdOf } from './span.ts';
 
 /** @returns undefined: it is no such download */
 export function spansOfDownload(json: unknown): ExportedSpan[] | undefined {
@@ -25,7 +25,12 @@ function exportedSpan(span: Fields, path: string, processes: Fields): ExportedSp
     name: textOf(span.operationName, `${path}.operationName`),
     kind: kind === 'client' || kind === 'server' ? kind : 'other',
     serviceName: String((isFields(process) && process.serviceName) || 'unknown_service'),
+    processId: isFields(process)
+      ? processIdOf(attributesOf(process.tags, `${path}.process.tags`))
+      : undefined,
     durationMs: span.duration / 1_000,
+    // Without its start, which is not needed for anything else, it is as old as can be.
+    endMs: (Number(span.startTime ?? 0) + span.duration) / 1_000,
     attributes,
     events: listOf(span.logs, `${path}.logs`, ({ fields }, logPath) => {
       const { event, ...others } = attributesOf(fields, `${logPath}.fields`);

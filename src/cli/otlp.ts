@@ -5,7 +5,7 @@
  * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
 import { type Fields, isFields, listOf, ShapeError, textOf } from './shape.ts';
-import type { Attributes, ExportedSpan } from './span.ts';
+import { type Attributes, type ExportedSpan, processIdOf } from './span.ts';
 
 /** What the other signals are written in, beside spans or in the same file. */
 const OTHER_SIGNALS = ['resourceMetrics', 'resourceLogs', 'resourceProfiles'];
@@ -20,18 +20,25 @@ export function spansOfOtlp(json: unknown): ExportedSpan[] | undefined {
 
 function spansOfResource({ resource, scopeSpans }: Fields, path: string): ExportedSpan[] {
   const { attributes } = isFields(resource) ? resource : {};
-  const name = attributesOf(attributes, `${path}.resource.attributes`)['service.name'];
-  const serviceName = String(name ?? 'unknown_service');
+  const known = attributesOf(attributes, `${path}.resource.attributes`);
+  const serviceName = String(known['service.name'] ?? 'unknown_service');
+  const processId = processIdOf(known);
   return listOf(scopeSpans, `${path}.scopeSpans`, ({ spans }, scopePath) =>
-    listOf(spans, `${scopePath}.spans`, (span, spanPath) => exportedSpan(span, spanPath, serviceName)),
+    listOf(spans, `${scopePath}.spans`, (span, spanPath) =>
+      exportedSpan(span, spanPath, serviceName, processId),
+    ),
   ).flat();
 }
 
-function exportedSpan(span: Fields, path: string, serviceName: string): ExportedSpan {
+function exportedSpan(
+  span: Fields,
+  path: string,
+  serviceName: string,
+  processId: string | undefined,
+): ExportedSpan {
   const { parentSpanId, name = '', kind } = span;
-  const durationNanos =
-    nanosOf(span.endTimeUnixNano, `${path}.endTimeUnixNano`) -
-    nanosOf(span.startTimeUnixNano, `${path}.startTimeUnixNano`);
+  const endNanos = nanosOf(span.endTimeUnixNano, `${path}.endTimeUnixNano`);
+  const durationNanos = endNanos - nanosOf(span.startTimeUnixNano, `${path}.startTimeUnixNano`);
   return {
     traceId: textOf(span.traceId, `${path}.traceId`),
     spanId: textOf(span.spanId, `${path}.spanId`),
@@ -39,7 +46,9 @@ function exportedSpan(span: Fields, path: string, serviceName: string): Exported
     name: textOf(name, `${path}.name`),
     kind: kind === 3 ? 'client' : kind === 2 ? 'server' : 'other',
     serviceName,
+    processId,
     durationMs: Number(durationNanos) / 1e6,
+    endMs: Number(endNanos) / 1e6,
     attributes: attributesOf(span.attributes, `${path}.attributes`),
     events: listOf(span.events, `${path}.events`, (event, eventPath) => ({
       name: String(event.name ?? ''),

@@ -9,8 +9,8 @@ const DEFAULT_MINUTES = 60;
 
 const USAGE = `usage: ${PACKAGE_NAME} report [options] <source>
 
-Lists broken propagation of cancels and deadlines: the findings that spans have, and deadlines that were lost
-between client and server.
+Lists broken propagation of cancels and deadlines: the findings that spans have, deadlines that were lost
+between client and server, and servers that vanished with requests in flight.
 
   source           a file of spans as OTLP JSON, one object or one a line, or as Jaeger's user interface
                    downloads them; or the address of a Jaeger, such as http://localhost:16686

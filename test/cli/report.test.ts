@@ -142,7 +142,7 @@ describe('the report', () => {
 describe('a deadline is lost on the wire', () => {
   /** A call that took 30 ms, seen from both sides. */
   function call(sent: object, read: object): ExportedSpan[] {
-    const common = { traceId: 't', name: 'call', serviceName: 'shop', durationMs: 30, events: [] };
+    const common = { traceId: 't', name: 'call', serviceName: 'shop', durationMs: 30, endMs: 0, events: [] };
     return [
       { ...common, spanId: 'c', parentSpanId: undefined, kind: 'client', attributes: { ...sent } },
       { ...common, spanId: 's', parentSpanId: 'c', kind: 'server', attributes: { ...read } },
