@@ -5,7 +5,7 @@ import type { Host } from '../../integration.ts';
 import type { Evidence, Stack } from '../../operation/evidence.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { idleLimitPassed, limitOf } from './deadline.ts';
-import type { OutgoingRequest } from './internals.ts';
+import { kLimit, type OutgoingRequest } from './internals.ts';
 import { isShuttingDown, isTimingOut } from './node-activity.ts';
 import { clientPhaseOf } from './phase.ts';
 
@@ -24,7 +24,7 @@ export function whyDestroyed(
   }
   const socket = request.socket ?? exchange.socket;
   if (socket && isTimingOut(socket)) {
-    const limit = limitOf(socket, [exchange.limit]);
+    const limit = limitOf(socket, [exchange.limit, request.agent?.[kLimit]]);
     return idleLimitPassed(host, exchange.operation, socket, limit, { phase, reason: error }, stack);
   }
   // An 'abort' listener of the application or of a library (axios, got) destroys the request by itself.

@@ -6,14 +6,23 @@ import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import { beginRequest, settleRequest } from './client.ts';
 import { requestDestroyed, requestEmits } from './client-events.ts';
-import { setIdleLimit } from './deadline.ts';
-import { kClientExchange, type OutgoingRequest, type Transport } from './internals.ts';
+import { lastingLimitOf, setIdleLimit } from './deadline.ts';
+import { kClientExchange, kLimit, type Limited, type OutgoingRequest, type Transport } from './internals.ts';
 import { requestHeaders } from './propagation.ts';
+
+interface LimitedAgent extends Limited {
+  readonly options?: { readonly timeout?: number };
+}
 
 export function watchClient(host: Host, installation: Installation): Undo {
   const { prototype } = http.ClientRequest;
   const undos = [
     watchAgent(host, installation),
+    // The first that its constructor calls which can be seen.
+    before(http.Agent.prototype, 'on', installation, (agent: LimitedAgent, [event]: unknown[], above) => {
+      const timeout = event === 'free' ? agent.options?.timeout : undefined;
+      if (timeout) agent[kLimit] ??= lastingLimitOf(host, timeout, above);
+    }),
     // No agent, and agents that are not Node's.
     before(prototype, 'onSocket', installation, (request: OutgoingRequest, [socket]: unknown[], above) => {
       beginRequest(host, request, undefined, above);

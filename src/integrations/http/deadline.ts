@@ -1,4 +1,5 @@
 /** The time limits of requests: those of timeout signals, and the idle limits of Node's `timeout` and setTimeout(). */
+import { formatStack } from '../../cancellation/frame.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, Phase, Stack } from '../../operation/evidence.ts';
@@ -38,9 +39,18 @@ export function setIdleLimit(
   exchange.operation.idleTimeoutMs = limit?.timeoutMs;
 }
 
-export function idleLimitOf(host: Host, timeout: unknown, above: StackTop): IdleLimit | undefined {
+function idleLimitOf(host: Host, timeout: unknown, above: StackTop): IdleLimit | undefined {
   const timeoutMs = Number(timeout);
   return timeoutMs > 0 ? { timeoutMs, stack: host.captureDeadlineStack(above) } : undefined;
+}
+
+/** Of what lives for long: a stack that is not formatted would keep what was called in it alive. */
+export function lastingLimitOf(host: Host, timeout: unknown, above: StackTop): IdleLimit | undefined {
+  const limit = idleLimitOf(host, timeout, above);
+  const { stack } = limit ?? {};
+  return (
+    limit && { timeoutMs: limit.timeoutMs, stack: typeof stack === 'object' ? formatStack(stack) : stack }
+  );
 }
 
 /** @param known those of whose making is known: a socket has but one, the last that it was given */

@@ -18,7 +18,8 @@ export const kLimit: unique symbol = Symbol('opentelemetry.cancellation.http.lim
 /** A destroy() that came before the request was seen: by a signal that was aborted already. */
 export const kEarlyDestroy: unique symbol = Symbol('opentelemetry.cancellation.http.early');
 
-export interface OutgoingRequest extends Omit<ClientRequest, 'socket'> {
+export interface OutgoingRequest extends Omit<ClientRequest, 'socket' | 'agent'> {
+  readonly agent?: Limited | null;
   readonly socket: Transport | null;
   readonly res: IncomingMessage | null;
   readonly timeout?: number;

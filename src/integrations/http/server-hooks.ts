@@ -7,7 +7,7 @@ import { before } from '../../hook/observe.ts';
 import { type AnyFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import { wrapListeners } from '../../hook/server-listeners.ts';
 import type { Host } from '../../integration.ts';
-import { idleLimitOf } from './deadline.ts';
+import { lastingLimitOf } from './deadline.ts';
 import { EventContext } from './event-context.ts';
 import { watchFastify } from './fastify.ts';
 import {
@@ -46,7 +46,7 @@ export function watchServer(host: Host, installation: Installation): Undo {
 
 function watchLimit(host: Host, installation: Installation, prototype: object): Undo {
   return before(prototype, 'setTimeout', installation, (server: Limited, [timeout]: unknown[], above) => {
-    server[kLimit] = idleLimitOf(host, timeout, above);
+    server[kLimit] = lastingLimitOf(host, timeout, above);
   });
 }
 

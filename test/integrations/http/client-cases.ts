@@ -485,6 +485,24 @@ function limits(lab: HttpLab): ContractCase[] {
       server: leftWhileHandled,
     },
     {
+      name: 'the timeout of an agent',
+      stage: async () => {
+        const { at } = await lab.serve(() => {});
+        const agent = (function limit() {
+          return new lab.http.Agent({ keepAlive: true, timeout: 60 });
+        })();
+        const request = lab.http.get({ ...at, agent });
+        request.on('timeout', () => request.destroy());
+        await closed(request);
+        agent.destroy();
+      },
+      client: exceeded('timeout', 'wait', {
+        origin: 'limit',
+        attributes: { 'deadline.timeout_ms': 60, 'deadline.source': 'timeout' },
+      }),
+      server: leftWhileHandled,
+    },
+    {
       name: 'an idle limit that passes in the body, long after the start',
       stage: async () => {
         const { at } = await lab.serve((_request, response) => {
