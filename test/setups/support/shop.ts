@@ -1,6 +1,6 @@
 /**
- * The application of every set-up: two servers and their clients in one process, with a span of its own. The one
- * visitor leaves; for the other, it gives up an HTTP request and a gRPC call itself.
+ * The application of every set-up: two servers and their clients in one process, with spans of its own. The one
+ * visitor leaves while a query is under way; for the other, it gives up an HTTP request and a gRPC call itself.
  */
 import assert from 'node:assert/strict';
 import type { ExportedSpan, Observation } from './observe.ts';
@@ -10,11 +10,11 @@ export type ModuleType = 'module' | 'commonjs';
 
 const imports: Record<ModuleType, string> = {
   module: `import http from 'node:http';
-import { trace } from '@opentelemetry/api';
+import { SpanKind, trace } from '@opentelemetry/api';
 import grpc from '@grpc/grpc-js';
 `,
   commonjs: `const http = require('node:http');
-const { trace } = require('@opentelemetry/api');
+const { SpanKind, trace } = require('@opentelemetry/api');
 const grpc = require('@grpc/grpc-js');
 `,
 };
@@ -36,6 +36,7 @@ stock.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, 
   const client = new Stock('127.0.0.1:' + stockPort, grpc.credentials.createInsecure());
   const server = http.createServer(async (request, response) => {
     if (request.url === '/price') sawPrice();
+    if (request.url === '/wait') query(response);
     if (request.url !== '/order') return; // Never answered.
     const price = new Promise((resolve) => { sawPrice = resolve; });
     const reserve = new Promise((resolve) => { sawReserve = resolve; });
@@ -51,6 +52,12 @@ stock.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, 
   });
   server.listen(port, '127.0.0.1');
 });
+
+function query(response) {
+  const options = { kind: SpanKind.CLIENT, attributes: { 'db.system.name': 'postgresql' } };
+  const span = trace.getTracer('shop').startSpan('SELECT', options);
+  response.on('close', () => setImmediate(() => span.end()));
+}
 
 function leavePrice(asked) {
   asked.destroy();
@@ -73,7 +80,7 @@ export function hasAll(spans: readonly ExportedSpan[]): boolean {
   return spans.length >= expectedSpans;
 }
 
-const expectedSpans = 7;
+const expectedSpans = 8;
 
 /** That everything was exported, marked and put into one trace, with the lines in `file` that cancelled. */
 export function assertShop(observation: Observation, file: string, type: ModuleType): void {
@@ -91,7 +98,9 @@ export function assertShop(observation: Observation, file: string, type: ModuleT
   const wait = find('server', path('/wait'));
   const order = find('server', path('/order'));
   const own = find('internal', ({ name }) => name === 'order');
-  const priceClient = find('client', (span) => !isRpc(span));
+  const isQuery = ({ name }: ExportedSpan): boolean => name === 'SELECT';
+  const query = find('client', isQuery);
+  const priceClient = find('client', (span) => !isRpc(span) && !isQuery(span));
   const priceServer = find('server', path('/price'));
   const reserveClient = find('client', isRpc);
   const reserveServer = find('server', isRpc);
@@ -109,7 +118,15 @@ export function assertShop(observation: Observation, file: string, type: ModuleT
   assertOrigin(priceClient, 'leavePrice', at('asked.destroy()'));
   assertOrigin(reserveClient, 'cancelReservation', at('call.cancel()'));
 
+  const pending = wait.events.filter(({ name }) => name === 'cancel.pending');
+  assert.deepEqual(
+    pending.map(({ attributes }) => attributes.name),
+    ['SELECT'],
+    'the query of others is seen',
+  );
+
   for (const [child, parent] of [
+    [query, wait],
     [own, order],
     [priceClient, own],
     [reserveClient, own],
