@@ -22,6 +22,10 @@ export interface SdkSpan extends Span {
 const FRAMEWORKS =
   /^(?:@opentelemetry\/instrumentation-(?:hapi|koa|fastify|express|connect|restify|router|nestjs-core|graphql)|@fastify\/otel|next\.js)$/;
 
+export function scopeOf(span: SdkSpan): string | undefined {
+  return (span.instrumentationScope ?? span.instrumentationLibrary)?.name;
+}
+
 export class OwnedSpan {
   readonly span: SdkSpan;
   /** On the clock of performance.now(), in ms. */
@@ -61,7 +65,7 @@ export class OwnedSpan {
   }
 
   get scope(): string | undefined {
-    return (this.span.instrumentationScope ?? this.span.instrumentationLibrary)?.name;
+    return scopeOf(this.span);
   }
 
   get isOfFramework(): boolean {

@@ -17,13 +17,17 @@ import type { Metrics } from './metrics.ts';
 import { beforeEnd } from './official-span.ts';
 import type { OperationRecord } from './operation-record.ts';
 import { MAX_START_FRAMES, STOPPED_WHEN_TOLD_MS } from './owned-operations.ts';
-import { OwnedSpan, type SdkSpan } from './owned-span.ts';
+import { OwnedSpan, type SdkSpan, scopeOf } from './owned-span.ts';
 import { ownerIn } from './owner.ts';
 import { markNeeded } from './sampling.ts';
 import { spentOn, undoes } from './spent-on.ts';
 import { StackBudget } from './stack-budget.ts';
 import type { WorkAfterCancel } from './work-after-cancel.ts';
 
+/** Instrumentations whose spans usually are those of operations, which have a stack of their own. */
+const OF_OPERATIONS: ReadonlySet<string | undefined> = new Set(
+  ['http', 'grpc', 'undici'].map((name) => `@opentelemetry/instrumentation-${name}`),
+);
 /** So often those that are over are dropped: an incoming operation may take hours. */
 const PRUNE_EVERY = 64;
 /** What drivers and servers say of a query that was stopped. */
@@ -62,13 +66,14 @@ export class OwnedSpans {
     if (owner === undefined) return;
     const { cancellation } = owner;
     if (cancellation === undefined && owner.isSettled) return;
+    const scope = scopeOf(span);
+    // Those of ours are operations; who starts a new trace says that it is not for this one.
+    if (scope === PACKAGE_NAME || !isSameTrace(span, owner.span)) return;
     const owned = new OwnedSpan(span);
     if (!owned.isOutgoing && !owned.isInternal) return;
-    // Those of ours are operations; who starts a new trace says that it is not for this one.
-    if (owned.scope === PACKAGE_NAME || !isSameTrace(span, owner.span)) return;
     if (cancellation !== undefined) this.#startedLate(owner, cancellation, owned);
     else {
-      if (owned.isOutgoing && this.#stacks?.take(owned.startedAtMs) === true)
+      if (owned.isOutgoing && !OF_OPERATIONS.has(scope) && this.#stacks?.take(owned.startedAtMs) === true)
         owned.startStack = new CapturedStack(above, MAX_START_FRAMES);
       owner.spans ??= [];
       if (owner.spans.push(owned) % PRUNE_EVERY === 0) owner.spans = owner.spans.filter(isOpen);
