@@ -90,7 +90,7 @@ export interface CancellationInstrumentationConfig {
   propagate?: PropagateConfig;
   /**
    * Whether to take a stack where an incoming operation's handler starts an outgoing one, so that a cancel can
-   * name what the handler was waiting for. Costs some µs for every such operation; of spans of others at most 500
+   * name what the handler was waiting for. Costs some µs for every such operation; of spans of others at most 200
    * are taken a second.
    * @default true
    */

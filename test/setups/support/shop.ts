@@ -56,7 +56,7 @@ stock.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, 
 function query(response) {
   const options = { kind: SpanKind.CLIENT, attributes: { 'db.system.name': 'postgresql' } };
   const span = trace.getTracer('shop').startSpan('SELECT', options);
-  response.on('close', () => setImmediate(() => span.end()));
+  response.on('close', () => queueMicrotask(() => span.end()));
 }
 
 function leavePrice(asked) {
