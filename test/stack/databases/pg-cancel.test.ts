@@ -14,6 +14,9 @@ import { Visits } from './visits.ts';
 
 const telemetry = new Telemetry(setup, { propagate: { cancel: true } });
 const { default: pg } = await import('pg');
+// @ts-expect-error it has no types
+const { default: Cursor } = await import('pg-cursor');
+const { default: QueryStream } = await import('pg-query-stream');
 const { default: knex } = await import('knex');
 const { drizzle } = await import('drizzle-orm/node-postgres');
 const { DataSource } = await import('typeorm');
@@ -223,6 +226,30 @@ describe('pg', { skip }, () => {
     const pool = poolOf();
     const error = await leftWhileRunning(() => pool.query(`copy (${SLEEP}) to stdout`));
     assert.equal(codeOf(error), '57014');
+    assert.equal((await pool.query('select 1')).rowCount, 1);
+  });
+
+  it('a cursor, and a stream of rows', async () => {
+    const pool = poolOf();
+    const slow = 'select n, pg_sleep(0.05) from generate_series(1, 1000) n';
+    const error = await leftWhileRunning(async () => {
+      const client = await pool.connect();
+      const cursor = client.query(new Cursor(slow));
+      const failure = await cursor.read(500).catch((caught: unknown) => caught);
+      await cursor.close();
+      client.release();
+      return failure;
+    });
+    assert.equal(codeOf(error), '57014');
+    const streamError = await leftWhileRunning(async () => {
+      const client = await pool.connect();
+      try {
+        for await (const _row of client.query(new QueryStream(slow)));
+      } finally {
+        client.release();
+      }
+    });
+    assert.equal(codeOf(streamError), '57014');
     assert.equal((await pool.query('select 1')).rowCount, 1);
   });
 
