@@ -6,7 +6,7 @@
  * promise, and by the spans that others make of its work. The span is made when the work is over, so a handler that
  * stops when told leaves nothing.
  */
-import { inspect, types } from 'node:util';
+import { type InspectOptions, inspect, types } from 'node:util';
 import { context, ROOT_CONTEXT, type Tracer, trace } from '@opentelemetry/api';
 import { toUnixMs } from '../operation/clock.ts';
 import type { Guard } from '../operation/guard.ts';
@@ -251,12 +251,24 @@ function isSilent(work: LateWork, nowMs: number): boolean {
 }
 
 /**
- * The only way to know without a handler of our own on the promise, which would change what an
- * unhandled rejection does.
+ * The only way to know without a handler of our own on the promise, which would change what an unhandled rejection
+ * does. What inspect() returns has texts of the application in it, its results and errors, which may say anything. What it hands
+ * to `stylize` is told apart: no text of the application comes in the style 'special' without brackets around it.
  */
 function isPending(value: unknown): value is Promise<unknown> {
-  return (
-    types.isPromise(value) &&
-    inspect(value, { depth: 0, customInspect: false, showProxy: true }).includes('<pending>')
-  );
+  if (!types.isPromise(value)) return false;
+  let isFound = false;
+  const stylize = (text: string, style: string): string => {
+    if (style === 'special' && text === '<pending>') isFound = true;
+    return text;
+  };
+  // `stylize` is what a custom inspect() function is given to hand on; the types of Node leave it out.
+  const options: InspectOptions & { readonly stylize: typeof stylize } = {
+    depth: 0,
+    customInspect: false,
+    showProxy: true,
+    stylize,
+  };
+  inspect(value, options);
+  return isFound;
 }

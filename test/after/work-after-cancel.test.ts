@@ -124,6 +124,23 @@ describe(`work after the cancel, ${setup}`, () => {
     assert.fail('each time there was a span');
   });
 
+  for (const [name, settle] of [
+    ['a result', () => Promise.resolve('the order is <pending>')],
+    ['an error', () => Promise.reject(Object.assign(new Error(), { stack: '<pending>\n    at nowhere' }))],
+  ] as const) {
+    it(`a handler has stopped, though ${name} of its has the text <pending>`, async () => {
+      process.once('unhandledRejection', () => {});
+      await leave(async (_request, response) => {
+        await once(response, 'close');
+        await delay(60);
+        return settle();
+      });
+      const work = await spanCalled('work after cancel');
+      assert.equal(work.attributes['cancel.settled'], true);
+      process.removeAllListeners('unhandledRejection');
+    });
+  }
+
   it('a handler that never settles is given up at the limit', async () => {
     await leave(() => new Promise(() => {}));
     const work = await spanCalled('work after cancel');
