@@ -114,6 +114,13 @@ export interface CancellationInstrumentationConfig {
    * @default false
    */
   trackAsync?: boolean;
+  /**
+   * Whether an outgoing operation without a parent that is started while exactly one incoming operation is in flight is
+   * the finding `context_lost`. A guess: a heartbeat, a scheduled job and a process that calls itself look the same. For
+   * the hunt of a lost context, in a process that does nothing of its own.
+   * @default false
+   */
+  guessLostContext?: boolean;
 }
 
 export interface ResolvedPropagateConfig {
@@ -136,6 +143,7 @@ export interface ResolvedConfig {
   readonly workAfterCancelMs: number;
   readonly maxWorkAfterCancelMs: number;
   readonly trackAsync: boolean;
+  readonly guessLostContext: boolean;
 }
 
 const STATUS_DEFAULTS: Required<StatusConfig> = {
@@ -176,6 +184,7 @@ export function resolveConfig(
     'workAfterCancelMs',
     'maxWorkAfterCancelMs',
     'trackAsync',
+    'guessLostContext',
   ]);
   optionalBoolean('enabled', config.enabled);
   return {
@@ -194,6 +203,7 @@ export function resolveConfig(
       DAY_MS,
     ),
     trackAsync: optionalBoolean('trackAsync', config.trackAsync) ?? false,
+    guessLostContext: optionalBoolean('guessLostContext', config.guessLostContext) ?? false,
   };
 }
 

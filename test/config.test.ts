@@ -40,6 +40,7 @@ describe('options', () => {
         cancelInTransaction: false,
       },
       trackAsync: false,
+      guessLostContext: false,
     });
   });
 
@@ -74,6 +75,7 @@ describe('options', () => {
       },
     ],
     ['trackAsync', { trackAsync: true }, { trackAsync: true }],
+    ['guessLostContext', { guessLostContext: true }, { guessLostContext: true }],
     ['enabled', { enabled: false }, {}],
     ['integrations', { integrations: [] }, { integrations: [] }],
     ['integrations', { integrations: [{ name: 'mine' }] }, { integrations: [{ name: 'mine' }] }],

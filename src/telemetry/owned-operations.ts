@@ -3,6 +3,7 @@
  * what came late, what ran on, and which deadlines were not passed on.
  */
 import { type Context, type Span, trace } from '@opentelemetry/api';
+import type { ResolvedConfig } from '../config.ts';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { Guard } from '../operation/guard.ts';
 import { createStopReason } from '../operation/stop-reason.ts';
@@ -20,11 +21,13 @@ export const STOPPED_WHEN_TOLD_MS = 20;
 /** A deadline that is carried on is rounded to whole milliseconds on its way. */
 const DEADLINE_SLACK_MS = 5;
 
+export type OwnedSettings = Pick<ResolvedConfig, 'capturePendingStack' | 'guessLostContext'>;
+
 export class OwnedOperations {
   readonly #addFinding: AddFinding;
   readonly #workAfterCancel: WorkAfterCancel;
-  readonly #capturesStacks: boolean;
   readonly #judge: (operation: OperationRecord) => void;
+  readonly #settings: OwnedSettings;
   readonly #checkDeadline: (inheritedAtMs: number, operation: OperationRecord) => void;
   readonly #open: OpenOperations;
 
@@ -32,16 +35,16 @@ export class OwnedOperations {
     open: OpenOperations,
     addFinding: AddFinding,
     workAfterCancel: WorkAfterCancel,
-    capturesStacks: boolean,
+    settings: OwnedSettings,
     guard: Guard,
   ) {
     this.#open = open;
     this.#addFinding = addFinding;
     this.#workAfterCancel = workAfterCancel;
-    this.#capturesStacks = capturesStacks;
     this.#judge = guard((operation) => {
       if (!operation.isSettled) this.ended(operation);
     });
+    this.#settings = settings;
     this.#checkDeadline = guard((inheritedAtMs, operation) =>
       checkDeadline(addFinding, inheritedAtMs, operation),
     );
@@ -56,7 +59,7 @@ export class OwnedOperations {
   started(operation: OperationRecord, above: StackTop, parent: Context | undefined): void {
     const { owner } = operation;
     if (owner !== undefined) this.#startedFor(owner, operation, above);
-    else this.#startedForNobody(operation, parent);
+    else if (this.#settings.guessLostContext) this.#startedForNobody(operation, parent);
   }
 
   /** Before the operation is settled: findings may be added to it. */
@@ -100,7 +103,8 @@ export class OwnedOperations {
     } else if (!owner.isSettled) {
       owner.pending ??= new Set();
       owner.pending.add(operation);
-      if (this.#capturesStacks) operation.startStack = new CapturedStack(above, MAX_START_FRAMES);
+      if (this.#settings.capturePendingStack)
+        operation.startStack = new CapturedStack(above, MAX_START_FRAMES);
       // The deadline of the new operation is told by the integration that is on the stack.
       const deadlineAtMs = inheritedDeadlineAtMs(operation.context, owner);
       if (deadlineAtMs !== Number.POSITIVE_INFINITY) {

@@ -57,7 +57,7 @@ export function createParts(surroundings: Surroundings): Parts {
     vendors: new Vendors(guard),
     visibility: new Visibility(() => metrics.isOn),
     open,
-    owned: new OwnedOperations(open, addFinding, workAfterCancel, config.capturePendingStack, guard),
+    owned: new OwnedOperations(open, addFinding, workAfterCancel, config, guard),
     ownedSpans,
     spanStarts: new SpanStarts(watchStarts, (span, parent, above) => ownedSpans.started(span, parent, above)),
     deadlines: new Deadlines(config, addFinding, guard),

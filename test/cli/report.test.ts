@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { findingsOf } from '../../src/cli/findings.ts';
 import type { ExportedSpan } from '../../src/cli/span.ts';
@@ -124,6 +125,20 @@ describe('the report', () => {
     telemetry.reset();
     await requestWithin(`127.0.0.1:${peer.port}`, 5_000);
     assert.equal((await report(await exportToFile())).status, 0);
+  });
+
+  it('lists a guess, and does not fail for it', async () => {
+    trace
+      .getTracer('test')
+      .startSpan('GET')
+      .addEvent('cancel.finding', {
+        'cancel.finding.rule': 'context_lost',
+        'cancel.finding.detail': 'perhaps',
+      })
+      .end();
+    const { status, stdout } = await report(await exportToFile());
+    assert.match(stdout, /^context_lost {2}1$/m);
+    assert.equal(status, 0);
   });
 
   it('lists what spans say themselves', async () => {

@@ -8,7 +8,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
-const telemetry = new Telemetry(setup);
+const telemetry = new Telemetry(setup, { guessLostContext: true });
 const { ask, closeServers, serve } = await import('../integrations/http/chain.ts');
 const { default: http } = await import('node:http');
 

@@ -18,10 +18,14 @@ const FINDINGS = 'cancellation.findings';
 
 export async function metricsSuite(setup: Setup, isSampled: boolean): Promise<void> {
   const metrics = new CollectedMetrics();
-  const telemetry = new Telemetry(setup, undefined, {
-    meterProvider: metrics.provider,
-    ...(isSampled ? {} : { sampler: new AlwaysOffSampler() }),
-  });
+  const telemetry = new Telemetry(
+    setup,
+    { guessLostContext: true },
+    {
+      meterProvider: metrics.provider,
+      ...(isSampled ? {} : { sampler: new AlwaysOffSampler() }),
+    },
+  );
   const { cases, lab, close } = await metricsCases();
 
   async function collect(): Promise<Collected> {

@@ -124,6 +124,13 @@ function finding(source: 'spans' | 'metrics'): AlertCase {
       },
     },
     quiet: {
+      'what is a guess': [
+        scraped,
+        gauge(name, { ...labels, [rule]: 'context_lost' }, [
+          { value: undefined, minutes: 60 },
+          { value: 3, minutes: 60 },
+        ]),
+      ],
       'findings of long ago': [scraped, gauge(name, ruleLabels, [{ value: 3, minutes: 120 }])],
       'Prometheus was away, and cannot know that they are old': [
         gauge('up', { job: 'jaeger', instance: 'jaeger:8889' }, [
