@@ -3,7 +3,21 @@ export type { CancellationInstrumentationConfig, StatusConfig } from './config.t
 export { currentDeadline, currentSignal, remainingMs, withDeadline } from './deadline/current.ts';
 export { expressDeadline, fastifyDeadline, httpDeadline, koaDeadline } from './deadline/middleware.ts';
 export type { Refusal, RequestDeadlineOptions } from './deadline/request-limit.ts';
+export type { Installation } from './hook/installation.ts';
+export { perInstallation } from './hook/installation.ts';
+export { after, before, during } from './hook/observe.ts';
+export type { Undo } from './hook/replace.ts';
 export { CancellationInstrumentation } from './instrumentation.ts';
-export type { Host, Integration, PackageFile, Settlement, SpanDescription } from './integration.ts';
+export type {
+  Host,
+  Integration,
+  PackageFile,
+  Settlement,
+  SpanDescription,
+  SystemDescription,
+} from './integration.ts';
 export { defaultIntegrations } from './integrations/index.ts';
+export type { StackTop } from './operation/captured-stack.ts';
+export type { Evidence } from './operation/evidence.ts';
+export type { Deadline, Operation } from './operation/operation.ts';
 export { CancellationSampler, CancellationSpanProcessor } from './telemetry/sampling.ts';

@@ -20,6 +20,7 @@ import { isStopReason } from './operation/stop-reason.ts';
 import { Part } from './part.ts';
 import { type EndingProcess, endedHere, watchProcessEnd } from './process-end.ts';
 import { Recorder } from './telemetry/recorder.ts';
+import { addSystem } from './telemetry/systems.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from './version.ts';
 
 /**
@@ -62,6 +63,7 @@ export class CancellationInstrumentation {
       guard: installation.guard,
     });
     this.setMeterProvider(metrics.getMeterProvider());
+    for (const { systems = [] } of resolved.integrations) systems.forEach(addSystem);
     this.#parts = resolved.integrations
       .filter(({ needs }) => needs === undefined || resolved.propagate.cancel)
       .map((integration) => new Part(integration, this.#recorder));

@@ -25,10 +25,26 @@ export interface Integration {
   readonly isPassive?: boolean;
   /** The option without which there is nothing to do: nothing is patched then. @default it does something in any case */
   readonly needs?: 'propagate.cancel';
+  /** Systems whose operations it makes, beside `grpc`, `http` and `http2`. */
+  readonly systems?: readonly SystemDescription[];
   /** Patches what Node itself has (prototypes, channels). Called on enable(); the result is called on disable(). */
   readonly install?: (host: Host, installation: Installation) => Undo;
   /** Files of packages that are patched when they are loaded. */
   readonly files?: readonly PackageFile[];
+}
+
+/** What is particular to a system in what is emitted of its operations. */
+export interface SystemDescription {
+  /** As in `SpanDescription.system`, and in metrics: of few values. */
+  readonly name: string;
+  /** The attribute that says what is called, on spans and in metrics, such as `db.operation.name`. Metrics take 1 000 values of it. */
+  readonly method: string;
+  /** The attribute of the code of a RST_STREAM, where there is one. @default `http2.rst_code` */
+  readonly resetCode?: string;
+  /** What the time of its outgoing operations is spent on: `cancel.wasted.db_ms` and its like. */
+  readonly spentOn: 'db' | 'http' | 'rpc' | 'messaging';
+  /** Status of the span of an operation that somebody cancelled. @default unset, on both sides */
+  readonly canceledStatus?: { readonly [side in Side]?: 'error' | 'unset' };
 }
 
 /** One file of a package, patched when it is loaded by require() or by a CommonJS import. */

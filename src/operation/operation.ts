@@ -2,7 +2,8 @@ import type { Context, Span } from '@opentelemetry/api';
 import type { Initiator, Outcome, Phase, Stack, Trigger } from './evidence.ts';
 
 export type Side = 'client' | 'server';
-export type System = 'grpc' | 'http' | 'http2';
+/** `grpc`, `http`, `http2`, or the name of one that an integration describes. */
+export type System = string;
 
 /** The time limit of an operation. */
 export interface Deadline {

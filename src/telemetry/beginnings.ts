@@ -20,7 +20,7 @@ import { isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts
 import type { Parts } from './parts.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { SpanStarts } from './span-starts.ts';
-import { SYSTEMS } from './systems.ts';
+import { rowOf } from './systems.ts';
 import type { Vendors } from './vendors.ts';
 import type { Visibility } from './visibility.ts';
 
@@ -98,7 +98,7 @@ export class Beginnings {
     const extended = entry === undefined ? own : extendContext(own, span, entry.key, entry.value);
     const operation = this.#operation(side, system, span, true, extended, parent, above);
     if (this.#metrics.isOn) {
-      const method = attributes[SYSTEMS[system].method];
+      const method = attributes[rowOf(system).method];
       if (typeof method === 'string') operation.method = method;
     }
     return operation;

@@ -2,7 +2,7 @@
 import { SpanStatusCode } from '@opentelemetry/api';
 import type { ResolvedConfig } from '../config.ts';
 import type { Cancellation, Operation } from '../operation/operation.ts';
-import { SYSTEMS } from './systems.ts';
+import { rowOf } from './systems.ts';
 
 export function statusOf(
   status: ResolvedConfig['status'],
@@ -12,6 +12,7 @@ export function statusOf(
   // The answer was a failure first.
   if (cancellation.errorStatus !== undefined) return SpanStatusCode.ERROR;
   const { system, side } = operation;
-  const option = cancellation.outcome === 'deadline_exceeded' ? 'deadline' : SYSTEMS[system].status[side];
-  return status[option] === 'error' ? SpanStatusCode.ERROR : SpanStatusCode.UNSET;
+  const option = cancellation.outcome === 'deadline_exceeded' ? 'deadline' : rowOf(system).status[side];
+  const code = option === 'error' || option === 'unset' ? option : status[option];
+  return code === 'error' ? SpanStatusCode.ERROR : SpanStatusCode.UNSET;
 }

@@ -28,7 +28,7 @@ import {
 } from './attributes.ts';
 import { parentSpanIdOf } from './official-span.ts';
 import { roundMs } from './round-ms.ts';
-import { SYSTEMS } from './systems.ts';
+import { rowOf } from './systems.ts';
 
 /** OpenTracing compatibility, in the semantic conventions: the reference is that of a child to its parent. */
 const CHILD_OF: Attributes = { 'opentracing.ref_type': 'child_of' };
@@ -67,7 +67,7 @@ export function writeCancellation(
     }
   }
   if (cancellation.rstCode !== undefined) {
-    attributes[SYSTEMS[system].resetCode] = cancellation.rstCode;
+    attributes[rowOf(system).resetCode] = cancellation.rstCode;
   }
   if (cancellation.errorStatus !== undefined) attributes[ATTR_ERROR_TYPE] = String(cancellation.errorStatus);
   if (cause !== undefined) {

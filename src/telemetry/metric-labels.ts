@@ -5,7 +5,7 @@ import { KNOWN_HTTP_METHODS } from '../operation/http-method.ts';
 import type { System } from '../operation/operation.ts';
 import { BoundedNames } from './bounded-names.ts';
 import type { OperationRecord } from './operation-record.ts';
-import { SYSTEMS } from './systems.ts';
+import { rowOf } from './systems.ts';
 
 export interface MetricLabels {
   /** `pkg.Service/Method`, or the HTTP method; `_OTHER` for one that is not known. */
@@ -19,7 +19,7 @@ export function createMetricLabels(): MetricLabels {
   return {
     methodOf({ system, method }) {
       if (method === undefined) return undefined;
-      if (SYSTEMS[system].hasNamedMethods) return rpcMethods.bound(method);
+      if (rowOf(system).hasNamedMethods) return rpcMethods.bound(method);
       return KNOWN_HTTP_METHODS.has(method) ? method : '_OTHER';
     },
     routeOf: ({ route }) => (route === undefined ? undefined : routes.bound(route)),
@@ -32,7 +32,7 @@ export function writeLabels(
   method: string | undefined,
   route: string | undefined,
 ): Attributes {
-  if (method !== undefined) attributes[SYSTEMS[system].method] = method;
+  if (method !== undefined) attributes[rowOf(system).method] = method;
   if (route !== undefined) attributes[ATTR_HTTP_ROUTE] = route;
   return attributes;
 }

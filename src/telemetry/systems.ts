@@ -1,6 +1,7 @@
 /** What differs between systems in what is emitted: one row for each. */
 import { ATTR_HTTP_REQUEST_METHOD, ATTR_RPC_METHOD } from '@opentelemetry/semantic-conventions';
 import type { StatusConfig } from '../config.ts';
+import type { SystemDescription } from '../integration.ts';
 import type { Side, System } from '../operation/operation.ts';
 import { ATTR_HTTP2_RST_CODE, ATTR_RPC_GRPC_RST_CODE } from './attributes.ts';
 import type { SpentOn } from './spent-on.ts';
@@ -13,8 +14,8 @@ interface SystemRow {
   readonly resetCode: string;
   /** What the time of an outgoing one is spent on. */
   readonly spentOn: SpentOn;
-  /** The option that says what status a cancelled operation has. */
-  readonly status: Readonly<Record<Side, keyof StatusConfig>>;
+  /** The option that says what status a cancelled operation has, or that status itself. */
+  readonly status: Readonly<Record<Side, keyof StatusConfig | 'error' | 'unset'>>;
 }
 
 const HTTP: SystemRow = {
@@ -25,7 +26,7 @@ const HTTP: SystemRow = {
   status: { client: 'httpClient', server: 'httpServer' },
 };
 
-export const SYSTEMS: Readonly<Record<System, SystemRow>> = {
+const OWN: Readonly<Record<string, SystemRow>> = {
   grpc: {
     method: ATTR_RPC_METHOD,
     hasNamedMethods: true,
@@ -36,3 +37,26 @@ export const SYSTEMS: Readonly<Record<System, SystemRow>> = {
   http: HTTP,
   http2: HTTP,
 };
+
+const rows: Record<string, SystemRow> = { ...OWN };
+
+/** @throws {TypeError} for the name of one of ours */
+export function addSystem({ name, method, resetCode, spentOn, canceledStatus }: SystemDescription): void {
+  if (Object.hasOwn(OWN, name)) throw new TypeError(`The system "${name}" is described by this package.`);
+  const { client = 'unset', server = 'unset' } = canceledStatus ?? {};
+  const status = { client, server };
+  rows[name] = {
+    method,
+    hasNamedMethods: true,
+    resetCode: resetCode ?? ATTR_HTTP2_RST_CODE,
+    spentOn,
+    status,
+  };
+}
+
+/** @throws {TypeError} when no integration describes it */
+export function rowOf(system: System): SystemRow {
+  const row = rows[system];
+  if (row === undefined) throw new TypeError(`No integration describes the system "${system}".`);
+  return row;
+}

@@ -26,7 +26,7 @@ import type { OperationRecord } from './operation-record.ts';
 import { OwnedSpan } from './owned-span.ts';
 import { roundMs } from './round-ms.ts';
 import { type SpentOn, spentOn } from './spent-on.ts';
-import { SYSTEMS } from './systems.ts';
+import { rowOf } from './systems.ts';
 
 export interface WorkLimits {
   /** Work for longer than this is a finding. */
@@ -105,7 +105,7 @@ export class WorkAfterCancel {
 
   operationEnded(owner: OperationRecord, operation: OperationRecord): void {
     const work = this.#sign(owner);
-    work?.cameBack(operation, SYSTEMS[operation.system].spentOn, work.lastSignMs);
+    work?.cameBack(operation, rowOf(operation.system).spentOn, work.lastSignMs);
   }
 
   /** A span of others. @returns false when it is inside of another that went out */
