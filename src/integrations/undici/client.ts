@@ -71,7 +71,7 @@ function begin(
   const beside = operationBeside(host, channel, publish, parent, waitedSinceMs !== undefined, request.method);
   if (beside === undefined) return undefined;
   const operation = beside ?? startOwn(host, request, parent, waitedSinceMs);
-  const exchange = new Exchange(request, operation, call, dispatching?.dispatcher);
+  const exchange = new Exchange(request, operation, call, dispatching?.dispatcher, dispatching?.outermost);
   request[kExchange] = exchange;
   watch.cut ??= (_host, cut, end) => cutExchange(watch, cut, end);
   host.endsWithProcess(operation, exchange, watch.cut);

@@ -1,9 +1,11 @@
 /** The time limits of a request: those of its signal, and undici's own, for a connection, for the head of the response, and for the pause between two parts of its body. */
 import { isErrorLike } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
+import type { Stack } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import type { Exchange } from './exchange.ts';
 import { hidden } from './internals.ts';
+import type { Watch } from './watch.ts';
 
 /** The limit that is in the signal, if any. */
 export function setSignalLimit(
@@ -32,18 +34,33 @@ export function setHeadersLimit(host: Host, { request, operation, call }: Exchan
   });
 }
 
-/** Says which limit has passed, now that it has: it began when there was something to wait for. */
-export function limitPassed(host: Host, exchange: Exchange, error: unknown): void {
-  const { operation, call } = exchange;
-  const { timeoutMs, sinceMs } = limitOf(exchange, error);
-  if (timeoutMs === undefined || !(timeoutMs > 0)) return;
+/**
+ * Says which limit has passed, now that it has: it began when there was something to wait for.
+ *
+ * @returns the stack of whoever set it
+ */
+export function limitPassed({ host, madeBy }: Watch, exchange: Exchange, error: unknown): Stack | undefined {
+  const { operation, call, dispatcher } = exchange;
+  const { timeoutMs, defaultMs, sinceMs } = limitOf(exchange, error);
+  if (timeoutMs === undefined || !(timeoutMs > 0)) return undefined;
+  let stack = call?.limitStack;
+  if (defaultMs !== undefined) {
+    stack = dispatcher === undefined || timeoutMs === defaultMs ? undefined : madeBy.get(dispatcher);
+  }
   const nowMs = performance.now();
   const atMs = sinceMs === undefined ? nowMs : Math.min(nowMs, sinceMs + timeoutMs);
-  host.setDeadline(operation, { atMs, timeoutMs, source: 'timeout', stack: call?.limitStack });
+  host.setDeadline(operation, { atMs, timeoutMs, source: 'timeout', stack });
+  return stack;
 }
+
+/** What undici takes when nothing is said, in ms. */
+const DEFAULT_MS = 300_000;
+const DEFAULT_CONNECT_MS = 10_000;
 
 interface PassedLimit {
   readonly timeoutMs: number | undefined;
+  /** Of a limit that every request of the dispatcher has: what it is unless the application says otherwise, in ms. */
+  readonly defaultMs?: number | undefined;
   /** On the clock of performance.now(), in ms; undefined when nobody says when it began. */
   readonly sinceMs?: number;
 }
@@ -53,14 +70,19 @@ function limitOf({ request, client, operation, bodySentAtMs }: Exchange, error: 
     case 'UND_ERR_HEADERS_TIMEOUT':
       return {
         timeoutMs: request.headersTimeout ?? Number(hidden(client, 'headers timeout')),
+        defaultMs: request.headersTimeout == null ? DEFAULT_MS : undefined,
         sinceMs: bodySentAtMs || operation.startedAtMs,
       };
     case 'UND_ERR_BODY_TIMEOUT':
-      return { timeoutMs: request.bodyTimeout ?? Number(hidden(client, 'body timeout')) };
+      return {
+        timeoutMs: request.bodyTimeout ?? Number(hidden(client, 'body timeout')),
+        defaultMs: request.bodyTimeout == null ? DEFAULT_MS : undefined,
+      };
     case 'UND_ERR_CONNECT_TIMEOUT': {
       // Only the connector knows its limit, and tells it to people.
       const [, timeoutMs] = /timeout: (\d+)ms/.exec(String((error as Error).message)) ?? [];
-      return { timeoutMs: Number(timeoutMs), sinceMs: operation.startedAtMs };
+      const sinceMs = operation.startedAtMs;
+      return { timeoutMs: Number(timeoutMs), defaultMs: DEFAULT_CONNECT_MS, sinceMs };
     }
     default:
       return { timeoutMs: undefined };

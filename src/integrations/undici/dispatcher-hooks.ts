@@ -12,6 +12,7 @@ import { CALL_KEY, Call } from './call.ts';
 import { reportCall } from './client.ts';
 import type { Target } from './description.ts';
 import { rememberDestroy } from './destroy-error.ts';
+import { watchMaking } from './dispatcher-making.ts';
 import { dataOf, isObject } from './given.ts';
 import { type Dispatcher, type Handler, hidden } from './internals.ts';
 import { enqueue, takeWaiting, waitingIn } from './queue.ts';
@@ -20,7 +21,10 @@ import { type Watch, watchOf } from './watch.ts';
 
 /** @param base DispatcherBase, from which every dispatcher that has connections inherits */
 export function watchDispatcher(base: unknown, host: Host, installation: Installation): Undo {
-  return watchPrototype(watchOf(host, installation), (base as { readonly prototype: object }).prototype);
+  const watch = watchOf(host, installation);
+  const { prototype } = base as { readonly prototype: object };
+  const undos = [watchMaking(watch, base as object), watchPrototype(watch, prototype)];
+  return () => undoAll(undos);
 }
 
 /** The same prototype may be found in several ways. */
@@ -46,7 +50,8 @@ function watchDispatch(watch: Watch, prototype: object): Undo {
       outer.dispatcher = dispatcher;
       return undefined;
     }
-    const current = { call: callOf(host, dispatcher, options, handler, above), handler, dispatcher };
+    const call = callOf(host, dispatcher, options, handler, above);
+    const current = { call, outermost: dispatcher, handler, dispatcher };
     watch.dispatching = current;
     return () => {
       watch.dispatching = outer;

@@ -42,13 +42,12 @@ export function whyFailed(
     case 'ETIMEDOUT': {
       // The socket is destroyed already, so it does not tell how far it was.
       const reached = phase === 'queued' ? 'connect' : phase;
-      limitPassed(host, exchange, error);
-      return { kind: 'local-timeout', trigger: 'timeout', phase: reached, reason: error, stack: undefined };
+      const stack = limitPassed(watch, exchange, error);
+      return { kind: 'local-timeout', trigger: 'timeout', phase: reached, reason: error, stack };
     }
     case 'UND_ERR_HEADERS_TIMEOUT':
     case 'UND_ERR_BODY_TIMEOUT': {
-      const stack = exchange.call?.limitStack;
-      limitPassed(host, exchange, error);
+      const stack = limitPassed(watch, exchange, error);
       return { kind: 'local-timeout', trigger: 'timeout', phase, rstCode, reason: error, stack };
     }
     case 'UND_ERR_ABORTED': {

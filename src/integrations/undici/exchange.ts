@@ -12,6 +12,8 @@ export class Exchange {
   readonly call: Call | undefined;
   /** The dispatcher that has the connection, when it was seen. */
   readonly client: object | undefined;
+  /** That which the application called: an agent, or a client itself. */
+  readonly dispatcher: object | undefined;
   /** Of HTTP/1.1, from when the head is sent on. */
   socket: Socket | undefined = undefined;
   /** Of HTTP/2. */
@@ -29,10 +31,12 @@ export class Exchange {
     operation: Operation,
     call: Call | undefined,
     client: object | undefined,
+    dispatcher: object | undefined,
   ) {
     this.request = request;
     this.operation = operation;
     this.call = call;
     this.client = client;
+    this.dispatcher = dispatcher;
   }
 }

@@ -10,6 +10,8 @@ import type { Dispatcher, Handler } from './internals.ts';
 /** dispatch() in progress. An agent calls that of a pool, which calls that of a client, which makes the request. */
 export interface Dispatching {
   readonly call: Call;
+  /** What the application called. */
+  readonly outermost: object;
   /** The innermost so far. */
   handler: Handler;
   dispatcher: Dispatcher;
@@ -23,6 +25,8 @@ export class Watch {
   bodyDestroyReason: unknown = undefined;
   /** Of the destroy() of a dispatcher, by the error that it was given. */
   readonly destroyStacks: WeakMap<object, string> = new WeakMap();
+  /** Stacks of whoever made a dispatcher. */
+  readonly madeBy: WeakMap<object, string> = new WeakMap();
   /** Connections that are being made. */
   readonly connecting: Set<Connecting> = new Set();
   /** Calls that are in flight, by their signal. Keeps signals alive no longer than undici's own listeners do. */

@@ -21,15 +21,20 @@ const limitPassed: Expectation = {
   status: 'error',
 };
 
+async function readOne(body: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of body) break;
+}
+
 function timeoutOf(ms: number): Attributes {
   return { 'deadline.timeout_ms': ms, 'deadline.source': 'timeout' };
 }
 
-const isStackKept = Number(process.versions.node.split('.')[0]) > 24;
-
 export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServer): readonly ContractCase[] {
   const { origin } = server;
   const { Agent, Client, Pool } = undici;
+  function agentWith(options: ConstructorParameters<typeof Agent>[0]): InstanceType<typeof Agent> {
+    return new Agent(options);
+  }
   /** With a dispatcher of its own, destroyed at the end. */
   async function using<T extends { destroy(): Promise<void> }>(
     dispatcher: T,
@@ -138,10 +143,9 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
       stage: () =>
         using(new Agent(), async (dispatcher) => {
           const { body } = await undici.request(`${origin}/body`, { dispatcher });
-          for await (const _ of body) break;
+          await readOne(body);
         }),
-      // Up to Node 24 the stream is destroyed in a tick of its own.
-      client: { ...destroyed, phase: 'receive', ...(isStackKept ? {} : { origin: null }) },
+      client: { ...destroyed, phase: 'receive', origin: 'readOne' },
       server: left,
     },
     {
@@ -230,10 +234,33 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
     {
       name: 'headersTimeout of the agent',
       stage: () =>
-        using(new Agent({ headersTimeout: 150 }), async (dispatcher) => {
+        using(agentWith({ headersTimeout: 150 }), async (dispatcher) => {
           await rejection(undici.request(`${origin}/hang`, { dispatcher }));
         }),
-      client: { ...limitPassed, phase: 'wait', attributes: timeoutOf(150) },
+      client: { ...limitPassed, phase: 'wait', origin: 'agentWith', attributes: timeoutOf(150) },
+      server: left,
+    },
+    {
+      name: 'headersTimeout of a client',
+      stage: () =>
+        using(
+          (function clientWith() {
+            return new Client(origin, { headersTimeout: 150 });
+          })(),
+          async (client) => {
+            await rejection(client.request({ path: '/hang', method: 'GET' }));
+          },
+        ),
+      client: { ...limitPassed, phase: 'wait', origin: 'clientWith', attributes: timeoutOf(150) },
+      server: left,
+    },
+    {
+      name: 'headersTimeout of the agent of a fetch()',
+      stage: () =>
+        using(agentWith({ headersTimeout: 150 }), async (dispatcher) => {
+          await rejection(undici.fetch(`${origin}/hang`, { dispatcher }));
+        }),
+      client: { ...limitPassed, phase: 'wait', origin: 'agentWith', attributes: timeoutOf(150) },
       server: left,
     },
     {
@@ -256,13 +283,14 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
     {
       name: 'bodyTimeout',
       stage: () =>
-        using(new Agent({ bodyTimeout: 100 }), async (dispatcher) => {
+        using(agentWith({ bodyTimeout: 100 }), async (dispatcher) => {
           const { body } = await undici.request(`${origin}/body`, { dispatcher });
           assert.equal(((await rejection(body.text())) as { code: string }).code, 'UND_ERR_BODY_TIMEOUT');
         }),
       client: {
         ...limitPassed,
         phase: 'receive',
+        origin: 'agentWith',
         attributes: { 'error.type': 'UND_ERR_BODY_TIMEOUT', ...timeoutOf(100) },
       },
       server: left,
@@ -270,13 +298,14 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
     {
       name: 'connect timeout',
       stage: () =>
-        using(new Agent({ connect: { timeout: 100 } }), async (dispatcher) => {
+        using(agentWith({ connect: { timeout: 100 } }), async (dispatcher) => {
           const promise = undici.request(`${server.silentOrigin}/`, { dispatcher });
           assert.equal(((await rejection(promise)) as { code: string }).code, 'UND_ERR_CONNECT_TIMEOUT');
         }),
       client: {
         ...limitPassed,
         phase: ['connect', 'tls'],
+        origin: 'agentWith',
         attributes: { 'error.type': 'UND_ERR_CONNECT_TIMEOUT', ...timeoutOf(100) },
       },
     },
