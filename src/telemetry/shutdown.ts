@@ -75,6 +75,7 @@ export class Shutdown {
   readonly #open: OpenOperations;
   #servers: WeakRef<ListeningServer>[] = [];
   #hasServed = false;
+  #hasDrained = false;
   #drain: Drain | undefined;
   /** What is wrong with a span processor is to harm no operation. */
   readonly #record: (drain: Drain) => void;
@@ -95,6 +96,7 @@ export class Shutdown {
     this.#forget(server);
     this.#servers.push(new WeakRef(server));
     this.#hasServed = true;
+    this.#hasDrained = false;
     // Opened again.
     if (this.#drain?.trigger === 'close') this.#drain = undefined;
   }
@@ -164,8 +166,10 @@ export class Shutdown {
     this.#drain = undefined;
     const { trigger, counts } = drain;
     const isIdle = counts.finished + counts.cut + counts.other === 0;
-    // A server that was closed while it was idle, or a process that never served, has not drained.
-    if (isIdle && (trigger === 'close' || trigger === 'exit' || !this.#hasServed)) return;
+    // A server that was closed while it was idle, or a process that never served, has not drained; and one that has,
+    // and now ends itself by the signal that it was told to end by, does not do so again.
+    if (isIdle && (trigger === 'close' || trigger === 'exit' || !this.#hasServed || this.#hasDrained)) return;
+    this.#hasDrained = true;
     this.#record(drain);
   }
 

@@ -50,6 +50,17 @@ const cases: readonly Case[] = [
     shutdown: { trigger: 'SIGTERM', finished: 2, cut: 0, links: 0 },
   },
   {
+    name: 'a signal whose handler drains, and then lets it end the process',
+    program: `${inFlight(2)}
+      process.once('SIGTERM', () => {
+        setTimeout(answerAll, 20);
+        server.close(() => setTimeout(() => process.kill(process.pid, 'SIGTERM'), 20));
+      }); ${stayAlive}`,
+    signal: 'SIGTERM',
+    ending: { code: null, signal: 'SIGTERM' },
+    shutdown: { trigger: 'SIGTERM', finished: 2, cut: 0, links: 0 },
+  },
+  {
     name: 'a signal whose handler cuts what is in flight',
     program: `${inFlight(2)}
       process.on('SIGINT', () => {
