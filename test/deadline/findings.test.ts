@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { after, beforeEach, it } from 'node:test';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
@@ -8,14 +10,31 @@ import { Telemetry } from '../support/telemetry.ts';
 const telemetry = new Telemetry(setup);
 const { closeServers, serve } = await import('../integrations/http/chain.ts');
 const { default: http } = await import('node:http');
+const { default: http2 } = await import('node:http2');
 
 after(closeServers);
 beforeEach(() => telemetry.reset());
 
 const backend = await serve((_request, response) => void response.end('done'));
+const http2Server = http2
+  .createServer((_request, response) => void response.end('done'))
+  .listen(0, '127.0.0.1');
+await once(http2Server, 'listening');
+const backendOfHttp2 = (http2Server.address() as AddressInfo).port;
+after(() => http2Server.close());
 /** Asks the backend with the timeout that the query says. */
 const gateway = await serve((request, response) => {
   const timeoutMs = Number(new URL(request.url ?? '', 'http://gateway').searchParams.get('timeout'));
+  if (request.url?.startsWith('/http2')) {
+    const session = http2.connect(`http://127.0.0.1:${backendOfHttp2}`);
+    const stream = session.request({});
+    stream.setTimeout(timeoutMs);
+    stream.resume().on('end', () => {
+      session.close();
+      response.end();
+    });
+    return;
+  }
   const options = { port: backend, host: '127.0.0.1', ...(timeoutMs > 0 ? { timeout: timeoutMs } : {}) };
   http.get(options, (answer) => answer.pipe(response));
 });
@@ -69,6 +88,16 @@ it('one with an earlier limit is fine', async () => {
   const span = await outgoing('/?timeout=200', { 'x-request-timeout': '300' });
   assert.ok(!('cancel.finding' in span.attributes));
 });
+
+for (const [silentMs, finding] of [
+  [200, undefined],
+  [900, 'deadline_extended'],
+] as const) {
+  it(`an idle limit of ${silentMs} ms of an HTTP/2 stream is a limit, too`, async () => {
+    const span = await outgoing(`/http2?timeout=${silentMs}`, { 'x-request-timeout': '300' });
+    assert.equal(span.attributes['cancel.finding'], finding);
+  });
+}
 
 it('without an incoming deadline there is nothing to drop', async () => {
   const span = await outgoing('/', {});

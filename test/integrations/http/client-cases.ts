@@ -260,10 +260,12 @@ function inTheBody(lab: HttpLab): ContractCase[] {
         const request = lab.http.get(at);
         const end = closed(request);
         const response = await responseTo(request);
-        for await (const _chunk of response) break;
+        await (async function leave() {
+          for await (const _chunk of response) break;
+        })();
         await end;
       },
-      client: canceled('destroy', 'receive'),
+      client: canceled('destroy', 'receive', { origin: 'leave' }),
       server: leftWhileWritten,
     },
     {
