@@ -74,6 +74,8 @@ describe('mysql2', { skip }, () => {
 
   /** The client leaves as soon as the server runs the query. */
   async function leftWhileRunning(handler: () => Promise<unknown>): Promise<unknown> {
+    // A server lists a query a little longer than it runs.
+    await untilRunning(0);
     const visit = visits.visit(handler);
     await untilRunning(1);
     await visit.leave();
@@ -147,6 +149,7 @@ describe('mysql2', { skip }, () => {
 
   it('a query that waited for the connection of another request is not cancelled with that one', async () => {
     const pool = poolOf();
+    await untilRunning(0);
     const first = visits.visit(async () => {
       await pool.query('select sleep(0.2)');
       await delay(5_000, undefined, { ref: false });

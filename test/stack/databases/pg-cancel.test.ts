@@ -1,6 +1,8 @@
 /** `propagate.cancel` reaches PostgreSQL: queries of a request whose client leaves, by pg and what is built on it. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chown, stat, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -79,6 +81,8 @@ describe('pg', { skip }, () => {
 
   /** The client leaves as soon as the server runs the query. */
   async function leftWhileRunning(handler: () => Promise<unknown>): Promise<unknown> {
+    // A server lists a query a little longer than it runs.
+    await untilRunning(0);
     const visit = visits.visit(handler);
     await untilRunning(1);
     await visit.leave();
@@ -163,6 +167,7 @@ describe('pg', { skip }, () => {
 
   it('a query that waited for the connection of another request is not cancelled with that one', async () => {
     const pool = poolOf();
+    await untilRunning(0);
     const first = visits.visit(async () => {
       await pool.query('select pg_sleep(0.2)');
       await delay(5_000, undefined, { ref: false });
@@ -282,6 +287,31 @@ describe('pg', { skip }, () => {
     await source.initialize();
     assert.equal(codeOf(await leftWhileRunning(() => source.query(SLEEP))), '57014');
     await source.destroy();
+  });
+
+  it('a cancel that is taken and never confirmed costs the connection, after ten seconds', async () => {
+    let swallowed = 0;
+    const relay = createServer((client) => {
+      client.once('data', (start) => {
+        client.on('error', () => {});
+        if (start.readInt32BE(4) === 80877102) {
+          swallowed++;
+          return;
+        }
+        const server = connect(config.port as number, '127.0.0.1').on('error', () => {});
+        server.write(start);
+        server.pipe(client).pipe(server);
+      });
+    }).listen(0, '127.0.0.1');
+    await once(relay, 'listening');
+    const pool = poolOf({ port: (relay.address() as AddressInfo).port });
+    const result = await leftWhileRunning(() => pool.query('select pg_sleep(0.3), pg_backend_pid() as pid'));
+    const [{ pid } = { pid: 0 }] = (result as { rows: { pid: number }[] }).rows;
+    assert.equal(swallowed, 1);
+    await once(pool, 'remove');
+    const { rows } = await pool.query('select pg_backend_pid() as pid');
+    assert.notEqual(rows[0].pid, pid);
+    relay.close();
   });
 
   it('in pipeline mode nothing is cancelled: the server has the next query already', async () => {
