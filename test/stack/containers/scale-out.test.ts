@@ -4,13 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, describe, it } from 'node:test';
+import { before, it } from 'node:test';
 import { eventually, findTraces, getTrace } from '../../support/jaeger-query.ts';
 import { query } from '../../support/prometheus-query.ts';
 import { type Plan, spansOf, type Visits } from '../scale-out/visitor.ts';
 import { runWorkload } from '../scale-out/workload.ts';
 import { isOnLoopbackOnly, leavesNothing, startsWell } from './checks.ts';
-import { findParts, type Parts, Project } from './project.ts';
+import { onEngine } from './on-engine.ts';
 
 const plan: Plan = { done: 200, cancelled: 10, late: 5, asking: 5, workedOn: 0 };
 const looked = ['cancelled', 'late', 'asking'] as const;
@@ -20,43 +20,24 @@ const limitMs = 120_000;
 const hurry = { SAMPLER_DECISION_WAIT: '5s' };
 const throughKafka = { ...hurry, SAMPLER_STORE: 'kafka-writer:4317' };
 
-const found = await findParts('deploy/scale-out/docker-compose.yml');
-const skip = 'unavailable' in found ? found.unavailable : false;
-
-describe('deploy/scale-out/docker-compose.yml on a container engine', { skip }, () => {
-  const parts = found as Parts;
-  let project: Project;
+await onEngine('deploy/scale-out/docker-compose.yml', (started, parts) => {
   let [gateway, jaeger, prometheus] = ['', '', ''];
-
-  before(async () => {
-    project = await Project.start('deploy/scale-out/docker-compose.yml', parts);
-    [gateway, jaeger, prometheus] = [4318, 16686, 9090].map((port) => project.engine.urlOf(port)) as [
-      string,
-      string,
-      string,
-    ];
+  before(() => {
+    gateway = started.urlOf(4318);
+    jaeger = started.urlOf(16686);
+    prometheus = started.urlOf(9090);
   });
-  after(async () => {
-    await project?.engine.stop();
-  });
-
-  for (const [image, { contents }] of skip ? [] : parts.recipes) {
-    it(`${image} is there`, async (t) => {
-      t.diagnostic(`made of: ${contents}`);
-      await project.engine.docker(['image', 'inspect', image]);
-    });
-  }
 
   it('`up -d` starts all but Kafka, healthy, at the first attempt', async (t) => {
     const services = parts.services.filter((name) => !withKafka.includes(name) && name !== 'index-cleaner');
-    for (const file of project.changes)
+    for (const file of started.project.changes)
       t.diagnostic(`changed for this machine: ${readFileSync(file, 'utf8')}`);
-    await startsWell(t, project, 'up -d', services, hurry);
-    assert.equal((await project.inspect('sampler')).length, 2);
+    await startsWell(t, started.project, 'up -d', services, hurry);
+    assert.equal((await started.project.inspect('sampler')).length, 2);
   });
 
   it('can be reached on the loopback interface only', async () => {
-    await isOnLoopbackOnly(project, parts);
+    await isOnLoopbackOnly(started.project, parts);
   });
 
   it('keeps every trace that is looked for, whole', async () => {
@@ -93,7 +74,7 @@ describe('deploy/scale-out/docker-compose.yml on a container engine', { skip }, 
   });
 
   it('`--scale sampler=4`: the gateway finds them', async () => {
-    await project.compose('up -d --wait --scale sampler=4 --no-recreate', hurry);
+    await started.project.compose('up -d --wait --scale sampler=4 --no-recreate', hurry);
     await eventually(
       async () => (await valueNow('max(otelcol_loadbalancer_num_backends)')) === 4 || undefined,
       'four samplers',
@@ -106,7 +87,7 @@ describe('deploy/scale-out/docker-compose.yml on a container engine', { skip }, 
     const attributes = { 'context.canceled': 'true' };
     const before = await findTraces(jaeger, { service: 'visitor', attributes, limit: 100 });
     assert.equal(before.length, 2 * plan.cancelled);
-    await project.kill('opensearch', 'KILL', limitMs);
+    await started.project.kill('opensearch', 'KILL', limitMs);
     const after = await eventually(
       () => findTraces(jaeger, { service: 'visitor', attributes, limit: 100 }).catch(() => undefined),
       'an answer of Jaeger',
@@ -116,19 +97,25 @@ describe('deploy/scale-out/docker-compose.yml on a container engine', { skip }, 
   });
 
   it('`--profile kafka up -d` starts Kafka, healthy, at the first attempt', async (t) => {
-    await startsWell(t, project, '--profile kafka up -d', [...withKafka, 'sampler', 'gateway'], throughKafka);
+    await startsWell(
+      t,
+      started.project,
+      '--profile kafka up -d',
+      [...withKafka, 'sampler', 'gateway'],
+      throughKafka,
+    );
   });
 
   it('with Kafka in between, every trace that is looked for is kept, whole', async () => {
-    await project.compose('stop jaeger-collector'); // the other way
+    await started.project.compose('stop jaeger-collector'); // the other way
     await areKept(await runWorkload(gateway, plan));
   });
 
   it('what comes while OpenSearch is away is found once it is back', async () => {
-    await project.compose('stop opensearch');
+    await started.project.compose('stop opensearch');
     const visits = await runWorkload(gateway, plan);
     await new Promise((resolve) => setTimeout(resolve, 15_000)); // they have been decided on, and come as far as they can
-    await project.compose('start opensearch');
+    await started.project.compose('start opensearch');
     await areKept(visits);
   });
 
@@ -138,14 +125,14 @@ describe('deploy/scale-out/docker-compose.yml on a container engine', { skip }, 
       before.some((name) => name.startsWith('cancellation-jaeger-span-')),
       `${before}`,
     );
-    await project.compose('run --rm index-cleaner');
+    await started.project.compose('run --rm index-cleaner');
     assert.deepEqual(await indices(), before);
-    await project.compose('run --rm index-cleaner', { RETENTION_DAYS: '0' });
+    await started.project.compose('run --rm index-cleaner', { RETENTION_DAYS: '0' });
     assert.deepEqual(await indices(), []);
   });
 
   it('`down -v` leaves nothing', async () => {
-    await leavesNothing(project, '--profile kafka down -v');
+    await leavesNothing(started.project, '--profile kafka down -v');
   });
 
   async function areKept(visits: Visits): Promise<void> {
@@ -170,7 +157,7 @@ describe('deploy/scale-out/docker-compose.yml on a container engine', { skip }, 
 
   async function indices(): Promise<string[]> {
     const url = 'http://127.0.0.1:9200/_cat/indices/cancellation-*?h=index';
-    const lines = await project.compose(`exec -T opensearch curl -sS --fail ${url}`);
+    const lines = await started.project.compose(`exec -T opensearch curl -sS --fail ${url}`);
     return lines.split('\n').filter(Boolean).sort();
   }
 });

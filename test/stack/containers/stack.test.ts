@@ -6,13 +6,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, it } from 'node:test';
 import { eventually, findTraces, getTrace, type JaegerSpan } from '../../support/jaeger-query.ts';
 import { copyInAHurry } from '../../support/monitoring.ts';
 import { firingAlerts, query } from '../../support/prometheus-query.ts';
 import { searchOf } from '../jaeger-ui.ts';
 import { isOnLoopbackOnly, leavesNothing, startsWell } from './checks.ts';
-import { findParts, type Parts, Project } from './project.ts';
+import { onEngine } from './on-engine.ts';
 
 const limitMs = 120_000;
 
@@ -20,52 +20,31 @@ function servicesOf(trace: readonly JaegerSpan[]): string[] {
   return [...new Set(trace.map(({ serviceName }) => serviceName))].sort();
 }
 
-const found = await findParts('docker-compose.yml');
-const skip = 'unavailable' in found ? found.unavailable : false;
-
-describe('docker-compose.yml on a container engine', { skip }, () => {
-  const parts = found as Parts;
+await onEngine('docker-compose.yml', (started, parts) => {
   const folder = mkdtempSync(join(tmpdir(), 'compose-'));
-  let project: Project;
+  after(() => rmSync(folder, { recursive: true }));
   let [jaeger, prometheus, alertmanager] = ['', '', ''];
-
-  before(async () => {
-    project = await Project.start('docker-compose.yml', parts);
-    [jaeger, prometheus, alertmanager] = [16686, 9090, 9093].map((port) => project.engine.urlOf(port)) as [
-      string,
-      string,
-      string,
-    ];
+  before(() => {
+    jaeger = started.urlOf(16686);
+    prometheus = started.urlOf(9090);
+    alertmanager = started.urlOf(9093);
   });
-  after(async () => {
-    await project?.engine.stop();
-    rmSync(folder, { recursive: true });
-  });
-
-  for (const [image, { contents }] of skip ? [] : parts.recipes) {
-    it(`${image} is there`, async (t) => {
-      t.diagnostic(`made of: ${contents}`);
-      await project.engine.docker(['image', 'inspect', image]);
-    });
-  }
-  for (const [image, reason] of skip ? [] : parts.leftOut)
-    it(`${image} is there`, { skip: reason }, () => {});
 
   it('`up -d jaeger` starts Jaeger alone', async () => {
-    await project.compose('up -d --wait jaeger');
-    assert.equal(await project.compose('ps --all --services'), 'jaeger');
+    await started.project.compose('up -d --wait jaeger');
+    assert.equal(await started.project.compose('ps --all --services'), 'jaeger');
   });
 
   it('`--profile shop up -d` starts all, healthy, at the first attempt', async (t) => {
-    await startsWell(t, project, '--profile shop up -d', parts.services);
+    await startsWell(t, started.project, '--profile shop up -d', parts.services);
   });
 
   it('can be reached on the loopback interface only', async () => {
-    await isOnLoopbackOnly(project, parts);
+    await isOnLoopbackOnly(started.project, parts);
   });
 
   it('takes the spans of a program outside, which visits the shop: one trace, through all containers', async () => {
-    const visits = await project.engine.run(
+    const visits = await started.project.engine.run(
       process.execPath,
       ['--import', 'opentelemetry-instrumentation-cancellation/register', 'examples/shop/load.js'],
       { OTEL_SERVICE_NAME: 'visitor', GATEWAY_URL: 'http://localhost:3000' },
@@ -134,7 +113,7 @@ describe('docker-compose.yml on a container engine', { skip }, () => {
 
   it('a Jaeger that crashes comes back with its traces', async () => {
     const kept = await cancelledTrace();
-    await project.kill('jaeger', 'KILL', limitMs);
+    await started.project.kill('jaeger', 'KILL', limitMs);
     assert.equal((await getTrace(jaeger, kept.traceId)).length, kept.spans);
     const newest = await newestTrace();
     await eventually(
@@ -146,13 +125,13 @@ describe('docker-compose.yml on a container engine', { skip }, () => {
 
   it('a Prometheus that crashes comes back with its series', async () => {
     const since = await firstSampleAt();
-    await project.kill('prometheus', 'KILL', limitMs);
+    await started.project.kill('prometheus', 'KILL', limitMs);
     assert.equal(await firstSampleAt(), since);
   });
 
   it('an Alertmanager that is ended comes back with its silences', async () => {
     const silence = await silenceWatchdog();
-    await project.kill('alertmanager', 'TERM', limitMs);
+    await started.project.kill('alertmanager', 'TERM', limitMs);
     const silences = (await (await fetch(`${alertmanager}/api/v2/silences`)).json()) as { id: string }[];
     assert.deepEqual(
       silences.map(({ id }) => id),
@@ -161,15 +140,15 @@ describe('docker-compose.yml on a container engine', { skip }, () => {
   });
 
   it('a service of the shop that crashes comes back', async () => {
-    await project.kill('gateway', 'KILL', limitMs);
-    const answer = await fetch(`${project.engine.urlOf(3000)}/stock/lamp`);
+    await started.project.kill('gateway', 'KILL', limitMs);
+    const answer = await fetch(`${started.urlOf(3000)}/stock/lamp`);
     assert.equal(answer.status, 200);
   });
 
   it('`down` and `up -d` make new containers of the old data, and alerts of it lead to traces', async () => {
     const [kept, since] = [await cancelledTrace(), await firstSampleAt()];
-    await project.compose('--profile shop down');
-    assert.equal(await project.engine.docker(['ps', '--all', '--quiet']), '');
+    await started.project.compose('--profile shop down');
+    assert.equal(await started.project.engine.docker(['ps', '--all', '--quiet']), '');
 
     // The rules as they are deployed, but nothing in them waits for longer than a second.
     const rules = join(folder, 'prometheus');
@@ -178,7 +157,7 @@ describe('docker-compose.yml on a container engine', { skip }, () => {
     const override = join(folder, 'hurry.yml');
     const prometheusInAHurry = { volumes: [`${rules}:/etc/prometheus:ro`] };
     writeFileSync(override, JSON.stringify({ services: { prometheus: prometheusInAHurry } })); // YAML takes JSON
-    await project.with(override).compose(`--profile shop up -d --wait ${parts.services.join(' ')}`);
+    await started.project.with(override).compose(`--profile shop up -d --wait ${parts.services.join(' ')}`);
     assert.equal((await getTrace(jaeger, kept.traceId)).length, kept.spans);
     assert.equal(await firstSampleAt(), since);
 
@@ -195,7 +174,7 @@ describe('docker-compose.yml on a container engine', { skip }, () => {
   });
 
   it('`down -v` leaves nothing', async () => {
-    await leavesNothing(project, '--profile shop down -v');
+    await leavesNothing(started.project, '--profile shop down -v');
   });
 
   /** One of the gateway that is older than others: all its spans have come. */
