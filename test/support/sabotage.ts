@@ -47,6 +47,7 @@ const IN_PLACE: readonly string[] = [
   'integrations/undici/client-hooks:nothing',
   'integrations/undici/client-hooks:publish',
   'integrations/undici/client-hooks:publishOnce',
+  'integrations/undici/dispatcher-making:construct',
   'integrations/undici/fetch-hooks:fetch',
 ];
 
