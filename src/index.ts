@@ -9,6 +9,7 @@ export { after, before, during } from './hook/observe.ts';
 export type { Undo } from './hook/replace.ts';
 export { CancellationInstrumentation } from './instrumentation.ts';
 export type {
+  EndWithProcess,
   Host,
   Integration,
   PackageFile,
@@ -18,6 +19,6 @@ export type {
 } from './integration.ts';
 export { defaultIntegrations } from './integrations/index.ts';
 export type { StackTop } from './operation/captured-stack.ts';
-export type { Evidence } from './operation/evidence.ts';
+export type { Evidence, ProcessEnd } from './operation/evidence.ts';
 export type { Deadline, Operation } from './operation/operation.ts';
 export { CancellationSampler, CancellationSpanProcessor } from './telemetry/sampling.ts';
