@@ -2,8 +2,8 @@
 import { setTimeout as after } from 'node:timers/promises';
 import type { ContractCase, Expectation } from '../../support/contract.ts';
 import { type Lab, LEFT, UNMARKED } from './lab.ts';
-import { wireTo } from './peers.ts';
-import { GrpcService, KINDS, type Kind, ready } from './service.ts';
+import { rawCall } from './peers.ts';
+import { cancelled, GrpcService, KINDS, type Kind } from './service.ts';
 
 const CUT: Expectation = {
   outcome: 'context.canceled',
@@ -56,22 +56,16 @@ function casesOf(kind: Kind, lab: Lab): ContractCase[] {
       name: `${kind}: the client cuts its connection in the grace period of drain()`,
       async stage() {
         const brief = await new GrpcService(lab.grpc).listen();
-        const wire = await wireTo(brief.port);
-        const far = await lab.service.client(wire.address);
-        await ready(far);
-        await lab.whileHandled(
-          kind,
-          async () => {
-            brief.server.drain(brief.address, 10_000);
-            await after(10);
-            wire.cut();
-          },
-          { service: brief, by: far },
-        );
-        far.close();
-        wire.close();
+        const entered = brief.hold();
+        const { socket } = await rawCall(brief.port, `/test.Echo/${kind}`);
+        const told = cancelled(await entered);
+        brief.server.drain(brief.address, 10_000);
+        await after(10);
+        socket.destroy();
+        await told;
         brief.close();
       },
+      client: null,
       server: LEFT,
     },
     {
