@@ -64,14 +64,14 @@ describe('pg', { skip }, () => {
   }
 
   /** What the server runs for us. */
-  async function running(part = ''): Promise<number> {
+  async function running(part = 'pg_sleep'): Promise<number> {
     const text = `select count(*)::int n from pg_stat_activity
       where application_name = 'shop' and state = 'active' and strpos(query, $1) > 0`;
     const { rows } = await watcher.query<{ n: number }>(text, [part]);
     return rows[0]?.n ?? Number.NaN;
   }
 
-  async function untilRunning(count: number, part = ''): Promise<void> {
+  async function untilRunning(count: number, part = 'pg_sleep'): Promise<void> {
     const giveUpAt = Date.now() + 5_000;
     while ((await running(part)) !== count) {
       if (Date.now() > giveUpAt) throw new Error(`${await running(part)} queries run, not ${count}`);
