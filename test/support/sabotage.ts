@@ -112,7 +112,7 @@ export function sabotageSuite(title: string, telemetry: Telemetry, { cases, clos
 
 /** Where a fault is provided for; where it is in the hands of a propagator; and where only the first of all is told. */
 const UNTOLD =
-  /^(?:cancellation\/|telemetry\/|integrations\/\w+\/(?:propagation|request-headers|express-route):)/;
+  /^(?:cancellation\/|telemetry\/|operation\/clock:|integrations\/\w+\/(?:propagation|request-headers|express-route):)/;
 
 function isInPlace(id: string): boolean {
   return IN_PLACE.includes(id.replace(/:.*>/, ':'));
