@@ -23,6 +23,8 @@ export interface ExportSettings {
   readonly endpoints: Endpoints;
   /** Whether nothing is said of exports that fail. */
   readonly isQuiet: boolean;
+  /** One Int32: of how many spans the thread knows what became of them. At the end the main thread gets no more messages. */
+  readonly settled: SharedArrayBuffer;
 }
 
 /** A batch to export. */
@@ -50,11 +52,15 @@ export interface GivenUp {
   readonly cause: string;
 }
 
-/** The last batch: the thread sets the flag, one Int32, from 0 to 1 when there is nothing left to wait for. */
+/** Who has the last word on what was lost: the thread, which then says so, or the main thread, when its time is up. */
+export const LAST_WORD = { nobody: 0, thread: 1, mainThread: 2, said: 3 } as const;
+
+/** The last batch. */
 export interface LastBatch {
   readonly spans: readonly unknown[];
   readonly metrics: MetricsToExport | undefined;
-  readonly done: SharedArrayBuffer;
+  /** One Int32, see LAST_WORD: `said` when there is nothing left to wait for. */
+  readonly lastWord: SharedArrayBuffer;
   readonly timeoutMs: number;
 }
 
@@ -71,13 +77,15 @@ export class ExportThread {
   readonly #underWay = new Map<number, number>();
   readonly #waiting: (() => void)[] = [];
   #lastId = 0;
+  /** Spans, from the beginning on. */
+  #handedOver = 0;
   #worker: Worker | undefined;
   #isFailing = false;
   /** On the clock of performance.now(), in ms, once the end is known. */
   #endsAtMs: number | undefined;
 
-  constructor(settings: ExportSettings, warn: Warn) {
-    this.#settings = settings;
+  constructor(settings: Omit<ExportSettings, 'settled'>, warn: Warn) {
+    this.#settings = { ...settings, settled: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) };
     this.#warn = warn;
   }
 
@@ -109,6 +117,7 @@ export class ExportThread {
 
   #post(batch: Batch | MetricsBatch, spans: number): void {
     this.#underWay.set(batch.id, spans);
+    this.#handedOver += spans;
     try {
       this.#start().postMessage(batch);
     } catch (error) {
@@ -129,16 +138,28 @@ export class ExportThread {
     // The thread has a last word to say of what failed.
     if (isDone && !this.#isFailing) return;
     try {
-      const done = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+      const lastWord = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
       const nowMs = performance.now();
       const leftMs = Math.max((this.#endsAtMs ?? nowMs + EXIT_LIMIT_MS) - nowMs, 2 * LAST_WORD_MS);
       const timeoutMs = Math.min(LAST_EXPORT_MS, leftMs - LAST_WORD_MS);
-      const last: LastBatch = { spans: cloneable(spans), metrics, done, timeoutMs };
+      const last: LastBatch = { spans: cloneable(spans), metrics, lastWord: lastWord.buffer, timeoutMs };
+      this.#handedOver += spans.length;
       this.#start().postMessage(last);
-      Atomics.wait(new Int32Array(done), 0, 0, leftMs);
+      const { nobody, mainThread } = LAST_WORD;
+      if (Atomics.wait(lastWord, 0, nobody, leftMs) !== 'timed-out') return;
+      if (Atomics.compareExchange(lastWord, 0, nobody, mainThread) === nobody) this.#sayUnsettled();
     } catch {
       // The process is ending: there is nobody left to tell, and nothing may change how it ends.
     }
+  }
+
+  /** The thread has not come so far as to say it. */
+  #sayUnsettled(): void {
+    const { endpoints, isQuiet, settled } = this.#settings;
+    const lost = this.#handedOver - Atomics.load(new Int32Array(settled), 0);
+    const what = lost === 1 ? '1 span was' : `${lost} spans were`;
+    if (lost > 0 && !isQuiet)
+      this.#warn(`${what} lost, not exported to ${endpoints.traces}: the process ended before all were sent`);
   }
 
   #start(): Worker {

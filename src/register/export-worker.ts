@@ -8,14 +8,15 @@ import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
 import { PACKAGE_NAME } from '../version.ts';
 import { ExportHealth } from './export-health.ts';
 import { MetricsExport } from './export-metrics.ts';
-import type {
-  Batch,
-  BatchResult,
-  ExportSettings,
-  GivenUp,
-  LastBatch,
-  MetricsBatch,
-  MetricsToExport,
+import {
+  type Batch,
+  type BatchResult,
+  type ExportSettings,
+  type GivenUp,
+  LAST_WORD,
+  type LastBatch,
+  type MetricsBatch,
+  type MetricsToExport,
 } from './export-thread.ts';
 import { OTLPTraceExporter } from './exporter-packages.ts';
 
@@ -29,7 +30,8 @@ interface PlainSpan {
   readonly links: readonly { readonly context: PlainContext }[];
 }
 
-const { endpoints, isQuiet } = workerData as ExportSettings;
+const { endpoints, isQuiet, settled } = workerData as ExportSettings;
+const settledSpans = new Int32Array(settled);
 const spansHealth = new ExportHealth('spans', endpoints.traces, say);
 const metricsHealth = new ExportHealth('metrics', endpoints.metrics, say);
 const exporter: SpanExporter = new OTLPTraceExporter({ url: endpoints.traces });
@@ -56,7 +58,7 @@ function say(line: string): void {
 }
 
 parentPort?.on('message', (batch: Batch | MetricsBatch | GivenUp | LastBatch) => {
-  if ('done' in batch) exportLast(batch);
+  if ('lastWord' in batch) exportLast(batch);
   else if ('cause' in batch) spansHealth.failed(batch.lost, new Error(batch.cause));
   else if ('spans' in batch) track(batch.id, batch.spans.length, exportSpans(exporter, batch.spans));
   else track(batch.id, 0, exportMetrics(batch));
@@ -66,26 +68,29 @@ function track(id: number, spans: number, exported: Promise<boolean>): void {
   underWay.set(exported, spans);
   exported.then((isExported) => {
     underWay.delete(exported);
+    Atomics.add(settledSpans, 0, spans);
     parentPort?.postMessage({ id, isExported } satisfies BatchResult);
   });
 }
 
-function exportLast({ spans, metrics, done, timeoutMs }: LastBatch): void {
+function exportLast({ spans, metrics, lastWord, timeoutMs }: LastBatch): void {
   spansHealth.ending();
   metricsHealth.ending();
-  const flag = new Int32Array(done);
+  const word = new Int32Array(lastWord);
   let isOver = false;
   let cause: unknown = new Error(`no answer within ${timeoutMs} ms`);
   const wake = (): void => {
     if (isOver) return;
     isOver = true;
+    const { nobody, thread, said } = LAST_WORD;
+    if (Atomics.compareExchange(word, 0, nobody, thread) !== nobody) return;
     let unanswered = 0;
     for (const each of underWay.values()) unanswered += each;
     if (unanswered > 0) spansHealth.failed(unanswered, cause);
     spansHealth.ended();
     metricsHealth.ended();
-    Atomics.store(flag, 0, 1);
-    Atomics.notify(flag, 0);
+    Atomics.store(word, 0, said);
+    Atomics.notify(word, 0);
   };
   // Too short for the exporter's retries: an absent collector is found out at once.
   const lastExporter = new OTLPTraceExporter({ url: endpoints.traces, timeoutMillis: timeoutMs });

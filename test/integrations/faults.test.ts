@@ -160,11 +160,12 @@ describe(`a fault of ours does not reach the application, ${setup}`, { timeout: 
   });
 });
 
-/** Nothing was thrown, and diag knows. @param isOurs false where no span of ours ends */
+/** Nothing was thrown, and diag knows. @param isOurs false where it may be that no span is ended by us */
 async function told(isOurs = setup === 'alone'): Promise<void> {
   await sleep(50);
   assert.deepEqual(uncaught, []);
   if (isOurs) assert.ok(telemetry.failures > 0, 'a span failed to end');
+  if (!isOurs && telemetry.failures === 0) return;
   assert.match(said.concat(telemetry.diagnostics).join('\n'), /failed; the application is not affected/);
 }
 

@@ -50,7 +50,7 @@ describe('a process that ends', () => {
       const lost = counted(stderr, /: (\d+) spans were lost/);
       const accounted = spans.length + unrecorded + lost;
       // The span of the shutdown may be among the lost ones; what arrived too late for us to hear of it is counted as lost.
-      assert.ok(accounted >= requests, `${spans.length} + ${unrecorded} + ${lost}`);
+      assert.ok(accounted >= requests, `${spans.length} + ${unrecorded} + ${lost}: ${stderr}`);
       assert.ok(stderr.split('\n').length <= 3, stderr);
     });
   }
