@@ -99,7 +99,8 @@ describe('the stack', { skip }, () => {
       'lines of the gateway',
       3,
     );
-    const functions = lines.map(({ labels }) => labels.cancel_origin?.split(' ')[0]).sort();
+    // A line that sets a limit also is that of the 504 that follows from it, of another span.
+    const functions = [...new Set(lines.map(({ labels }) => labels.cancel_origin?.split(' ')[0]))].sort();
     assert.deepEqual(functions, ['callOffIfUnanswered', 'estimateDelivery', 'findStock']);
   });
 
