@@ -35,8 +35,9 @@ function readOrigin(text: string | undefined, earlier?: CapturedStack): Origin |
   for (const line of text.split('\n')) {
     const frame = parseFrame(line);
     const isOwn = frame !== undefined && isOwnFrame(frame, above);
+    if (isOwn) continue;
     above = frame;
-    if (frame === undefined || isOwn) continue;
+    if (frame === undefined) continue;
     const isInternal = NODE_INTERNAL.test(frame.file);
     if (isInternal && lines.length === 0) continue;
     lines.push(line);
@@ -61,7 +62,8 @@ export function isOfNode(stack: Stack | undefined): boolean {
   let above: Frame | undefined;
   for (const line of text?.split('\n') ?? []) {
     const frame = parseFrame(line);
-    if (frame !== undefined && !isOwnFrame(frame, above) && !isUnnoticed(frame.file)) return false;
+    if (frame !== undefined && isOwnFrame(frame, above)) continue;
+    if (frame !== undefined && !isUnnoticed(frame.file)) return false;
     above = frame;
   }
   return true;

@@ -13,7 +13,7 @@ const FOLDER = /^(.*[\\/])cancellation[\\/]own-files\.[jt]s$/.exec(HERE ?? '')?.
 /** The bundle that this package is in. Undefined when it is in none. */
 export const bundleFile: string | undefined = FOLDER === undefined ? HERE : undefined;
 
-/** @param above the frame before it in the stack: what it has called */
+/** @param above the last frame before it in the stack that is not of ours: what it has called, maybe by another of ours on the same function */
 export function isOwnFrame(frame: Frame, above: Frame | undefined): boolean {
   if (FOLDER !== undefined) return frame.file.startsWith(FOLDER);
   // A function of ours calls the one that it has replaced, which has the same name and is in no bundle.
