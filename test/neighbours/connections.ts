@@ -119,7 +119,8 @@ export async function connectionCases(lab: Lab): Promise<ContractCase[]> {
         served({ 'grpc.max_connection_age_ms': 100, 'grpc.max_connection_age_grace_ms': 100 }, () => {}),
       // Whether the client sees a reset or the end of the connection is a race.
       client: [{ outcome: 'context.canceled', initiator: 'peer', trigger: 'reset' }, UNMARKED],
-      server: DISCONNECTED,
+      // The server ends it, not its client.
+      server: { ...DISCONNECTED, initiator: 'local', trigger: 'shutdown', reason: /^max_connection_age/ },
     },
   ];
 }
