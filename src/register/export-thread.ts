@@ -6,6 +6,7 @@
 import { Worker } from 'node:worker_threads';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import type { Endpoints } from './environment.ts';
+import { ExportHealth } from './export-health.ts';
 import type { MetricsSetUp } from './export-metrics.ts';
 import type { Measured } from './measurements.ts';
 import type { Warn } from './variables.ts';
@@ -157,9 +158,11 @@ export class ExportThread {
   #sayUnsettled(): void {
     const { endpoints, isQuiet, settled } = this.#settings;
     const lost = this.#handedOver - Atomics.load(new Int32Array(settled), 0);
-    const what = lost === 1 ? '1 span was' : `${lost} spans were`;
-    if (lost > 0 && !isQuiet)
-      this.#warn(`${what} lost, not exported to ${endpoints.traces}: the process ended before all were sent`);
+    if (lost <= 0 || isQuiet) return;
+    const health = new ExportHealth('spans', endpoints.traces, this.#warn);
+    health.ending();
+    health.failed(lost, new Error('the process ended before all were sent'));
+    health.ended();
   }
 
   #start(): Worker {
@@ -185,7 +188,11 @@ export class ExportThread {
     this.#worker = undefined;
     if (this.#underWay.size === 0) return;
     this.#warn(`not exported: ${error}`);
-    for (const id of this.#underWay.keys()) this.#settle(id);
+    for (const [id, spans] of this.#underWay) {
+      // Told of by this: at the end they are not to be told of again.
+      this.#handedOver -= spans;
+      this.#settle(id);
+    }
   }
 
   #settle(id: number): void {
