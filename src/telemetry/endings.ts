@@ -48,7 +48,7 @@ export class Endings {
   readonly #visibility: Visibility;
   readonly #watchLateWrites: WatchLateWrites;
   readonly #guard: Guard;
-  /** What ends official spans in the next turn. */
+  /** What ends official spans in one of the next turns. */
   readonly #toEnd = new Set<() => void>();
 
   constructor(parts: Parts) {
@@ -126,11 +126,9 @@ export class Endings {
         this.#endUnlessEnded(span, settlement);
       return;
     }
-    if (settlement?.attributes !== undefined) span.setAttributes(settlement.attributes);
-    if (settlement?.name !== undefined) span.updateName(settlement.name);
-    if (cancellation === undefined) {
-      if (settlement?.isError === true) span.setStatus(errorStatus(settlement));
-    } else if (
+    if (settlement !== undefined) writeEnd(span, settlement, cancellation === undefined);
+    if (
+      cancellation !== undefined &&
       cancellation.outcome === 'deadline_exceeded' &&
       settlement?.attributes?.[ATTR_ERROR_TYPE] === undefined
     ) {
@@ -201,7 +199,7 @@ export class Endings {
     const end = this.#guard(() => {
       this.#toEnd.delete(end);
       if (!span.isRecording()) return;
-      if (settlement?.endsOfficialSpan === true) writeEnd(span, settlement);
+      if (settlement?.endsOfficialSpan === true) writeEnd(span, settlement, true);
       endAndSeal(span, endedAtMs);
     });
     this.#toEnd.add(end);
@@ -229,15 +227,12 @@ export class Endings {
   }
 }
 
-function writeEnd(span: Span, settlement: Settlement): void {
-  const { attributes, name, isError } = settlement;
+/** @param hasStatus false where that of a cancel stays */
+function writeEnd(span: Span, { attributes, name, isError, message }: Settlement, hasStatus: boolean): void {
   if (attributes !== undefined) span.setAttributes(attributes);
   if (name !== undefined) span.updateName(name);
-  if (isError === true) span.setStatus(errorStatus(settlement));
-}
-
-function errorStatus({ message }: Settlement): SpanStatus {
-  return message === undefined ? ERROR_STATUS : { code: SpanStatusCode.ERROR, message };
+  if (isError === true && hasStatus)
+    span.setStatus(message === undefined ? ERROR_STATUS : { code: SpanStatusCode.ERROR, message });
 }
 
 const ERROR_STATUS: SpanStatus = { code: SpanStatusCode.ERROR };

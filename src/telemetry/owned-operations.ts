@@ -12,12 +12,10 @@ import { beforeEnd, parentSpanIdOf } from './official-span.ts';
 import type { OpenOperations } from './open-operations.ts';
 import type { OperationRecord } from './operation-record.ts';
 import { inheritedDeadlineAtMs } from './owner.ts';
-import type { WorkAfterCancel } from './work-after-cancel.ts';
+import { STOPPED_WHEN_TOLD_MS, type WorkAfterCancel } from './work-after-cancel.ts';
 
 /** Frames kept of whoever starts an outgoing operation: it is captured on operations that may well succeed. */
 export const MAX_START_FRAMES = 16;
-/** An outgoing operation that is over so soon after the cancel was over when the cancel was told. */
-export const STOPPED_WHEN_TOLD_MS = 20;
 /** A deadline that is carried on is rounded to whole milliseconds on its way. */
 const DEADLINE_SLACK_MS = 5;
 

@@ -16,13 +16,13 @@ import { lineOfSpan } from './line-of-span.ts';
 import type { Metrics } from './metrics.ts';
 import { beforeEnd } from './official-span.ts';
 import type { OperationRecord } from './operation-record.ts';
-import { MAX_START_FRAMES, STOPPED_WHEN_TOLD_MS } from './owned-operations.ts';
+import { MAX_START_FRAMES } from './owned-operations.ts';
 import { OwnedSpan, type SdkSpan, scopeOf } from './owned-span.ts';
 import { ownerIn } from './owner.ts';
 import { markNeeded } from './sampling.ts';
 import { spentOn, undoes } from './spent-on.ts';
 import { StackBudget } from './stack-budget.ts';
-import type { WorkAfterCancel } from './work-after-cancel.ts';
+import { STOPPED_WHEN_TOLD_MS, type WorkAfterCancel } from './work-after-cancel.ts';
 
 /** Instrumentations whose spans usually are those of operations, which have a stack of their own. */
 const OF_OPERATIONS: ReadonlySet<string | undefined> = new Set(

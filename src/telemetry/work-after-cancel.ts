@@ -35,8 +35,8 @@ export interface WorkLimits {
   readonly maxWorkAfterCancelMs: number;
 }
 
-/** A handler that is done within this time of the cancel, and started nothing new, stopped when told. */
-const STOPPED_WHEN_TOLD_MS = 20;
+/** What is over so soon after the cancel, a handler that started nothing new or what was made for it, stopped when told. */
+export const STOPPED_WHEN_TOLD_MS = 20;
 /** So long without a sign of work, and a handler that has no promise and ended nothing has stopped. */
 const QUIET_MS = 1_000;
 /** How often the promises of handlers are looked at: nobody may listen to them. */
