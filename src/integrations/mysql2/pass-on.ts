@@ -1,14 +1,10 @@
 /** What a query has of the incoming operation that it is for, where the options say so: its end. */
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
+import { pauseAfterMs } from '../../cancellation/cancel-attempts.ts';
 import { isCancellable } from '../../cancellation/cancellable-statement.ts';
 import { Gate } from './connection.ts';
 import type { Connections } from './connections.ts';
 import type { Command, Connection, ConnectionClass } from './internals.ts';
-
-/** One that overtakes its query has no effect. */
-const ATTEMPTS = 3;
-/** Between the first two; three times as long before the last, in ms. */
-const PAUSE_MS = 100;
 
 export function passOnEnd(
   connections: Connections,
@@ -50,7 +46,8 @@ function cancel(
     sent: () => gate.close(),
     over: () => {
       gate.open();
-      if (attempt < ATTEMPTS && isRunning()) setTimeout(again, PAUSE_MS * 3 ** (attempt - 1)).unref();
+      const pauseMs = pauseAfterMs(attempt);
+      if (pauseMs !== undefined && isRunning()) setTimeout(again, pauseMs).unref();
     },
     // The connection is given up, rather than one of its queries hit.
     lost: () => void connection.stream.destroy(),

@@ -1,16 +1,12 @@
 /** What a query has of the incoming operation that it is for, where the options say so: its end. */
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
+import { pauseAfterMs } from '../../cancellation/cancel-attempts.ts';
 import { isCancellable } from '../../cancellation/cancellable-statement.ts';
 import type { Installation } from '../../hook/installation.ts';
 import type { Host } from '../../integration.ts';
 import { CancelRequest } from './cancel-request.ts';
 import type { Connection } from './connection.ts';
 import { activeQueryOf, IN_TRANSACTION, NO_TRANSACTION, type Query, textOf } from './internals.ts';
-
-/** One that overtakes its query, or meets it where it cannot be stopped, has no effect. */
-const ATTEMPTS = 3;
-/** Between the first two; three times as long before the last, in ms. */
-const PAUSE_MS = 100;
 
 export function passOnEnd(
   host: Host,
@@ -41,7 +37,8 @@ function cancel(installation: Installation, connection: Connection, query: Query
   const again = installation.guard(() => cancel(installation, connection, query, attempt + 1));
   const over = installation.guard(() => {
     if (connection.request === request) connection.request = undefined;
-    if (attempt < ATTEMPTS && isRunning()) setTimeout(again, PAUSE_MS * 3 ** (attempt - 1)).unref();
+    const pauseMs = pauseAfterMs(attempt);
+    if (pauseMs !== undefined && isRunning()) setTimeout(again, pauseMs).unref();
   });
   const request = CancelRequest.for(client, installation, isRunning, over);
   connection.request = request;
