@@ -1,36 +1,15 @@
 /** disable() while operations are in flight: spans of ours end, official ones go on, and the application sees nothing. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
-import type { ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
-import { after, beforeEach, describe, it } from 'node:test';
+import { beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { answerAtOnce, drain, GrpcService, KINDS, loadGrpc, startCall } from './integrations/grpc/service.ts';
-import { Http2Lab } from './integrations/http2/lab.ts';
+import { answerAtOnce, KINDS } from './integrations/grpc/service.ts';
+import { answerHttp2, startInFlightLab } from './support/in-flight-lab.ts';
 import { setup } from './support/setup.ts';
 import { Telemetry } from './support/telemetry.ts';
 
 const telemetry = new Telemetry(setup);
-const { default: http } = await import('node:http');
-const grpc = await new GrpcService(loadGrpc()).listen();
-const client = await grpc.client();
-const lab = new Http2Lab();
-
-let arrive: (response: ServerResponse) => void = () => {};
-const server = http.createServer((_request, response) => arrive(response)).listen(0, '127.0.0.1');
-await once(server, 'listening');
-const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-const arrived = (): Promise<ServerResponse> =>
-  new Promise((resolve) => {
-    arrive = resolve;
-  });
-
-after(() => {
-  grpc.close();
-  server.close().closeAllConnections();
-  return lab.close();
-});
+const { http, http2, url, arrived, heldCall } = await startInFlightLab();
 
 /** Whose are the spans of this operation. */
 const officialToo = setup === 'alone' ? 'ours' : 'official';
@@ -65,27 +44,15 @@ async function switchOff(whose: 'ours' | 'official', finish: () => Promise<unkno
 describe(`disable() in mid flight, ${setup}`, () => {
   for (const kind of KINDS) {
     it(`gRPC, ${kind}: the call succeeds later`, async () => {
-      const entered = grpc.hold();
-      let answer: unknown;
-      const handler = grpc.handler;
-      grpc.handler = (call, callback) => {
-        answer = callback;
-        handler(call, callback);
-      };
-      const { call, ended } = startCall(client, kind, { deadline: Date.now() + 10_000 });
-      drain(call);
-      const serverCall = await entered;
+      const { serverCall, answer, ended } = await heldCall(kind, { deadline: Date.now() + 10_000 });
       await switchOff(officialToo, async () => {
-        answerAtOnce(serverCall, answer as never);
+        answerAtOnce(serverCall, answer);
         assert.equal(await ended, null);
       });
     });
 
     it(`gRPC, ${kind}: the call is cancelled later`, async () => {
-      const entered = grpc.hold();
-      const { call, ended } = startCall(client, kind);
-      drain(call);
-      const serverCall = await entered;
+      const { call, serverCall, ended } = await heldCall(kind);
       // The official instrumentation alone never ends the SERVER span of a cancelled call.
       const isLeftOpen = officialToo === 'official';
       telemetry.instrumentation.disable();
@@ -131,7 +98,7 @@ describe(`disable() in mid flight, ${setup}`, () => {
     });
 
     it(`HTTP/2: the request ${how} later`, async () => {
-      const peer = await lab.serve(() => {});
+      const peer = await http2.serve(() => {});
       const { client: stream, stream: served, over } = await peer.arrived();
       await switchOff('ours', async () => {
         if (isAborted) stream.close(8);
@@ -163,8 +130,3 @@ describe(`disable() in mid flight, ${setup}`, () => {
     assert.deepEqual(telemetry.endedTwice, []);
   });
 });
-
-function answerHttp2(stream: ServerHttp2Stream): void {
-  stream.respond();
-  stream.end('late');
-}

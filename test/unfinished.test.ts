@@ -4,37 +4,16 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
-import type { ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
-import { after, beforeEach, describe, it } from 'node:test';
+import { beforeEach, describe, it } from 'node:test';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import { answerAtOnce, drain, GrpcService, KINDS, loadGrpc, startCall } from './integrations/grpc/service.ts';
-import { Http2Lab } from './integrations/http2/lab.ts';
+import { answerAtOnce, KINDS } from './integrations/grpc/service.ts';
+import { answerHttp2, startInFlightLab } from './support/in-flight-lab.ts';
 import { setup } from './support/setup.ts';
 import { Telemetry } from './support/telemetry.ts';
 
 const telemetry = new Telemetry(setup, { propagate: { cancel: true } });
-const { default: http } = await import('node:http');
-const grpc = await new GrpcService(loadGrpc()).listen();
-const client = await grpc.client();
-const lab = new Http2Lab();
-
-let arrive: (response: ServerResponse) => void = () => {};
-const server = http.createServer((_request, response) => arrive(response)).listen(0, '127.0.0.1');
-await once(server, 'listening');
-const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-const arrived = (): Promise<ServerResponse> =>
-  new Promise((resolve) => {
-    arrive = resolve;
-  });
-
-after(() => {
-  grpc.close();
-  server.close().closeAllConnections();
-  return lab.close();
-});
+const { http, http2, url, arrived, heldCall } = await startInFlightLab();
 
 beforeEach(() => telemetry.reset());
 
@@ -82,18 +61,9 @@ function operations(): ReadableSpan[] {
 describe(`recordUnfinished(), ${setup}`, () => {
   for (const kind of KINDS) {
     it(`gRPC, ${kind}`, async () => {
-      const entered = grpc.hold();
-      let answer: unknown;
-      const handler = grpc.handler;
-      grpc.handler = (call, callback) => {
-        answer = callback;
-        handler(call, callback);
-      };
-      const { call, ended } = startCall(client, kind);
-      drain(call);
-      const serverCall = await entered;
+      const { serverCall, answer, ended } = await heldCall(kind);
       await cut({ client: 'wait', server: 'handle' }, async () => {
-        answerAtOnce(serverCall, answer as never);
+        answerAtOnce(serverCall, answer);
         assert.equal(await ended, null);
       });
     });
@@ -133,7 +103,7 @@ describe(`recordUnfinished(), ${setup}`, () => {
   });
 
   it('HTTP/2', async () => {
-    const peer = await lab.serve(() => {});
+    const peer = await http2.serve(() => {});
     const { client: stream, stream: served, over } = await peer.arrived();
     await cut({ client: 'wait', server: 'handle' }, async () => {
       answerHttp2(served);
@@ -193,8 +163,3 @@ describe(`recordUnfinished(), ${setup}`, () => {
     ]);
   });
 });
-
-function answerHttp2(stream: ServerHttp2Stream): void {
-  stream.respond();
-  stream.end('late');
-}

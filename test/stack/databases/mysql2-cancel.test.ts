@@ -8,7 +8,7 @@ import { CancellationInstrumentation } from '../../../src/index.ts';
 import { startDatabase } from '../../support/databases.ts';
 import { setup } from '../../support/setup.ts';
 import { Telemetry } from '../../support/telemetry.ts';
-import { Visits } from './visits.ts';
+import { codeOf, Queries, Visits } from './visits.ts';
 
 const telemetry = new Telemetry(setup, { propagate: { cancel: true } });
 const { default: mysql } = await import('mysql2/promise');
@@ -24,6 +24,7 @@ describe('mysql2', { skip }, () => {
   let config: PoolOptions;
   const pools: Pool[] = [];
   const visits = new Visits();
+  const queries = new Queries(visits, running);
 
   before(async () => {
     if ('unavailable' in database) return;
@@ -59,35 +60,15 @@ describe('mysql2', { skip }, () => {
     return Number(rows[0]?.n);
   }
 
-  async function untilRunning(count: number, part = 'sleep|seq_1'): Promise<void> {
-    const giveUpAt = Date.now() + 5_000;
-    while ((await running(part)) !== count) {
-      if (Date.now() > giveUpAt) throw new Error(`${await running(part)} queries run, not ${count}`);
-      await delay(5);
-    }
-  }
-
   async function counted(): Promise<unknown> {
     const [rows] = await watcher.query<RowDataPacket[]>('select n from shop.counted');
     return rows[0]?.n;
   }
 
-  /** The client leaves as soon as the server runs the query. */
-  async function leftWhileRunning(handler: () => Promise<unknown>): Promise<unknown> {
-    // A server lists a query a little longer than it runs.
-    await untilRunning(0);
-    const visit = visits.visit(handler);
-    await untilRunning(1);
-    await visit.leave();
-    return await visit.result;
-  }
-
-  const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
-
   it('the query of a request whose client leaves is cancelled on the server, with its own error', async () => {
     const pool = poolOf();
     const start = performance.now();
-    const error = await leftWhileRunning(() => pool.query(LONG));
+    const error = await queries.leftWhileRunning(() => pool.query(LONG));
     assert.equal(codeOf(error), 'ER_QUERY_INTERRUPTED');
     assert.equal((error as Error).message, 'Query execution was interrupted');
     assert.equal(await running(), 0);
@@ -99,7 +80,7 @@ describe('mysql2', { skip }, () => {
     telemetry.instrumentation.disable();
     const other = new CancellationInstrumentation();
     const visit = visits.visit(() => poolOf().query('select sleep(0.6)'));
-    await untilRunning(1);
+    await queries.untilRunning(1);
     await visit.leave();
     await delay(200);
     assert.equal(await running(), 1);
@@ -111,13 +92,13 @@ describe('mysql2', { skip }, () => {
   it('a connection by a Unix socket', async () => {
     assert.ok('folder' in database);
     const pool = poolOf({ socketPath: join(database.folder, 'socket') });
-    assert.equal(codeOf(await leftWhileRunning(() => pool.query(LONG))), 'ER_QUERY_INTERRUPTED');
+    assert.equal(codeOf(await queries.leftWhileRunning(() => pool.query(LONG))), 'ER_QUERY_INTERRUPTED');
   });
 
   it('execute(), the first and the next', async () => {
     const pool = poolOf();
     for (const _ of [1, 2]) {
-      const error = await leftWhileRunning(() =>
+      const error = await queries.leftWhileRunning(() =>
         pool.execute('select count(*) from seq_1_to_1000000000000 where seq % ? = 3', [7]),
       );
       assert.equal(codeOf(error), 'ER_QUERY_INTERRUPTED');
@@ -128,7 +109,7 @@ describe('mysql2', { skip }, () => {
   it('by callback, and a write that is undone', async () => {
     const pool = poolOf();
     const update = 'update counted set n = n + 1 where sleep(20) = 0';
-    const error = await leftWhileRunning(
+    const error = await queries.leftWhileRunning(
       () => new Promise((resolve) => pool.pool.query(update, (failure) => resolve(failure))),
     );
     assert.equal(codeOf(error), 'ER_QUERY_INTERRUPTED');
@@ -138,7 +119,7 @@ describe('mysql2', { skip }, () => {
   it('a stream of rows', async () => {
     const pool = poolOf();
     const rows: unknown[] = [];
-    const error = await leftWhileRunning(async () => {
+    const error = await queries.leftWhileRunning(async () => {
       for await (const row of pool.pool.query('select seq from seq_1_to_1000000000000').stream()) {
         if (rows.push(row) % 10_000 === 0) await delay(1);
       }
@@ -149,22 +130,22 @@ describe('mysql2', { skip }, () => {
 
   it('a query that waited for the connection of another request is not cancelled with that one', async () => {
     const pool = poolOf();
-    await untilRunning(0);
+    await queries.untilRunning(0);
     const first = visits.visit(async () => {
       await pool.query('select sleep(0.2)');
       await delay(5_000, undefined, { ref: false });
     });
-    await untilRunning(1);
+    await queries.untilRunning(1);
     const second = visits.visit(() => pool.query('select sleep(0.61) as slept'));
     // The pool calls back in the context of whoever returns the connection.
-    await untilRunning(1, 'sleep.0.61');
+    await queries.untilRunning(1, 'sleep.0.61');
     await first.leave();
     assert.deepEqual(((await second.result) as unknown[])[0], [{ slept: 0 }]);
   });
 
   it('what is started after the cancel runs', async () => {
     const pool = poolOf();
-    const result = await leftWhileRunning(async () => {
+    const result = await queries.leftWhileRunning(async () => {
       await pool.query(LONG).catch(() => {});
       return await pool.query('select sleep(0.1) as slept');
     });
@@ -175,7 +156,7 @@ describe('mysql2', { skip }, () => {
     it(`a transaction is left alone, to its end: ${begin}`, async () => {
       const pool = poolOf();
       const before = Number(await counted());
-      const result = await leftWhileRunning(async () => {
+      const result = await queries.leftWhileRunning(async () => {
         const connection = await pool.getConnection();
         await connection.query(begin);
         await connection.query('update counted set n = n + 1 where sleep(0.5) = 0');
@@ -193,7 +174,7 @@ describe('mysql2', { skip }, () => {
     const other = new CancellationInstrumentation({ propagate: { cancel: true, cancelInTransaction: true } });
     const pool = poolOf();
     const before = await counted();
-    const result = await leftWhileRunning(async () => {
+    const result = await queries.leftWhileRunning(async () => {
       const connection = await pool.getConnection();
       await connection.query('begin');
       await connection.query('update counted set n = 100');
@@ -215,7 +196,7 @@ describe('mysql2', { skip }, () => {
     const others = await Promise.all(
       Array.from({ length: 9 }, () => mysql.createConnection(config).catch(() => undefined)),
     );
-    const result = await leftWhileRunning(() => pool.query('select sleep(0.4) as slept'));
+    const result = await queries.leftWhileRunning(() => pool.query('select sleep(0.4) as slept'));
     assert.deepEqual((result as unknown[])[0], [{ slept: 0 }]);
     assert.equal(Array.isArray((await pool.query('select 1'))[0]), true);
     await Promise.all(others.map((other) => other?.end()));

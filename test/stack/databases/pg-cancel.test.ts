@@ -12,7 +12,7 @@ import { selfSignedCertificate } from '../../integrations/http/certificate.ts';
 import { startDatabase } from '../../support/databases.ts';
 import { setup } from '../../support/setup.ts';
 import { Telemetry } from '../../support/telemetry.ts';
-import { Visits } from './visits.ts';
+import { codeOf, Queries, Visits } from './visits.ts';
 
 const telemetry = new Telemetry(setup, { propagate: { cancel: true } });
 const { default: pg } = await import('pg');
@@ -33,6 +33,7 @@ describe('pg', { skip }, () => {
   let config: PoolConfig;
   const pools: Pool[] = [];
   const visits = new Visits();
+  const queries = new Queries(visits, running);
 
   before(async () => {
     if ('unavailable' in database) return;
@@ -71,30 +72,10 @@ describe('pg', { skip }, () => {
     return rows[0]?.n ?? Number.NaN;
   }
 
-  async function untilRunning(count: number, part = 'pg_sleep'): Promise<void> {
-    const giveUpAt = Date.now() + 5_000;
-    while ((await running(part)) !== count) {
-      if (Date.now() > giveUpAt) throw new Error(`${await running(part)} queries run, not ${count}`);
-      await delay(5);
-    }
-  }
-
-  /** The client leaves as soon as the server runs the query. */
-  async function leftWhileRunning(handler: () => Promise<unknown>): Promise<unknown> {
-    // A server lists a query a little longer than it runs.
-    await untilRunning(0);
-    const visit = visits.visit(handler);
-    await untilRunning(1);
-    await visit.leave();
-    return await visit.result;
-  }
-
-  const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
-
   it('the query of a request whose client leaves is cancelled on the server, with its own error', async () => {
     const pool = poolOf();
     const start = performance.now();
-    const error = await leftWhileRunning(() => pool.query(SLEEP));
+    const error = await queries.leftWhileRunning(() => pool.query(SLEEP));
     assert.ok(error instanceof pg.DatabaseError, String(error));
     assert.equal(error.code, '57014');
     assert.equal(error.message, 'canceling statement due to user request');
@@ -112,7 +93,7 @@ describe('pg', { skip }, () => {
       const other = new CancellationInstrumentation({ propagate: { cancel: option } });
       const pool = poolOf({ max: 20 });
       const handlers = Array.from({ length: 20 }, () => visits.visit(() => pool.query('select pg_sleep(1)')));
-      await untilRunning(20);
+      await queries.untilRunning(20);
       await Promise.all(handlers.map((handler) => handler.leave()));
       await delay(200);
       assert.equal(await running(), left);
@@ -133,7 +114,7 @@ describe('pg', { skip }, () => {
     await watcher.query('alter system set ssl = on');
     await watcher.query('select pg_reload_conf(), pg_sleep(0.2)');
     const pool = poolOf({ ssl: { rejectUnauthorized: false } });
-    assert.equal(codeOf(await leftWhileRunning(() => pool.query(SLEEP))), '57014');
+    assert.equal(codeOf(await queries.leftWhileRunning(() => pool.query(SLEEP))), '57014');
     assert.deepEqual((await pool.query('select ssl from pg_stat_ssl where pid = pg_backend_pid()')).rows, [
       { ssl: true },
     ]);
@@ -143,7 +124,7 @@ describe('pg', { skip }, () => {
     it(`a client that is connected by ${host}`, async () => {
       assert.ok('folder' in database);
       const pool = poolOf({ host: host === 'localhost' ? host : database.folder });
-      assert.equal(codeOf(await leftWhileRunning(() => pool.query(SLEEP))), '57014');
+      assert.equal(codeOf(await queries.leftWhileRunning(() => pool.query(SLEEP))), '57014');
       assert.equal((await pool.query('select 1')).rowCount, 1);
     });
   }
@@ -151,14 +132,14 @@ describe('pg', { skip }, () => {
   it('a prepared statement, with values', async () => {
     const pool = poolOf();
     const query = { name: 'sleep', text: 'select pg_sleep($1)', values: [20] };
-    assert.equal(codeOf(await leftWhileRunning(() => pool.query(query))), '57014');
+    assert.equal(codeOf(await queries.leftWhileRunning(() => pool.query(query))), '57014');
     assert.equal((await pool.query({ ...query, values: [0] })).rowCount, 1);
   });
 
   it('by callback, and a write that is undone', async () => {
     const pool = poolOf();
     const update = 'update counted set n = n + 1 from (select pg_sleep(20)) as s returning n';
-    const error = await leftWhileRunning(
+    const error = await queries.leftWhileRunning(
       () => new Promise((resolve) => pool.query(update, (failure: Error) => resolve(failure))),
     );
     assert.equal(codeOf(error), '57014');
@@ -167,22 +148,22 @@ describe('pg', { skip }, () => {
 
   it('a query that waited for the connection of another request is not cancelled with that one', async () => {
     const pool = poolOf();
-    await untilRunning(0);
+    await queries.untilRunning(0);
     const first = visits.visit(async () => {
       await pool.query('select pg_sleep(0.2)');
       await delay(5_000, undefined, { ref: false });
     });
-    await untilRunning(1);
+    await queries.untilRunning(1);
     const second = visits.visit(() => pool.query('select pg_sleep(0.61)'));
     // The pool calls back in the context of whoever returns the connection.
-    await untilRunning(1, 'pg_sleep(0.61)');
+    await queries.untilRunning(1, 'pg_sleep(0.61)');
     await first.leave();
     assert.equal(((await second.result) as { rowCount: number }).rowCount, 1);
   });
 
   it('what is started after the cancel runs', async () => {
     const pool = poolOf();
-    const result = await leftWhileRunning(async () => {
+    const result = await queries.leftWhileRunning(async () => {
       await pool.query(SLEEP).catch(() => {});
       return await pool.query('select pg_sleep(0.1), 2 as two');
     });
@@ -191,7 +172,7 @@ describe('pg', { skip }, () => {
 
   it('a transaction is left alone, to its end', async () => {
     const pool = poolOf();
-    const result = await leftWhileRunning(async () => {
+    const result = await queries.leftWhileRunning(async () => {
       const client = await pool.connect();
       await client.query('begin');
       await client.query('update counted set n = n + 1 from (select pg_sleep(0.5)) as s');
@@ -205,7 +186,7 @@ describe('pg', { skip }, () => {
 
   it('so are several statements in one text, and a block', async () => {
     for (const text of ['select pg_sleep(0.3); select 1', 'do $$ begin perform pg_sleep(0.3); end $$']) {
-      const result = await leftWhileRunning(() => poolOf().query(text));
+      const result = await queries.leftWhileRunning(() => poolOf().query(text));
       assert.ok(!(result instanceof Error), `${text}: ${result}`);
     }
   });
@@ -214,7 +195,7 @@ describe('pg', { skip }, () => {
     telemetry.instrumentation.disable();
     const other = new CancellationInstrumentation({ propagate: { cancel: true, cancelInTransaction: true } });
     const pool = poolOf();
-    const result = await leftWhileRunning(async () => {
+    const result = await queries.leftWhileRunning(async () => {
       const client = await pool.connect();
       await client.query('begin');
       await client.query('update counted set n = 100');
@@ -231,7 +212,7 @@ describe('pg', { skip }, () => {
 
   it('a COPY', async () => {
     const pool = poolOf();
-    const error = await leftWhileRunning(() => pool.query(`copy (${SLEEP}) to stdout`));
+    const error = await queries.leftWhileRunning(() => pool.query(`copy (${SLEEP}) to stdout`));
     assert.equal(codeOf(error), '57014');
     assert.equal((await pool.query('select 1')).rowCount, 1);
   });
@@ -239,7 +220,7 @@ describe('pg', { skip }, () => {
   it('a cursor, and a stream of rows', async () => {
     const pool = poolOf();
     const slow = 'select n, pg_sleep(0.05) from generate_series(1, 1000) n';
-    const error = await leftWhileRunning(async () => {
+    const error = await queries.leftWhileRunning(async () => {
       const client = await pool.connect();
       const cursor = client.query(new Cursor(slow));
       const failure = await cursor.read(500).catch((caught: unknown) => caught);
@@ -248,7 +229,7 @@ describe('pg', { skip }, () => {
       return failure;
     });
     assert.equal(codeOf(error), '57014');
-    const streamError = await leftWhileRunning(async () => {
+    const streamError = await queries.leftWhileRunning(async () => {
       const client = await pool.connect();
       try {
         for await (const _row of client.query(new QueryStream(slow)));
@@ -269,11 +250,11 @@ describe('pg', { skip }, () => {
       application_name: 'shop',
     };
     const db = knex({ client: 'pg', connection, pool: { min: 0, max: 1 } });
-    assert.equal(codeOf(await leftWhileRunning(async () => await db.raw(SLEEP))), '57014');
+    assert.equal(codeOf(await queries.leftWhileRunning(async () => await db.raw(SLEEP))), '57014');
     await db.destroy();
 
     const orm = drizzle({ client: poolOf() });
-    const error = (await leftWhileRunning(async () => await orm.execute(SLEEP))) as Error;
+    const error = (await queries.leftWhileRunning(async () => await orm.execute(SLEEP))) as Error;
     assert.equal(codeOf(error.cause), '57014');
 
     const source = new DataSource({
@@ -285,7 +266,7 @@ describe('pg', { skip }, () => {
       applicationName: 'shop',
     });
     await source.initialize();
-    assert.equal(codeOf(await leftWhileRunning(() => source.query(SLEEP))), '57014');
+    assert.equal(codeOf(await queries.leftWhileRunning(() => source.query(SLEEP))), '57014');
     await source.destroy();
   });
 
@@ -305,7 +286,9 @@ describe('pg', { skip }, () => {
     }).listen(0, '127.0.0.1');
     await once(relay, 'listening');
     const pool = poolOf({ port: (relay.address() as AddressInfo).port });
-    const result = await leftWhileRunning(() => pool.query('select pg_sleep(0.3), pg_backend_pid() as pid'));
+    const result = await queries.leftWhileRunning(() =>
+      pool.query('select pg_sleep(0.3), pg_backend_pid() as pid'),
+    );
     const [{ pid } = { pid: 0 }] = (result as { rows: { pid: number }[] }).rows;
     assert.equal(swallowed, 1);
     await once(pool, 'remove');
@@ -317,7 +300,7 @@ describe('pg', { skip }, () => {
   it('in pipeline mode nothing is cancelled: the server has the next query already', async () => {
     const client = new pg.Client({ ...config, application_name: 'shop', pipeline: true } as PoolConfig);
     await client.connect();
-    const result = await leftWhileRunning(() =>
+    const result = await queries.leftWhileRunning(() =>
       Promise.all([client.query('select pg_sleep(0.3)'), client.query('select 1')]),
     );
     assert.ok(Array.isArray(result), String(result));

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 type Handler = () => Promise<unknown>;
 
@@ -58,4 +59,38 @@ export class Visits {
       },
     };
   }
+}
+
+/** Visits whose handlers ask a database. */
+export class Queries {
+  readonly #visits: Visits;
+  readonly #running: (part?: string) => Promise<number>;
+
+  /** @param running how many queries the server runs whose text has this part, or that by which the test's own are known */
+  constructor(visits: Visits, running: (part?: string) => Promise<number>) {
+    this.#visits = visits;
+    this.#running = running;
+  }
+
+  async untilRunning(count: number, part?: string): Promise<void> {
+    const giveUpAt = Date.now() + 5_000;
+    while ((await this.#running(part)) !== count) {
+      if (Date.now() > giveUpAt) throw new Error(`${await this.#running(part)} queries run, not ${count}`);
+      await delay(5);
+    }
+  }
+
+  /** The client leaves as soon as the server runs the query. */
+  async leftWhileRunning(handler: Handler): Promise<unknown> {
+    // A server lists a query a little longer than it runs.
+    await this.untilRunning(0);
+    const visit = this.#visits.visit(handler);
+    await this.untilRunning(1);
+    await visit.leave();
+    return await visit.result;
+  }
+}
+
+export function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown }).code;
 }
