@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
-import { type Attributes, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { type Attributes, context, createContextKey, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import type { ContractCase, ContractSubject } from './contract.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -28,17 +28,23 @@ interface ToldCase {
 /** Some of their spans are never ended: those are told as they are after so long. */
 const MAX_WAIT_MS = 300;
 
+const CASE = createContextKey('case');
+
 /** In the process without us. */
 export async function tellCases(telemetry: Telemetry, subject: ContractSubject): Promise<void> {
   for (const { name, stage, only } of subject.cases) {
     if (only !== undefined && !only.some((setup) => setup !== 'alone')) continue;
     telemetry.reset();
     const startMs = Date.now();
-    await stage();
+    await context.with(context.active().setValue(CASE, name), stage);
     await telemetry.allEnded(MAX_WAIT_MS).catch(() => {});
     const seen = [...telemetry.ended, ...(telemetry.open as Set<unknown> as Set<ReadableSpan>)];
-    // Not those of earlier cases that have ended only now.
-    const spans = seen.filter(({ startTime: [s, ns] }) => s * 1_000 + ns / 1_000_000 >= startMs);
+    // Not those of earlier cases: they may end only now, and a request that waited for a connection starts only now.
+    const spans = seen.filter((span) => {
+      const [s, ns] = span.startTime;
+      const of = telemetry.contextOf(span).getValue(CASE) ?? name;
+      return of === name && s * 1_000 + ns / 1_000_000 >= startMs;
+    });
     process.send?.({ name, spans: inOrder(spans).map(told) } satisfies ToldCase);
   }
   process.exit();

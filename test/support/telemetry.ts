@@ -3,7 +3,7 @@
  * span: started, ended, ended twice; and of every warning of the SDK. One for each process.
  */
 import { createRequire } from 'node:module';
-import { DiagLogLevel, diag, type MeterProvider } from '@opentelemetry/api';
+import { type Context, DiagLogLevel, diag, type MeterProvider, ROOT_CONTEXT } from '@opentelemetry/api';
 import { type Instrumentation, registerInstrumentations } from '@opentelemetry/instrumentation';
 import { GrpcInstrumentation } from '@opentelemetry/instrumentation-grpc';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
@@ -40,6 +40,8 @@ export class Telemetry implements SpanProcessor {
   /** Warnings and errors of the SDK and of instrumentations. */
   readonly diagnostics: string[] = [];
 
+  readonly #contexts = new WeakMap<ReadableSpan, Context>();
+
   constructor(setup: Setup, config?: CancellationInstrumentationConfig, providers: Providers = {}) {
     this.setup = setup;
     const keep = (message: string, ...args: unknown[]): void => {
@@ -72,8 +74,14 @@ export class Telemetry implements SpanProcessor {
     if (setup !== 'alone') loadPatched();
   }
 
-  onStart(span: Span): void {
+  onStart(span: Span, parent: Context): void {
     this.open.add(span);
+    this.#contexts.set(span as unknown as ReadableSpan, parent);
+  }
+
+  /** What the span was started in. */
+  contextOf(span: ReadableSpan): Context {
+    return this.#contexts.get(span) ?? ROOT_CONTEXT;
   }
 
   onEnd(span: ReadableSpan): void {
