@@ -1,11 +1,9 @@
 /** Arguments as a command declares them; what does not fit is said in one line, with what was probably meant. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-
-/** Its message is all that the user is told: it names what is wrong, and what to do. */
-export class CommandError extends Error {}
+import { UserError } from '../spans/user-error.ts';
 
 /** One about the arguments: the help has more on them. */
-export class UsageError extends CommandError {}
+export class UsageError extends UserError {}
 
 export interface Command {
   readonly name: string;

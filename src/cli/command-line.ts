@@ -1,13 +1,7 @@
 /** The command line: which command, and what is said when it cannot do what it is told. */
+import { UserError } from '../spans/user-error.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from '../version.ts';
-import {
-  type Command,
-  CommandError,
-  type Result,
-  readArguments,
-  suggestionFor,
-  UsageError,
-} from './arguments.ts';
+import { type Command, type Result, readArguments, suggestionFor, UsageError } from './arguments.ts';
 import { reportCommand } from './report.ts';
 
 const COMMANDS: readonly Command[] = [reportCommand];
@@ -33,7 +27,7 @@ export async function runCommandLine(args: readonly string[], { stdout, stderr }
     return exitCode;
   } catch (error) {
     // Anything else is a fault of ours: its stack is what whoever repairs it needs.
-    const message = error instanceof CommandError ? error.message : String((error as Error)?.stack ?? error);
+    const message = error instanceof UserError ? error.message : String((error as Error)?.stack ?? error);
     const hint = error instanceof UsageError ? '; --help tells more' : '';
     stderr.write(`${PACKAGE_NAME}: ${message}${hint}\n`);
     return 2;

@@ -1,4 +1,6 @@
 /** Broken propagation: the findings that spans have, and those that only a client's and a server's span together show. Pure. */
+
+import type { ExportedSpan } from '../spans/span.ts';
 import {
   ATTR_CANCEL_FINDING_DETAIL,
   ATTR_CANCEL_FINDING_RULE,
@@ -6,7 +8,6 @@ import {
   ATTR_DEADLINE_TIMEOUT_MS,
   EVENT_CANCEL_FINDING,
 } from '../telemetry/attributes.ts';
-import type { ExportedSpan } from './span.ts';
 import { type Vanished, vanishedProcesses } from './vanished.ts';
 
 export interface Finding {

@@ -1,7 +1,7 @@
 /** Findings as text: by rule, with the traces to look at. */
 import { ATTR_URL_FULL, ATTR_URL_PATH } from '@opentelemetry/semantic-conventions';
+import type { ExportedSpan } from '../spans/span.ts';
 import type { Finding } from './findings.ts';
-import type { ExportedSpan } from './span.ts';
 
 /** Of one rule: more of the same say nothing new. */
 const MAX_SHOWN = 5;

@@ -1,9 +1,11 @@
 /** The command `report`: broken propagation in the spans of a file or a Jaeger. */
+
+import { readSpans } from '../spans/source.ts';
+import { UserError } from '../spans/user-error.ts';
 import { PACKAGE_NAME } from '../version.ts';
-import { type Arguments, type Command, CommandError, type Result, UsageError } from './arguments.ts';
+import { type Arguments, type Command, type Result, UsageError } from './arguments.ts';
 import { findingsOf } from './findings.ts';
 import { drawReport } from './report-text.ts';
-import { readSpans } from './source.ts';
 
 const DEFAULT_MINUTES = 60;
 /** A rule that may fire on what is right: shown, and no reason to fail. */
@@ -44,7 +46,7 @@ async function report({ positionals, values }: Arguments): Promise<Result> {
     sinceMs: Number(since) * 60_000,
   });
   // A gate that passes on nothing would hide that nothing is recorded.
-  if (spans.length === 0) throw new CommandError(`${from}: no spans, so there is nothing to judge`);
+  if (spans.length === 0) throw new UserError(`${from}: no spans, so there is nothing to judge`);
   const findings = findingsOf(spans);
   const isBroken = findings.some(({ rule }) => rule !== GUESS);
   return { text: drawReport(findings, spans.length), exitCode: isBroken ? 1 : 0 };

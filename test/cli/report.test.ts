@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { findingsOf } from '../../src/cli/findings.ts';
-import type { ExportedSpan } from '../../src/cli/span.ts';
+import type { ExportedSpan } from '../../src/spans/span.ts';
 import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../integrations/grpc/service.ts';
 import { scriptFile, scriptFlags } from '../support/script.ts';
 import { setup } from '../support/setup.ts';
@@ -157,7 +157,11 @@ describe('the report', () => {
 describe('a deadline is lost on the wire', () => {
   /** A call that took 30 ms, seen from both sides. */
   function call(sent: object, read: object): ExportedSpan[] {
-    const common = { traceId: 't', name: 'call', serviceName: 'shop', durationMs: 30, endMs: 0, events: [] };
+    const common = {
+      ...{ traceId: 't', name: 'call', serviceName: 'shop', scopeName: '' },
+      ...{ startMs: 0, endMs: 30, durationMs: 30, status: { code: 'unset', message: '' } as const },
+      ...{ events: [], links: [] },
+    };
     return [
       { ...common, spanId: 'c', parentSpanId: undefined, kind: 'client', attributes: { ...sent } },
       { ...common, spanId: 's', parentSpanId: 'c', kind: 'server', attributes: { ...read } },

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { findingsOf } from '../../src/cli/findings.ts';
-import { spansOfOtlp } from '../../src/cli/otlp.ts';
+import { spansOfOtlp } from '../../src/spans/otlp.ts';
 import { type Collector, entry, runApp, startCollector } from '../register/app.ts';
 
 /** Answers /ok, and nothing else; says where it listens. */

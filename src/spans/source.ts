@@ -1,8 +1,9 @@
 /** Where spans are read from: a file, or a Jaeger. */
-import { CommandError } from './arguments.ts';
+
+import { readSpansFile } from './file.ts';
 import { askJaeger, type JaegerQuestion } from './jaeger.ts';
 import type { ExportedSpan } from './span.ts';
-import { readSpansFile } from './spans-file.ts';
+import { UserError } from './user-error.ts';
 
 export interface Source {
   readonly spans: readonly ExportedSpan[];
@@ -10,11 +11,11 @@ export interface Source {
   readonly from: string;
 }
 
-/** @throws {CommandError} when it cannot be read */
+/** @throws {UserError} when it cannot be read */
 export async function readSpans(source: string, question: JaegerQuestion): Promise<Source> {
   if (!/^[a-z][a-z\d+.-]*:\/\//i.test(source)) return { spans: await readSpansFile(source), from: source };
   if (!/^https?:/i.test(source) || !URL.canParse(source)) {
-    throw new CommandError(`${source}: no address of a Jaeger, which is one like http://localhost:16686`);
+    throw new UserError(`${source}: no address of a Jaeger, which is one like http://localhost:16686`);
   }
   const { service, sinceMs } = question;
   const of = service === undefined ? '' : ` of the service ${service}`;

@@ -1,8 +1,9 @@
 /** Asks a Jaeger for spans, by its stable query API, /api/v3. */
-import { CommandError } from './arguments.ts';
+
 import { spansOfOtlp } from './otlp.ts';
 import { isFields, ShapeError } from './shape.ts';
 import type { ExportedSpan } from './span.ts';
+import { UserError } from './user-error.ts';
 
 export interface JaegerQuestion {
   /** Undefined: all. */
@@ -17,13 +18,13 @@ const ANSWER_LIMIT_MS = 30_000;
 
 /**
  * @param address of its user interface, such as `http://localhost:16686`
- * @throws {CommandError} when it does not answer as Jaeger does
+ * @throws {UserError} when it does not answer as Jaeger does
  */
 export async function askJaeger(address: string, question: JaegerQuestion): Promise<ExportedSpan[]> {
   const { sinceMs, service } = question;
   const known = await servicesOf(address);
   if (service !== undefined && !known.includes(service)) {
-    throw new CommandError(`${address}: no service ${service}, only ${known.join(', ') || 'none at all'}`);
+    throw new UserError(`${address}: no service ${service}, only ${known.join(', ') || 'none at all'}`);
   }
   const spans = new Map<string, ExportedSpan>();
   for (const name of service === undefined ? known : [service]) {
@@ -38,7 +39,7 @@ async function servicesOf(address: string): Promise<string[]> {
   const answer = await ask(address, '/api/v3/services');
   const services = isFields(answer) ? (answer.services ?? []) : undefined;
   if (Array.isArray(services)) return services.map(String);
-  throw new CommandError(`${address}: answers JSON, but not as a Jaeger does. ${WHAT_TO_NAME}`);
+  throw new UserError(`${address}: answers JSON, but not as a Jaeger does. ${WHAT_TO_NAME}`);
 }
 
 function queryOf(service: string, sinceMs: number): URLSearchParams {
@@ -63,10 +64,10 @@ function spansIn(answer: unknown, address: string): ExportedSpan[] {
     const spans = spansOfOtlp(answer);
     if (spans !== undefined) return spans;
   } catch (error) {
-    if (error instanceof ShapeError) throw new CommandError(`${address}: ${error.message}`);
+    if (error instanceof ShapeError) throw new UserError(`${address}: ${error.message}`);
     throw error;
   }
-  throw new CommandError(`${address}: answers JSON, but not as a Jaeger does. ${WHAT_TO_NAME}`);
+  throw new UserError(`${address}: answers JSON, but not as a Jaeger does. ${WHAT_TO_NAME}`);
 }
 
 const WHAT_TO_NAME = "Name the address of Jaeger's pages, such as http://localhost:16686";
@@ -81,22 +82,22 @@ async function ask(address: string, path: string): Promise<unknown> {
     });
     text = await response.text();
   } catch (error) {
-    throw new CommandError(`${address}: ${whyNoAnswer(error as Error)}`);
+    throw new UserError(`${address}: ${whyNoAnswer(error as Error)}`);
   }
   const { status, ok } = response;
   const [route] = path.split('?');
   if (status === 401 || status === 403) {
-    throw new CommandError(
+    throw new UserError(
       `${address}: answers ${status}, it wants a login: download the traces from its pages and name the file`,
     );
   }
   const json = jsonOf(text);
   // Jaeger's way to say that it found no traces.
   if (status === 404 && json !== undefined && route === '/api/v3/traces') return undefined;
-  if (!ok) throw new CommandError(`${address}: answers ${status} to ${route}. ${WHAT_TO_NAME}`);
+  if (!ok) throw new UserError(`${address}: answers ${status} to ${route}. ${WHAT_TO_NAME}`);
   if (json !== undefined) return json;
   const what = text.trimStart().startsWith('<') ? 'a web page' : 'something else';
-  throw new CommandError(`${address}: answers ${what} instead of JSON to ${route}. ${WHAT_TO_NAME}`);
+  throw new UserError(`${address}: answers ${what} instead of JSON to ${route}. ${WHAT_TO_NAME}`);
 }
 
 function jsonOf(text: string): unknown {

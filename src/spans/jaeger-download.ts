@@ -1,6 +1,6 @@
 /** Spans as Jaeger's user interface downloads them: *Trace JSON* of a trace, *Download results* of a search. */
 import { type Fields, fieldsOf, isFields, listOf, ShapeError, textOf } from './shape.ts';
-import { type Attributes, type ExportedSpan, processIdOf } from './span.ts';
+import { type Attributes, type ExportedSpan, processIdOf, type SpanKind, type SpanStatus } from './span.ts';
 
 /** @returns undefined: it is no such download */
 export function spansOfDownload(json: unknown): ExportedSpan[] | undefined {
@@ -13,30 +13,44 @@ export function spansOfDownload(json: unknown): ExportedSpan[] | undefined {
 
 function exportedSpan(span: Fields, path: string, processes: Fields): ExportedSpan {
   const attributes = attributesOf(span.tags, `${path}.tags`);
-  const kind = attributes['span.kind'];
   const process = processes[String(span.processID)];
   const references = listOf(span.references, `${path}.references`, (reference) => reference);
   const parent = references.find(({ refType }) => refType === 'CHILD_OF');
   if (typeof span.duration !== 'number') throw new ShapeError(`${path}.duration must be a number of µs`);
+  // Without its start, which is not needed for much, it is as old as can be.
+  const startMs = Number(span.startTime ?? 0) / 1_000;
   return {
     traceId: textOf(span.traceID, `${path}.traceID`),
     spanId: textOf(span.spanID, `${path}.spanID`),
     parentSpanId: parent === undefined ? undefined : String(parent.spanID),
     name: textOf(span.operationName, `${path}.operationName`),
-    kind: kind === 'client' || kind === 'server' ? kind : 'other',
+    kind: KINDS.find((kind) => kind === attributes['span.kind']) ?? 'internal',
     serviceName: String((isFields(process) && process.serviceName) || 'unknown_service'),
     processId: isFields(process)
       ? processIdOf(attributesOf(process.tags, `${path}.process.tags`))
       : undefined,
+    scopeName: String(attributes['otel.scope.name'] ?? attributes['otel.library.name'] ?? ''),
+    startMs,
+    endMs: startMs + span.duration / 1_000,
     durationMs: span.duration / 1_000,
-    // Without its start, which is not needed for anything else, it is as old as can be.
-    endMs: (Number(span.startTime ?? 0) + span.duration) / 1_000,
+    status: statusOf(attributes),
     attributes,
-    events: listOf(span.logs, `${path}.logs`, ({ fields }, logPath) => {
+    events: listOf(span.logs, `${path}.logs`, ({ fields, timestamp }, logPath) => {
       const { event, ...others } = attributesOf(fields, `${logPath}.fields`);
-      return { name: String(event), attributes: others };
+      return { name: String(event), timeMs: Number(timestamp ?? 0) / 1_000, attributes: others };
     }),
+    links: references
+      .filter((reference) => reference !== parent)
+      .map(({ traceID, spanID }) => ({ traceId: String(traceID), spanId: String(spanID) })),
   };
+}
+
+const KINDS: readonly SpanKind[] = ['server', 'client', 'producer', 'consumer'];
+
+function statusOf(attributes: Attributes): SpanStatus {
+  const { error, 'otel.status_code': code, 'otel.status_description': message = '' } = attributes;
+  const isError = code === 'ERROR' || String(error) === 'true';
+  return { code: isError ? 'error' : code === 'OK' ? 'ok' : 'unset', message: String(message) };
 }
 
 function attributesOf(tags: unknown, path: string): Attributes {

@@ -5,7 +5,7 @@
  * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
 import { type Fields, isFields, listOf, ShapeError, textOf } from './shape.ts';
-import { type Attributes, type ExportedSpan, processIdOf } from './span.ts';
+import { type Attributes, type ExportedSpan, processIdOf, type SpanKind, type SpanStatus } from './span.ts';
 
 /** What the other signals are written in, beside spans or in the same file. */
 const OTHER_SIGNALS = ['resourceMetrics', 'resourceLogs', 'resourceProfiles'];
@@ -21,40 +21,56 @@ export function spansOfOtlp(json: unknown): ExportedSpan[] | undefined {
 function spansOfResource({ resource, scopeSpans }: Fields, path: string): ExportedSpan[] {
   const { attributes } = isFields(resource) ? resource : {};
   const known = attributesOf(attributes, `${path}.resource.attributes`);
-  const serviceName = String(known['service.name'] ?? 'unknown_service');
-  const processId = processIdOf(known);
-  return listOf(scopeSpans, `${path}.scopeSpans`, ({ spans }, scopePath) =>
-    listOf(spans, `${scopePath}.spans`, (span, spanPath) =>
-      exportedSpan(span, spanPath, serviceName, processId),
-    ),
-  ).flat();
+  const process: Process = {
+    serviceName: String(known['service.name'] ?? 'unknown_service'),
+    processId: processIdOf(known),
+  };
+  return listOf(scopeSpans, `${path}.scopeSpans`, ({ scope, spans }, scopePath) => {
+    const scopeName = String((isFields(scope) && scope.name) || '');
+    return listOf(spans, `${scopePath}.spans`, (span, spanPath) =>
+      exportedSpan(span, spanPath, process, scopeName),
+    );
+  }).flat();
 }
 
-function exportedSpan(
-  span: Fields,
-  path: string,
-  serviceName: string,
-  processId: string | undefined,
-): ExportedSpan {
-  const { parentSpanId, name = '', kind } = span;
+type Process = Pick<ExportedSpan, 'serviceName' | 'processId'>;
+
+function exportedSpan(span: Fields, path: string, process: Process, scopeName: string): ExportedSpan {
+  const { parentSpanId, name = '', kind = 0, status } = span;
+  const startNanos = nanosOf(span.startTimeUnixNano, `${path}.startTimeUnixNano`);
   const endNanos = nanosOf(span.endTimeUnixNano, `${path}.endTimeUnixNano`);
-  const durationNanos = endNanos - nanosOf(span.startTimeUnixNano, `${path}.startTimeUnixNano`);
   return {
+    ...process,
     traceId: textOf(span.traceId, `${path}.traceId`),
     spanId: textOf(span.spanId, `${path}.spanId`),
     parentSpanId: parentSpanId ? textOf(parentSpanId, `${path}.parentSpanId`) : undefined,
     name: textOf(name, `${path}.name`),
-    kind: kind === 3 ? 'client' : kind === 2 ? 'server' : 'other',
-    serviceName,
-    processId,
-    durationMs: Number(durationNanos) / 1e6,
-    endMs: Number(endNanos) / 1e6,
+    kind: KINDS[Number(kind)] ?? 'internal',
+    scopeName,
+    startMs: msOf(startNanos),
+    endMs: msOf(endNanos),
+    durationMs: Number(endNanos - startNanos) / 1e6,
+    status: statusOf(status),
     attributes: attributesOf(span.attributes, `${path}.attributes`),
     events: listOf(span.events, `${path}.events`, (event, eventPath) => ({
       name: String(event.name ?? ''),
+      timeMs: msOf(nanosOf(event.timeUnixNano, `${eventPath}.timeUnixNano`)),
       attributes: attributesOf(event.attributes, `${eventPath}.attributes`),
     })),
+    links: listOf(span.links, `${path}.links`, (link, linkPath) => ({
+      traceId: textOf(link.traceId, `${linkPath}.traceId`),
+      spanId: textOf(link.spanId, `${linkPath}.spanId`),
+    })),
   };
+}
+
+/** By their numbers in the protocol. */
+const KINDS: readonly SpanKind[] = ['internal', 'internal', 'server', 'client', 'producer', 'consumer'];
+const STATUS_CODES: readonly SpanStatus['code'][] = ['unset', 'ok', 'error'];
+
+function statusOf(status: unknown): SpanStatus {
+  const { code = 0, message = '' } = isFields(status) ? status : {};
+  return { code: STATUS_CODES[Number(code)] ?? 'unset', message: String(message) };
 }
 
 /** 64-bit integers come as strings. */
@@ -62,6 +78,11 @@ function nanosOf(value: unknown, path: string): bigint {
   const text = String(value ?? 0);
   if (!/^\d+$/.test(text)) throw new ShapeError(`${path} must be a number of nanoseconds, but is ${text}`);
   return BigInt(text);
+}
+
+/** Nanoseconds since 1970 do not fit a double; microseconds do. */
+function msOf(nanos: bigint): number {
+  return Number(nanos / 1_000n) / 1_000;
 }
 
 /** Values of other types (arrays, maps) say nothing that is asked for. */

@@ -1,16 +1,16 @@
 /** A file of spans: one JSON document, or one a line. */
 import { readFile } from 'node:fs/promises';
-import { CommandError } from './arguments.ts';
 import { spansOfDownload } from './jaeger-download.ts';
 import { spansOfOtlp } from './otlp.ts';
 import { ShapeError } from './shape.ts';
 import type { ExportedSpan } from './span.ts';
+import { UserError } from './user-error.ts';
 
-/** @throws {CommandError} that names the file, the line, and what to do */
+/** @throws {UserError} that names the file, the line, and what to do */
 export async function readSpansFile(file: string): Promise<ExportedSpan[]> {
   const text = await readText(file);
-  if (text.trim() === '') throw new CommandError(`${file}: empty, so there is nothing to judge`);
-  if (text.trimStart().startsWith('<')) throw new CommandError(`${file}: HTML or XML, not JSON`);
+  if (text.trim() === '') throw new UserError(`${file}: empty, so there is nothing to judge`);
+  if (text.trimStart().startsWith('<')) throw new UserError(`${file}: HTML or XML, not JSON`);
   const whole = parse(text);
   if ('json' in whole) return spansOf(whole.json, file);
   const lines = text.split('\n').flatMap((line, index) => {
@@ -18,11 +18,11 @@ export async function readSpansFile(file: string): Promise<ExportedSpan[]> {
     return line.trim() === '' ? [] : { number, ...parse(line) };
   });
   // A document over many lines, broken somewhere: none of the two ends of it is a document.
-  if (!isDocument(lines[0]) && !isDocument(lines.at(-1))) throw new CommandError(`${file}: ${whole.broken}`);
+  if (!isDocument(lines[0]) && !isDocument(lines.at(-1))) throw new UserError(`${file}: ${whole.broken}`);
   return lines.flatMap((line) => {
     const place = `${file}:${line.number}`;
     if ('json' in line) return spansOf(line.json, place);
-    throw new CommandError(`${place}: ${line.broken}`);
+    throw new UserError(`${place}: ${line.broken}`);
   });
 }
 
@@ -31,14 +31,14 @@ async function readText(file: string): Promise<string> {
   try {
     bytes = await readFile(file);
   } catch (error) {
-    throw new CommandError(`${file}: ${whyNot(file, error as NodeJS.ErrnoException)}`);
+    throw new UserError(`${file}: ${whyNot(file, error as NodeJS.ErrnoException)}`);
   }
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) throw new CommandError(`${file}: compressed, gunzip it first`);
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) throw new UserError(`${file}: compressed, gunzip it first`);
   try {
     return bytes.toString('utf8').replace(/^\uFEFF/, '');
   } catch {
     const bytesInMiB = Math.round(bytes.length / 2 ** 20);
-    throw new CommandError(`${file}: too large with ${bytesInMiB} MiB, split it between two lines`);
+    throw new UserError(`${file}: too large with ${bytesInMiB} MiB, split it between two lines`);
   }
 }
 
@@ -73,10 +73,10 @@ function spansOf(json: unknown, place: string): ExportedSpan[] {
     const spans = spansOfOtlp(json) ?? spansOfDownload(json);
     if (spans !== undefined) return spans;
   } catch (error) {
-    if (error instanceof ShapeError) throw new CommandError(`${place}: ${error.message}`);
+    if (error instanceof ShapeError) throw new UserError(`${place}: ${error.message}`);
     throw error;
   }
-  throw new CommandError(
+  throw new UserError(
     `${place}: JSON, but neither spans as OTLP (resourceSpans) nor a download of Jaeger's (data)`,
   );
 }
