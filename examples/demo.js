@@ -1,12 +1,16 @@
-// npm run demo: runs the shop in four processes, lets browsers leave and deadlines pass,
+// npm run demo: runs the shop in four processes and a PostgreSQL, lets browsers leave and deadlines pass,
 // restarts one of them under load, and prints who cancelled what. Needs no Docker; uses a Jaeger if one runs.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chooseBackend } from './backend.js';
+import { startDatabase } from './database.js';
+import { drawDatabaseTime } from './database-time.js';
 import { startProcess } from './processes.js';
 import { drawTraces, isCancelled } from './trace-tree.js';
 
 const limitMs = 30_000;
+/** What the new stock is deployed with: queries end with the request that they are for. */
+const cure = '{"propagate":{"cancel":true}}';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 for (const [signal, exitCode] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
@@ -25,44 +29,57 @@ async function runDemo() {
     throw new Error('dist/register.js is missing: run `npm ci` first');
   }
   const backend = await chooseBackend(process.env);
-  console.log(`Spans go to ${backend.name}.\n`);
-
-  await runShop(backend.endpoint);
+  console.log(`Spans go to ${backend.name}.`);
+  const databaseUrl = await startDatabase().catch(goOnWithout);
+  const curedAtMs = await runShop(backend.endpoint, databaseUrl);
 
   const spans = await backend.collect();
   console.log('\nWho cancelled what (→ client span, ← server span):\n');
   process.stdout.write(drawTraces(spans, { cwd: process.cwd(), isColoured: isColoured() }));
   drawDeploy(spans);
+  process.stdout.write(drawDatabaseTime(spans, { cwd: process.cwd(), curedAtMs }));
   summarize(spans);
   for (const link of backend.links) console.log(`See also ${link}`);
   await backend.close();
 }
 
-/** Starts the services, sends them the load, and stops them, so that all their spans are exported. */
-async function runShop(endpoint) {
-  const stock = start('stock', endpoint, { DRAIN_LIMIT_MS: '300' });
+function goOnWithout({ message }) {
+  console.log(`No database, and no queries for nobody: ${message}`);
+}
+
+/** Starts the services, sends them the load, and stops them, so that all their spans are exported.
+ *
+ * @returns when it began to deploy the cure, in ms since the epoch */
+async function runShop(endpoint, databaseUrl) {
+  console.log();
+  const startStock = (env) =>
+    start('stock', endpoint, { ...env, ...(databaseUrl && { DATABASE_URL: databaseUrl }) });
+  const stock = startStock({ DRAIN_LIMIT_MS: '300' });
   const stockUrl = await stock.listening;
   const orders = start('orders', endpoint, { STOCK_URL: stockUrl });
   const ordersAddress = await orders.listening;
   const gateway = start('gateway', endpoint, { STOCK_URL: stockUrl, ORDERS_ADDRESS: ordersAddress });
   const gatewayUrl = await gateway.listening;
-  await start('load', endpoint, { OTEL_SERVICE_NAME: 'browser', GATEWAY_URL: gatewayUrl }).ended;
-  const newStock = await deploy(stock, stockUrl, gatewayUrl, endpoint);
+  const browsers = (scenario) =>
+    start('load', endpoint, { OTEL_SERVICE_NAME: 'browser', GATEWAY_URL: gatewayUrl, SCENARIO: scenario });
+  await Promise.all([browsers('visits').ended, databaseUrl && browsers('inventory').ended]);
+
+  const curedAtMs = Date.now();
+  const newStock = await deploy(stock, browsers('deploy'), () =>
+    startStock({ PORT: new URL(stockUrl).port, OTEL_INSTRUMENTATION_CANCELLATION_CONFIG: cure }),
+  );
+  if (databaseUrl) await browsers('inventory').ended;
   // One after the other: orders may still be at work, with the help of stock.
   for (const service of [gateway, orders, newStock]) await service.stop();
+  return curedAtMs;
 }
 
 /** Restarts stock while browsers wait for it. */
-async function deploy(stock, stockUrl, gatewayUrl, endpoint) {
-  const browsers = start('load', endpoint, {
-    OTEL_SERVICE_NAME: 'browser',
-    GATEWAY_URL: gatewayUrl,
-    SCENARIO: 'deploy',
-  });
+async function deploy(stock, browsers, startAnew) {
   await browsers.line(/lamp/);
-  console.log('demo    │ deploys stock: SIGTERM');
+  console.log('demo    │ deploys stock: SIGTERM, and then with propagate.cancel');
   await stock.stop();
-  const newStock = start('stock', endpoint, { PORT: new URL(stockUrl).port });
+  const newStock = startAnew();
   await newStock.listening;
   await browsers.ended;
   return newStock;
@@ -73,6 +90,7 @@ function start(name, endpoint, env = {}) {
     cwd: root,
     env: { ...environmentFor(endpoint), OTEL_SERVICE_NAME: name, ...env },
     isService: name !== 'load',
+    preloaded: name === 'stock' ? ['./examples/shop/pg-spans.js'] : [],
     onLine: (line) => console.log(`${name.padEnd(7)} │ ${line}`),
     onDeath: fail,
   });

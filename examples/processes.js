@@ -12,16 +12,17 @@ process.once('exit', () => {
 });
 
 /**
- * Runs `node --import <package>/register <script>`.
+ * Runs `node --import <package>/register <script>`, with other files preloaded as well.
  *
  * @param {string} script relative to `cwd`
- * @param {{ cwd: string, env: NodeJS.ProcessEnv, isService: boolean,
+ * @param {{ cwd: string, env: NodeJS.ProcessEnv, isService: boolean, preloaded?: string[],
  *   onLine: (line: string) => void, onDeath: (error: Error) => void }} options
  *   `onDeath` is called when the process fails, when a service ends untold, or does not stop when told.
  */
-export function startProcess(script, { cwd, env, isService, onLine, onDeath }) {
+export function startProcess(script, { cwd, env, isService, preloaded = [], onLine, onDeath }) {
   const register = 'opentelemetry-instrumentation-cancellation/register';
-  const child = spawn(process.execPath, ['--import', register, script], {
+  const imports = [register, ...preloaded].flatMap((file) => ['--import', file]);
+  const child = spawn(process.execPath, [...imports, script], {
     cwd,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],

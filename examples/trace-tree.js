@@ -81,13 +81,12 @@ function drawRow(span, branch, traceStartMs) {
 }
 
 /** What does not fit a column: the origin, the reason, wasted work and broken rules. */
-function describe({ attributes, events }, cwd) {
+function describe({ attributes, events, status }, cwd) {
   const details = [];
   const origin = attributes['cancel.origin'];
   if (origin) details.push({ detail: `at ${relativeTo(cwd, plain(origin))}`, style: 'cyan' });
-  if (attributes['cancel.reason']) {
-    details.push({ detail: `because “${plain(attributes['cancel.reason'])}”`, style: 'dim' });
-  }
+  const reason = attributes['cancel.reason'] ?? (status.code === 'error' ? status.message : '');
+  if (reason) details.push({ detail: `because “${plain(reason)}”`, style: 'dim' });
   const wastedMs = attributes['cancel.wasted_ms'];
   if (wastedMs !== undefined) {
     const writes = attributes['cancel.late_writes'] ?? 0;
@@ -110,7 +109,7 @@ function describe({ attributes, events }, cwd) {
 }
 
 /** HTTP spans are often called just GET: then the path tells them apart. */
-function titleOf({ name, attributes }) {
+export function titleOf({ name, attributes }) {
   if (name.includes('/')) return name;
   const full = attributes['url.full'] ?? attributes['http.url'];
   if (URL.canParse(full)) return `${name} ${new URL(full).pathname}${new URL(full).search}`;
@@ -139,18 +138,18 @@ function groupBy(spans, keyOf) {
 }
 
 /** `function (file:line:column)` with the file as a path below cwd, if it is there. */
-function relativeTo(cwd, origin) {
+export function relativeTo(cwd, origin) {
   const [, before, file, after] = /^(.*? \()?(?:file:\/\/)?(.*?)(\)?)$/.exec(origin);
   const root = cwd.endsWith('/') ? cwd : `${cwd}/`;
   return (before ?? '') + (file.startsWith(root) ? file.slice(root.length) : file) + after;
 }
 
 /** Telemetry is written by strangers: no line breaks, no escape sequences. */
-function plain(value) {
+export function plain(value) {
   return String(value).replace(/\p{Cc}+/gu, ' ');
 }
 
-function formatMs(ms) {
+export function formatMs(ms) {
   return `${ms.toFixed(ms < 9.95 ? 1 : 0)} ms`;
 }
 

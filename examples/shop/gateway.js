@@ -66,11 +66,28 @@ function reply(response, error, body) {
   response.end(JSON.stringify(error ? { error: error.message } : body));
 }
 
+/** GET /inventory/:warehouse – when the browser leaves, stock need not answer any more. */
+function takeInventory(warehouse, response) {
+  const request = http.get(new URL(`/inventory/${warehouse}`, STOCK_URL), (answer) => {
+    json(answer).then(
+      (inventory) => reply(response, null, inventory),
+      (error) => reply(response, error),
+    );
+  });
+  request.on('error', (error) => reply(response, error));
+  response.on('close', () => dropInventory(request));
+}
+
+function dropInventory(request) {
+  request.destroy();
+}
+
 const routes = new Map([
   ['POST checkout', checkOut],
   ['POST gift-wrap', wrapGift],
   ['GET delivery', estimateDelivery],
   ['GET stock', findStock],
+  ['GET inventory', takeInventory],
 ]);
 
 const server = http.createServer((request, response) => {

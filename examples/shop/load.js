@@ -53,6 +53,16 @@ async function orderDuringDeploy() {
   await Promise.all(large);
 }
 
+/** The browser leaves while the database counts; another one waits for its answer. */
+async function leaveInventory() {
+  await visit('GET', '/inventory/north', 200);
+  const request = open('GET', '/inventory/south').on('error', ignoreHangUp);
+  await sleep(200);
+  request.destroy();
+  report('GET', '/inventory/south', 'left after 200 ms');
+  await visit('GET', '/inventory/south', 200);
+}
+
 async function visit(method, path, expectedStatus) {
   const [response] = await once(open(method, path), 'response');
   await json(response);
@@ -73,6 +83,10 @@ function report(method, path, outcome) {
 
 if (SCENARIO === 'deploy') {
   await orderDuringDeploy();
+  process.exit();
+}
+if (SCENARIO === 'inventory') {
+  await leaveInventory();
   process.exit();
 }
 await visit('POST', '/checkout/candle', 200); // Opens the connections between the services: the first visit is slow.

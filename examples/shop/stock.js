@@ -1,7 +1,13 @@
-// Stock: an HTTP service that knows what lies in which warehouse.
+// Stock: an HTTP service that knows what lies in which warehouse; the shelves are in a PostgreSQL, if it is given one.
 import http from 'node:http';
+import pg from 'pg';
 
-const { HOST = '127.0.0.1', PORT = '3001', DRAIN_LIMIT_MS = '3000' } = process.env;
+const { HOST = '127.0.0.1', PORT = '3001', DRAIN_LIMIT_MS = '3000', DATABASE_URL } = process.env;
+
+const database = DATABASE_URL ? new pg.Pool({ connectionString: DATABASE_URL }) : undefined;
+await database?.query(`
+  CREATE TABLE IF NOT EXISTS shelves (warehouse text, item text, count int);
+  CREATE TABLE IF NOT EXISTS inventories (warehouse text, taken timestamptz)`);
 
 /** GET /stock/:item?warehouse= – the south has an old computer. */
 function countItems(item, warehouse, response) {
@@ -13,6 +19,23 @@ function countItems(item, warehouse, response) {
 function reserveItem(item, response) {
   if (item === 'poster') replyAfter(10, response, 500, { error: 'the shelf has collapsed' });
   else replyAfter(['sofa', 'wardrobe'].includes(item) ? 1500 : 20, response, 201, { item, reserved: true });
+}
+
+/** GET /inventory/:warehouse – counts every shelf, and writes down that it has; asks nobody whether anybody still waits. */
+async function takeInventory(warehouse, response) {
+  const shelves = await countShelves(warehouse);
+  await database.query('INSERT INTO inventories VALUES ($1, now())', [warehouse]);
+  replyAfter(0, response, 200, { warehouse, shelves });
+}
+
+/** The south has an old computer: it takes 0.6 s. */
+async function countShelves(warehouse) {
+  const delay = warehouse === 'south' ? 0.6 : 0;
+  const { rows } = await database.query(
+    'SELECT count(*)::int, pg_sleep($2)::text FROM shelves WHERE warehouse = $1',
+    [warehouse, delay],
+  );
+  return rows[0].count;
 }
 
 function replyAfter(delayMs, response, statusCode, body) {
@@ -28,7 +51,9 @@ const server = http.createServer((request, response) => {
   const [, route, item = ''] = url.pathname.split('/');
   if (route === 'stock') countItems(item, url.searchParams.get('warehouse'), response);
   else if (route === 'reservations') reserveItem(item, response);
-  else response.writeHead(404).end();
+  else if (route === 'inventory' && database) {
+    takeInventory(item, response).catch((error) => replyAfter(0, response, 500, { error: error.message }));
+  } else response.writeHead(404).end();
 });
 
 server.listen(Number(PORT), HOST, () => {
@@ -37,7 +62,7 @@ server.listen(Number(PORT), HOST, () => {
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
   process.once(signal, () => {
-    server.close();
+    server.close(() => database?.end());
     setTimeout(stopWaiting, Number(DRAIN_LIMIT_MS)).unref();
   });
 }

@@ -4,10 +4,12 @@ import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
 it('the demo prints the cancelled traces with origin lines in examples/ and ends by itself', async () => {
   const env = { ...process.env, NO_COLOR: '1' };
   const { stdout } = await promisify(execFile)(process.execPath, ['examples/demo.js'], {
-    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    cwd: root,
     env,
     timeout: 60_000,
   });
@@ -24,6 +26,8 @@ it('the demo prints the cancelled traces with origin lines in examples/ and ends
   for (const sign of [
     / inherited +cancel /,
     / inherited +destroy /,
+    /─ stock → pg\.query:SELECT postgres +\d+ ms\n.*! cancel_not_propagated: ran on for \d{3} ms after/,
+    /wasted \d{3} ms, of it db \d{3} ms, late writes: 1, late operations: 2/,
     /! work_after_cancel: .* went on for \d+ ms/,
     /! late_operation: started \d+ ms after its incoming operation was cancelled/,
     /! deadline_dropped: no time limit, though its incoming operation had \d+ ms left/,
@@ -40,4 +44,27 @@ it('the demo prints the cancelled traces with origin lines in examples/ and ends
     );
   }
   assert.match(stdout, /because “a faster warehouse answered”/);
+
+  const queries =
+    /^ {2}GET \/inventory\/south {2}pg\.query:SELECT postgres {2}at countShelves \(examples\/shop\/stock\.js:\d+:\d+\)\n(.*)\n(.*)$/m;
+  const [, without = '', withCure = ''] = queries.exec(stdout) ?? [];
+  const [, ranOnMs, wastedMs] =
+    /^ +without propagate\.cancel +ran on for (\d+) ms, database wasted (\d+) ms$/.exec(without) ?? [];
+  const [, curedMs] = /^ +with propagate\.cancel +ran on for ([\d.]+) ms/.exec(withCure) ?? [];
+  // It takes 600 ms, and its browser leaves after 200.
+  assert.ok(Number(ranOnMs) > 200 && Number(wastedMs) > 200, stdout);
+  assert.ok(Number(curedMs) < Number(ranOnMs) / 2, stdout);
+  assert.match(stdout, /because “canceling statement due to user request”/);
+});
+
+it('the demo goes on without a database where there is none', async () => {
+  const env = { ...process.env, NO_COLOR: '1', TMPDIR: '/missing' };
+  const { stdout } = await promisify(execFile)(process.execPath, ['examples/demo.js'], {
+    cwd: root,
+    env,
+    timeout: 60_000,
+  });
+  assert.match(stdout, /^No database, and no queries for nobody: ENOENT: /m);
+  assert.match(stdout, /! work_after_cancel: /);
+  assert.doesNotMatch(stdout, /inventory/);
 });
