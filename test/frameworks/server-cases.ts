@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { type Instrumentation, registerInstrumentations } from '@opentelemetry/instrumentation';
 import { event, HttpLab } from '../integrations/http/lab.ts';
 import type { ContractCase, ContractSubject, Expectation } from '../support/contract.ts';
 import type { Setup } from '../support/telemetry.ts';
@@ -26,11 +27,21 @@ export interface Framework {
   readonly create: (story: () => Story, lab: HttpLab) => Promise<Server>;
   /** When it tells us the route, for spans of our own. Most parsers of bodies run before the routing. */
   readonly tellsRoute: 'always' | 'once the body is read' | 'never';
+  /** The framework's own, which tells the route to whoever makes the span: package and class. It is there in every set-up. */
+  readonly instrumentation?: readonly [packageName: string, className: string];
+  /** As its routes have it. @default ':id' */
+  readonly parameter?: string;
 }
 
 export async function frameworkCases(framework: Framework, setup: Setup): Promise<ContractSubject> {
   const lab = new HttpLab();
   const stage = new Stage(lab);
+  if (framework.instrumentation) {
+    const [packageName, className] = framework.instrumentation;
+    const classes = lab.require(packageName) as Record<string, new () => Instrumentation>;
+    const OfFramework = classes[className];
+    if (OfFramework) registerInstrumentations({ instrumentations: [new OfFramework()] });
+  }
   stage.server = await framework.create(() => stage.story, lab);
   if (!stage.server.listening) {
     stage.server.listen(0, '127.0.0.1');
@@ -91,10 +102,11 @@ const clientLeft = {
 const unmarked = { outcome: undefined } as const;
 
 function cases(framework: Framework, setup: Setup, stage: Stage): ContractCase[] {
-  const { name, tellsRoute } = framework;
+  const { name, tellsRoute, instrumentation, parameter = ':id' } = framework;
   const as = (method: string, route: string | undefined, expectation: Expectation): Expectation => {
-    // Beside the official instrumentation the route is that one's to tell.
-    const told = setup === 'alone' ? route : undefined;
+    // Beside the official instrumentation the route is that one's to tell: it knows what the framework's own has told it.
+    const isTold = setup === 'alone' || instrumentation !== undefined;
+    const told = isTold ? route?.replace(':id', parameter) : undefined;
     return {
       status: 'unset',
       ...expectation,
