@@ -36,6 +36,7 @@ async function runDemo() {
   const spans = await backend.collect();
   console.log('\nWho cancelled what (→ client span, ← server span):\n');
   process.stdout.write(drawTraces(spans, { cwd: process.cwd(), isColoured: isColoured() }));
+  await drawPathsOfBrowsers(spans);
   drawDeploy(spans);
   process.stdout.write(drawDatabaseTime(spans, { cwd: process.cwd(), curedAtMs }));
   summarize(spans);
@@ -107,6 +108,20 @@ function environmentFor(endpoint) {
     OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
   };
+}
+
+/** Hop by hop, how far a browser's leaving got; as `report` tells it. */
+async function drawPathsOfBrowsers(spans) {
+  const [{ cancelPathsOf }, { drawPaths }] = await Promise.all([
+    import('../dist/cli/cancel-path.js'),
+    import('../dist/cli/cancel-path-text.js'),
+  ]);
+  const paths = cancelPathsOf(spans).filter(({ hops: [first] }) => first.service === 'browser');
+  const beginMs = ({ hops: [first] }) => first.span.startMs;
+  console.log(
+    'How far it was told, hop by hop, when a browser left (✓ yes, ✗ no, – nothing to do, ? unknown):\n',
+  );
+  console.log(drawPaths(paths.sort((a, b) => beginMs(a) - beginMs(b))).replaceAll(`${process.cwd()}/`, ''));
 }
 
 /** What the end of a process has cut, and the shutdown that it was part of. */

@@ -1,13 +1,18 @@
 /** Findings as text: by rule, with the traces to look at. */
-import { ATTR_URL_FULL, ATTR_URL_PATH } from '@opentelemetry/semantic-conventions';
-import type { ExportedSpan } from '../spans/span.ts';
+import type { CancelPath } from './cancel-path.ts';
+import { drawPaths } from './cancel-path-text.ts';
 import type { Finding } from './findings.ts';
+import { plain, titleOf } from './span-text.ts';
 
 /** Of one rule: more of the same say nothing new. */
 const MAX_SHOWN = 5;
 
 /** @returns lines, each with its line break */
-export function drawReport(findings: readonly Finding[], spanCount: number): string {
+export function drawReport(
+  findings: readonly Finding[],
+  paths: readonly CancelPath[],
+  spanCount: number,
+): string {
   const byRule = new Map<string, Finding[]>();
   for (const finding of findings) {
     const others = byRule.get(finding.rule);
@@ -23,18 +28,6 @@ export function drawReport(findings: readonly Finding[], spanCount: number): str
     }
     if (found.length > MAX_SHOWN) text += `  … and ${found.length - MAX_SHOWN} more\n`;
   }
+  if (paths.length > 0) text += `\n${drawPaths(paths)}\n`;
   return `${text}${findings.length} findings in ${spanCount} spans\n`;
-}
-
-/** HTTP spans are often called just GET: then the path tells them apart. */
-function titleOf({ name, attributes }: ExportedSpan): string {
-  if (name.includes('/')) return name;
-  const url = String(attributes[ATTR_URL_FULL]);
-  const path = attributes[ATTR_URL_PATH] ?? (URL.canParse(url) ? new URL(url).pathname : undefined);
-  return path === undefined ? name : `${name} ${path}`;
-}
-
-/** Telemetry is written by strangers: no line breaks, no escape sequences. */
-function plain(value: string): string {
-  return value.replace(/\p{Cc}+/gu, ' ');
 }

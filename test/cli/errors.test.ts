@@ -95,10 +95,15 @@ describe('wrong arguments', () => {
       ['report', '--servce', 'shop', 'x'],
       'unknown option --servce (did you mean --service?); --help tells more',
     ],
-    [['report', '-x', 'x'], 'unknown option -x (there is --service, --since, --help); --help tells more'],
+    [
+      ['report', '-x', 'x'],
+      'unknown option -x (there is --service, --since, --paths, --trace, --json, --help); --help tells more',
+    ],
     [['report', 'x', '--since'], '--since needs a value; --help tells more'],
     [['report', '--service', '--since', '5', 'x'], '--service needs a value; --help tells more'],
     [['report', '--help=no'], '--help takes no value, but has no; --help tells more'],
+    [['report', '--paths=some', 'x'], '--paths must be a number of cancels, but is some; --help tells more'],
+    [['report', '--json=yes', 'x'], '--json takes no value, but has yes; --help tells more'],
     ...['soon', '0', '-1=', 'NaN'].map(
       (since) =>
         [

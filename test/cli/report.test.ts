@@ -1,24 +1,23 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { trace } from '@opentelemetry/api';
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { findingsOf } from '../../src/cli/findings.ts';
 import type { ExportedSpan } from '../../src/spans/span.ts';
 import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../integrations/grpc/service.ts';
+import { exportedFile } from '../support/exported-file.ts';
 import { scriptFile, scriptFlags } from '../support/script.ts';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
 const telemetry = new Telemetry(setup);
 const { Http2Lab } = await import('../integrations/http2/lab.ts');
-const { default: http } = await import('node:http');
 const { default: http2 } = await import('node:http2');
 
 const lab = new Http2Lab();
@@ -64,32 +63,7 @@ async function requestWithin(address: string, timeoutMs: number): Promise<void> 
   await telemetry.allEnded();
 }
 
-/** What an exporter sends of all that has ended, one request a line. */
-async function exportToFile(): Promise<string> {
-  const bodies: string[] = [];
-  const receiver = http.createServer(async (request, response) => {
-    bodies.push(await text(request));
-    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
-  });
-  receiver.listen(0, '127.0.0.1');
-  await once(receiver, 'listening');
-  await exportTo(`http://127.0.0.1:${(receiver.address() as { port: number }).port}`);
-  receiver.close();
-  const file = join(folder, `${bodies.length}-${Math.random()}.jsonl`);
-  writeFileSync(file, `${bodies.join('\n')}\n`);
-  return file;
-}
-
-async function exportTo(url: string): Promise<void> {
-  const exporter = new OTLPTraceExporter({ url: `${url}/v1/traces` });
-  const half = Math.ceil(telemetry.ended.length / 2);
-  for (const batch of [telemetry.ended.slice(0, half), telemetry.ended.slice(half)]) {
-    await new Promise((resolve, reject) =>
-      exporter.export([...batch], ({ error }) => (error ? reject(error) : resolve(undefined))),
-    );
-  }
-  await exporter.shutdown();
-}
+const exportToFile = (): Promise<string> => exportedFile(telemetry.ended, folder);
 
 async function report(...args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
   const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));

@@ -45,6 +45,15 @@ it('the demo prints the cancelled traces with origin lines in examples/ and ends
   }
   assert.match(stdout, /because “a faster warehouse answered”/);
 
+  const hops = (path: string): string =>
+    stdout.slice(stdout.indexOf(`browser → ${path}  `, stdout.indexOf('hop by hop')));
+  const stock = / stock ← \S+ \S+ +peer: disconnect +[\d.]+ ms +(.) +(.)(?: +[\d.]+ ms)?$/m;
+  assert.deepEqual(stock.exec(hops('POST /checkout/sofa'))?.slice(1, 3), ['✓', '–']);
+  assert.match(hops('POST /gift-wrap/lamp'), / orders ← \S+ +peer: reset +[\d.]+ ms +✗ +– +\d{3} ms$/m);
+  assert.deepEqual(stock.exec(hops('GET /inventory/south'))?.slice(1, 3), ['✗', '✗']);
+  assert.match(stdout, /^ {2}! stock goes on, and does not pass it on$/m);
+  assert.match(stdout, /─ \? ← pg\.query:SELECT postgres +peer +✓ +\? /);
+
   const queries =
     /^ {2}GET \/inventory\/south {2}pg\.query:SELECT postgres {2}at countShelves \(examples\/shop\/stock\.js:\d+:\d+\)\n(.*)\n(.*)$/m;
   const [, without = '', withCure = ''] = queries.exec(stdout) ?? [];

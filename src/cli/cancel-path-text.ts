@@ -1,0 +1,117 @@
+/** The path of a cancel as a table: a row for each hop, below the one that told it. Pure. */
+import { type Answer, type CancelPath, isBroken, type PathHop } from './cancel-path.ts';
+import { plain, titleOf } from './span-text.ts';
+
+const TITLES = ['', 'told', 'after', 'listens', 'passes on', 'wasted'];
+const SIGNS: Readonly<Record<Answer, string>> = { yes: '✓', no: '✗', none: '–', unknown: '?' };
+const ARROWS = { client: '→', producer: '→', server: '←', consumer: '←', internal: '·' };
+
+/** @returns lines, each with its line break; columns are as wide as the widest of all paths needs */
+export function drawPaths(paths: readonly CancelPath[]): string {
+  const tables = paths.map((path) => ({ path, rows: [TITLES, ...rowsOf(folded(path.hops))] }));
+  const all = tables.flatMap(({ rows }) => rows);
+  const widths = TITLES.map((_, column) => Math.max(...all.map((row) => (row[column] as string).length)));
+  return tables.map(({ path, rows }) => `${headOf(path)}\n${linesOf(rows, widths)}`).join('\n');
+}
+
+/** Where it begins, and where it got lost. */
+function headOf({ traceId, hops }: CancelPath): string {
+  const { service, told, origin } = hops[0] as PathHop;
+  const decided =
+    told === 'itself' ? `  decided in ${service}${origin === undefined ? '' : `, ${origin}`}` : '';
+  const lines = [`trace ${traceId}${decided}`];
+  for (const hop of hops.filter(isBroken)) {
+    const faults = [];
+    if (hop.listens === 'no') faults.push('goes on');
+    if (hop.passesOn === 'no') faults.push('does not pass it on');
+    lines.push(`  ! ${hop.service} ${faults.join(', and ')}`);
+  }
+  return lines.map(plain).join('\n');
+}
+
+interface Row extends PathHop {
+  /** How many are alike. */
+  readonly count: number;
+}
+
+/** What one hop asks of others without spans, in the same way and with the same fate, is one row: that of the longest. */
+function folded(hops: readonly PathHop[]): Row[] {
+  const rows: Row[] = [];
+  const alike = new Map<string, number>();
+  for (const hop of hops) {
+    // Those of another hop: the depth that it is at was left, or is new.
+    const key = JSON.stringify([labelOf(hop), toldOf(hop), hop.listens, hop.passesOn]);
+    if (hop.service !== undefined) alike.clear();
+    const at = hop.service === undefined && hop.depth > 0 ? alike.get(key) : undefined;
+    const first = at === undefined ? undefined : rows[at];
+    if (at === undefined || first === undefined || first.depth !== hop.depth) {
+      alike.set(key, rows.push({ ...hop, count: 1 }) - 1);
+    } else {
+      const longer = (hop.wastedMs ?? 0) > (first.wastedMs ?? 0) ? hop : first;
+      rows[at] = { ...longer, count: first.count + 1 };
+    }
+  }
+  return rows;
+}
+
+function rowsOf(hops: readonly Row[]): string[][] {
+  return hops.map((hop, index) => [
+    railOf(hops, index) + labelOf(hop) + (hop.count === 1 ? '' : ` ×${hop.count}`),
+    toldOf(hop),
+    hop.afterMs === undefined ? '' : `${hop.isSkewed ? '~' : ''}${formatMs(hop.afterMs)}`,
+    SIGNS[hop.listens],
+    SIGNS[hop.passesOn],
+    hop.wastedMs === undefined ? '' : formatMs(hop.wastedMs),
+  ]);
+}
+
+function labelOf({ service = '?', span }: PathHop): string {
+  if (span === undefined) return service;
+  // What it has no span of its own for is told by the span of who asked it.
+  const arrow = service === '?' ? '←' : ARROWS[span.kind];
+  return plain(`${service} ${arrow} ${titleOf(span)}`);
+}
+
+function toldOf({ told, trigger }: PathHop): string {
+  if (told === 'unknown') return '?';
+  if (told === 'no') return 'not told';
+  if (told === 'late') return 'asked later';
+  return trigger === undefined ? told : plain(`${told}: ${trigger}`);
+}
+
+/** `└─ ` of the last hop of its parent, and a rail of those above that have more to come. */
+function railOf(hops: readonly PathHop[], index: number): string {
+  const { depth } = hops[index] as PathHop;
+  if (depth === 0) return '';
+  let rail = hasNextAt(hops, index, depth) ? '├─ ' : '└─ ';
+  for (let above = depth - 1; above > 0; above--) {
+    rail = (hasNextAt(hops, index, above) ? '│  ' : '   ') + rail;
+  }
+  return rail;
+}
+
+/** Whether a hop of this depth follows before the hop is left that both belong to. */
+function hasNextAt(hops: readonly PathHop[], index: number, depth: number): boolean {
+  for (const { depth: other } of hops.slice(index + 1)) {
+    if (other <= depth) return other === depth;
+  }
+  return false;
+}
+
+function linesOf(rows: readonly string[][], widths: readonly number[]): string {
+  return rows
+    .map((row) => {
+      const cells = row.map((cell, column) => {
+        const width = widths[column] as number;
+        return ['after', 'wasted'].includes(TITLES[column] as string)
+          ? cell.padStart(width)
+          : cell.padEnd(width);
+      });
+      return `${cells.join('  ').trimEnd()}\n`;
+    })
+    .join('');
+}
+
+function formatMs(ms: number): string {
+  return `${ms.toFixed(Math.abs(ms) < 9.95 ? 1 : 0)} ms`;
+}
