@@ -14,7 +14,8 @@ export function rememberDestroy({ destroyStacks }: Watch, error: unknown, stack:
 /** The stack of the destroy() that this is the error of. */
 export function destroyedBy({ destroyStacks }: Watch, error: unknown): Stack | undefined {
   if (!isErrorLike(error)) return undefined;
+  const stack = destroyStacks.get(error);
+  if (stack !== undefined || error.code !== 'UND_ERR_DESTROYED') return stack;
   // undici makes it inside of destroy().
-  if (error.code === 'UND_ERR_DESTROYED') return typeof error.stack === 'string' ? error.stack : '';
-  return destroyStacks.get(error);
+  return typeof error.stack === 'string' ? error.stack : '';
 }

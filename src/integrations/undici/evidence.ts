@@ -51,6 +51,7 @@ export function whyFailed(
       return { kind: 'local-timeout', trigger: 'timeout', phase, rstCode, reason: error, stack };
     }
     case 'UND_ERR_ABORTED': {
+      if (isRefusedByProxy(error)) return undefined;
       const reason = watch.bodyDestroyReason ?? error;
       return {
         kind: 'local',
@@ -65,6 +66,11 @@ export function whyFailed(
   if (typeof code === 'string' && (code.startsWith('UND_ERR_') || 'syscall' in (error as object)))
     return undefined;
   return whoseCall(watch, { phase, rstCode }, error, above);
+}
+
+/** undici says of a tunnel that was not opened that the request was aborted. */
+function isRefusedByProxy(error: unknown): boolean {
+  return isErrorLike(error) && /^Proxy response \(\d+\)/.test(String(error.message));
 }
 
 /**

@@ -7,4 +7,4 @@ const { Telemetry } = await import('../../support/telemetry.ts');
 const { prepareUndici } = await import('./cases.ts');
 
 const telemetry = new Telemetry('alone');
-sabotageSuite('fetch and undici', telemetry, await prepareUndici());
+sabotageSuite('fetch and undici', telemetry, await prepareUndici(telemetry));
