@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -30,12 +31,13 @@ describe('the shop, seen in a real Jaeger', () => {
   });
   after(() => jaeger?.stop());
 
-  /** The trace that has this tag on a span of the gateway, once spans of `complete` have all arrived in it. */
+  /** The trace that has this tag, true if not told otherwise, on a span of the gateway, once spans of `complete` have all arrived in it. */
   async function traceWith(
     t: TestContext,
     tag: string,
     spanName: string,
     complete: readonly string[],
+    value = 'true',
   ): Promise<JaegerSpan[] | undefined> {
     if (jaeger === undefined) {
       t.skip(unavailable);
@@ -43,7 +45,7 @@ describe('the shop, seen in a real Jaeger', () => {
     }
     const { queryUrl } = jaeger;
     return await eventually(async () => {
-      const traces = await findTraces(queryUrl, { service: 'gateway', attributes: { [tag]: 'true' }, since });
+      const traces = await findTraces(queryUrl, { service: 'gateway', attributes: { [tag]: value }, since });
       return traces.find(
         (trace) =>
           trace.some(({ name }) => name === spanName) &&
@@ -114,7 +116,7 @@ describe('the shop, seen in a real Jaeger', () => {
   });
 
   it('finds the explicit abort with its reason', async (t) => {
-    const trace = await traceWith(t, 'context.canceled', 'GET', ['browser', 'gateway', 'stock']);
+    const trace = await traceWith(t, 'cancel.trigger', 'GET', ['browser', 'gateway', 'stock'], 'abort');
     if (trace === undefined) return;
     const aborted = trace.filter((span) => span.attributes['cancel.trigger'] === 'abort');
     assert.equal(aborted.length, 1);
@@ -123,6 +125,20 @@ describe('the shop, seen in a real Jaeger', () => {
       String(aborted[0]?.attributes['cancel.origin']),
       /^findStock \(.*examples\/shop\/gateway\.js:/,
     );
+  });
+
+  it('finds the query that ran for nobody, and how far its request was told to stop', async (t) => {
+    const trace = await traceWith(t, 'context.canceled', 'pg.query:INSERT postgres', ['browser', 'stock']);
+    if (trace === undefined) return;
+    const query = trace.find(({ name }) => name === 'pg.query:SELECT postgres');
+    assert.equal(query?.attributes['cancel.finding'], 'cancel_not_propagated');
+    const main = join(root, 'dist/cli/main.js');
+    const args = ['report', String(jaeger?.queryUrl), '--trace', String(query?.traceId).slice(0, 12)];
+    const path = await new Promise<string>((resolve) =>
+      execFile(process.execPath, [main, ...args], (_error, stdout) => resolve(stdout)),
+    );
+    assert.match(path, / stock ← GET \/inventory\/south +peer: disconnect +[\d.]+ ms +✗ +✗ +\d{3} ms$/m);
+    assert.match(path, /─ \? ← pg\.query:SELECT postgres +not told +– +– +\d{3} ms$/m);
   });
 });
 
