@@ -13,9 +13,9 @@ export function drawDatabaseTime(spans, { cwd, curedAtMs }) {
   for (const request of cancelled.sort((a, b) => a.startMs - b.startMs)) {
     for (const { query, origin, ranOnMs, wastedMs } of queriesLeft(request, spans)) {
       const line = plain(`${titleOf(request)}  ${query.name}  at ${relativeTo(cwd, origin)}`);
-      const cure = request.startMs < curedAtMs ? 'without propagate.cancel' : 'with propagate.cancel';
+      const cure = request.startMs < curedAtMs ? 'before the deploy' : 'after it, with propagate.cancel';
       const wasted = wastedMs === undefined ? '' : `, database wasted ${formatMs(wastedMs)}`;
-      const told = `    ${cure.padEnd(24)}  ran on for ${formatMs(ranOnMs)}${wasted}\n`;
+      const told = `    ${cure.padEnd(31)}  ran on for ${formatMs(ranOnMs)}${wasted}\n`;
       byLine.set(line, (byLine.get(line) ?? '') + told);
     }
   }

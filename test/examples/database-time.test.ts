@@ -70,8 +70,8 @@ test('queries of the same line are told together, before the cure and with it', 
     `Queries for nobody:
 
   GET /inventory  pg.query:SELECT shop  at count (stock.js:3:7)
-    without propagate.cancel  ran on for 400 ms, database wasted 402 ms
-    with propagate.cancel     ran on for 7.0 ms
+    before the deploy                ran on for 400 ms, database wasted 402 ms
+    after it, with propagate.cancel  ran on for 7.0 ms
 
 `,
   );
