@@ -81,6 +81,8 @@ async function serve(folder, port) {
     cwd: folder,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+  // It may not have come so far that pg_ctl finds it.
+  process.prependOnceListener('exit', () => server.kill('SIGQUIT'));
   const lines = [];
   const ready = new Promise((resolve) => {
     createInterface({ input: server.stderr }).on('line', (line) => {
