@@ -99,7 +99,22 @@ async function serve(folder, port) {
 /** At once: what it keeps is deleted anyway. */
 function endDatabase(folder) {
   run(folder, 'pg_ctl', ['stop', '-m', 'immediate', '-D', dataIn(folder)]);
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  // One that was told to end while it started has no file by which pg_ctl finds it, and may still write others.
+  for (let attempt = 1; !isRemoved(folder) && attempt < 20; attempt++) wait(100);
+}
+
+function isRemoved(folder) {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Nothing asynchronous happens any more when a process exits. */
+function wait(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 function run(folder, program, args) {
