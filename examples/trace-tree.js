@@ -119,7 +119,7 @@ export function titleOf({ name, attributes }) {
 }
 
 function arrowOf({ kind }) {
-  return { client: '→', server: '←' }[kind] ?? '·';
+  return { client: '→', producer: '→', server: '←', consumer: '←' }[kind] ?? '·';
 }
 
 function startOf(trace) {

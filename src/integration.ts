@@ -282,6 +282,28 @@ export interface Host {
    */
   limitPasses(story: SignalStory): (() => void) | undefined;
 
+  /** From now on jobs are operations: the CONSUMER spans that others make. Returns the undo. */
+  watchJobs(): Undo;
+
+  /**
+   * The job that the code at hand works for, when its queue's instrumentation made a span for it.
+   *
+   * @param kind of the active span, which is taken for the job's when that is none yet. @default CONSUMER
+   */
+  job(kind?: SpanKind): Operation | undefined;
+
+  /** Of an incoming operation that somebody else runs: what its handler returned, which tells how long it is at work. */
+  handledBy(operation: Operation, result: unknown): void;
+
+  /** The same handler is done. Without it that is found out within 10 ms. */
+  handlerReturned(operation: Operation): void;
+
+  /** The context in which nothing is work for a job: for what its queue does at its end. */
+  aside(context: Context): Context;
+
+  /** The handler of a job failed. It is cancelled when the error comes from a signal that was aborted, or whose limit has passed. */
+  jobFailed(job: Operation, error: unknown): void;
+
   /** A rule about broken propagation fired. Before settle(). */
   addFinding(operation: Operation, rule: FindingRule, detail: string): void;
 

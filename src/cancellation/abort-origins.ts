@@ -5,7 +5,7 @@
 import type { Stack } from '../operation/evidence.ts';
 import type { Deadline } from '../operation/operation.ts';
 import { isTimerOfLibrary } from './origin.ts';
-import { isAbortError, isTimeoutError, stackOf } from './reason.ts';
+import { isAbortError, isErrorLike, isTimeoutError, stackOf } from './reason.ts';
 
 export interface SignalStory {
   readonly reason: unknown;
@@ -45,7 +45,7 @@ interface AbortedBy {
 export class AbortOrigins {
   readonly #abortedBy = new WeakMap<AbortSignal, AbortedBy>();
   /** Composite signals share the reason object of their source, so the reason leads to the caller too. */
-  readonly #reasonGivenBy = new WeakMap<object, Stack>();
+  readonly #reasonGivenBy = new WeakMap<object, AbortedBy>();
   /** Composite signals that were born aborted: they keep no trace of their source. */
   readonly #bornAborted = new WeakMap<AbortSignal, SignalStory>();
   #abortInProgress: AbortInProgress | undefined;
@@ -70,11 +70,19 @@ export class AbortOrigins {
 
   /** After leaveAbort(). */
   rememberAbort(signal: AbortSignal, stack: Stack): void {
-    this.#abortedBy.set(signal, this.#passOn(stack));
-    const reason: unknown = signal.reason;
-    if (typeof reason === 'object' && reason !== null && !this.#reasonGivenBy.has(reason)) {
-      this.#reasonGivenBy.set(reason, stack);
-    }
+    const by = this.#passOn(stack);
+    this.#abortedBy.set(signal, by);
+    this.#rememberReason(signal.reason, by);
+  }
+
+  /** The limit of a timeout signal has passed. @param stack of the call that made it */
+  rememberTimeout(reason: unknown, stack: Stack | undefined): void {
+    this.#rememberReason(reason, { stack, isTimeout: true });
+  }
+
+  #rememberReason(reason: unknown, by: AbortedBy): void {
+    if (typeof reason === 'object' && reason !== null && !this.#reasonGivenBy.has(reason))
+      this.#reasonGivenBy.set(reason, by);
   }
 
   /** AbortSignal.any() returned a signal that is aborted already, because `source` was. */
@@ -95,6 +103,14 @@ export class AbortOrigins {
   /** What an abort with this reason, heard through this signal (when it is known), goes back to. */
   explain(signal: AbortSignal | undefined, reason: unknown): SignalStory {
     return (signal && this.#explainSignal(signal, reason)) ?? this.#explainReason(reason);
+  }
+
+  /** The abort that an error is the reason of, or that of Node in which the reason is the cause. Undefined for any other. */
+  abortOf(error: unknown): SignalStory | undefined {
+    if (!isErrorLike(error)) return undefined;
+    const by = this.#reasonGivenBy.get(error);
+    if (by !== undefined) return storyOf(error, by);
+    return isAbortError(error) ? this.abortOf(error.cause) : undefined;
   }
 
   /** The earliest time limit among the timeout signals that `signal` is or is made of. */
@@ -131,7 +147,7 @@ export class AbortOrigins {
 
   #explainReason(reason: unknown): SignalStory {
     const isObject = typeof reason === 'object' && reason !== null;
-    const givenBy = isObject ? this.#reasonGivenBy.get(reason) : undefined;
+    const givenBy = isObject ? this.#reasonGivenBy.get(reason)?.stack : undefined;
     // The default reason is a DOMException made inside of abort(), so its own stack holds the caller.
     const stack = givenBy ?? stackOf(reason);
     return storyOf(reason, this.#abortInProgress?.by ?? { stack, isTimeout: false });

@@ -115,12 +115,16 @@ export class Beginnings {
         ? call(fn, thisArg, args)
         : // Not fn with thisArg: the context manager would call fn.bind(), which an Express application has of its own.
           context.with(operation.context, call, undefined, fn, thisArg, args);
-    if (result instanceof Promise) {
-      operation.handled = result;
-      // Cancelled by the time that its handler returned.
-      if (operation.lateWork !== undefined) this.#watchHandled(operation);
-    }
+    this.handledBy(operation, result);
     return result as T;
+  }
+
+  /** @param result of the handler */
+  handledBy(operation: OperationRecord, result: unknown): void {
+    if (!(result instanceof Promise)) return;
+    operation.handled = result;
+    // Cancelled by the time that its handler returned.
+    if (operation.lateWork !== undefined) this.#watchHandled(operation);
   }
 
   /** @param parent of the span, when it is known */
@@ -144,7 +148,8 @@ export class Beginnings {
       this.#spanStarts.notice(span);
       return operation;
     }
-    const owner = ownerIn(spanContext);
+    // Of a job the span in the context tells, and this one may be unknown to whoever told of that.
+    const owner = ownerIn(parent ?? spanContext);
     const operation = new OperationRecord(
       side,
       system,

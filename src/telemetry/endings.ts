@@ -1,6 +1,7 @@
 /** How an operation ends: it is marked when it is cancelled, and its span ended exactly once, whoever comes first. */
 import { type Span, type SpanStatus, SpanStatusCode } from '@opentelemetry/api';
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
+import type { AbortOrigins } from '../cancellation/abort-origins.ts';
 import { classify } from '../cancellation/classify.ts';
 import type { ResolvedConfig } from '../config.ts';
 import type { Host, Settlement } from '../integration.ts';
@@ -13,6 +14,7 @@ import { statusOf } from './cancel-status.ts';
 import { writeCancellation } from './cancellation-span.ts';
 import { type Deadlines, writeDeviation } from './deadlines.ts';
 import { decidedIn } from './decided-in.ts';
+import { Job } from './jobs.ts';
 import type { Metrics } from './metrics.ts';
 import { endAndSeal, endAsOf, fixStatus, withhold } from './official-span.ts';
 import type { OpenOperations } from './open-operations.ts';
@@ -36,6 +38,7 @@ import type { WorkAfterCancel } from './work-after-cancel.ts';
 const OWNERS_TURNS = 4;
 
 export class Endings {
+  readonly #abortOrigins: AbortOrigins;
   readonly #config: ResolvedConfig;
   readonly #metrics: Metrics;
   readonly #open: OpenOperations;
@@ -51,7 +54,8 @@ export class Endings {
   /** What ends official spans in one of the next turns. */
   readonly #toEnd = new Set<() => void>();
 
-  constructor(parts: Parts) {
+  constructor(abortOrigins: AbortOrigins, parts: Parts) {
+    this.#abortOrigins = abortOrigins;
     this.#config = parts.config;
     this.#metrics = parts.metrics;
     this.#open = parts.open;
@@ -68,6 +72,7 @@ export class Endings {
 
   cancel(operation: OperationRecord, evidence: Evidence, isConnectionAlive?: boolean): void {
     if (operation.cancellation !== undefined || operation.isSettled) return;
+    if (operation instanceof Job) operation.readDestination();
     const atMs = evidence.kind === 'process-end' ? evidence.atMs : performance.now();
     const cancellation = classify(operation, evidence, atMs);
     operation.cancellation = cancellation;
@@ -100,6 +105,8 @@ export class Endings {
     writePending(operation, open, cancellation.atMs);
     this.#asyncResources?.write(operation);
     if (operation.owner !== undefined) markNeeded(operation.owner.span);
+    // Whether it failed is for its queue to say.
+    if (operation instanceof Job) return;
     const code = statusOf(this.#config.status, operation, cancellation);
     if (!operation.ownsSpan) fixStatus(span, code);
     else if (code === SpanStatusCode.ERROR) span.setStatus({ code });
@@ -117,13 +124,14 @@ export class Endings {
 
   settle(operation: OperationRecord, settlement?: Settlement): void {
     if (operation.isSettled) return;
+    if (operation instanceof Job) operation.readDestination();
     writeDeviation(operation);
     this.#over(operation);
     this.#metrics.ended(operation, settlement);
     const { span, cancellation } = operation;
     if (!operation.ownsSpan) {
-      if (cancellation !== undefined || settlement?.endsOfficialSpan === true)
-        this.#endUnlessEnded(span, settlement);
+      const isEndedWithIt = cancellation !== undefined && !(operation instanceof Job);
+      if (isEndedWithIt || settlement?.endsOfficialSpan === true) this.#endUnlessEnded(span, settlement);
       return;
     }
     if (settlement !== undefined) writeEnd(span, settlement, cancellation === undefined);
@@ -135,6 +143,22 @@ export class Endings {
       span.setAttribute(ATTR_ERROR_TYPE, 'timeout');
     }
     span.end();
+  }
+
+  /**
+   * The work for a job has ended in this error: it is cancelled when that comes from a signal that was aborted, or that
+   * a limit was set on.
+   */
+  jobFailed(job: Job, error: unknown): void {
+    job.hasFailed = true;
+    const story = this.#abortOrigins.abortOf(error);
+    if (story !== undefined) this.cancel(job, { kind: 'signal', phase: 'handle', ...story });
+  }
+
+  /** Its span is about to end. */
+  jobEnds(job: Job): void {
+    if (job.isError && !job.hasFailed) this.jobFailed(job, job.error);
+    this.settle(job, { isError: job.isError });
   }
 
   /**
@@ -155,7 +179,8 @@ export class Endings {
       if (operation.isSettled) return;
       const phase = operation.side === 'server' ? 'handle' : 'wait';
       this.cancel(operation, { kind: 'process-end', phase, ...end });
-      this.settle(operation);
+      // Nobody is left to end that of a job.
+      this.settle(operation, { endsOfficialSpan: operation instanceof Job });
     });
     // Incoming ones first: what was made for them is cut because they are.
     const incoming = operations.filter(({ side }) => side === 'server');
@@ -183,7 +208,8 @@ export class Endings {
   #abandon(operation: OperationRecord): void {
     this.#over(operation);
     if (operation.ownsSpan) operation.span.end();
-    else if (operation.cancellation !== undefined) this.#endUnlessEnded(operation.span);
+    else if (operation.cancellation !== undefined && !(operation instanceof Job))
+      this.#endUnlessEnded(operation.span);
   }
 
   /**

@@ -47,6 +47,14 @@ export class LateWork {
     this.lastProofMs = cancelledAtMs;
   }
 
+  /** The promise of the handler is settled. */
+  returned(atMs: number): void {
+    this.promise = undefined;
+    this.returnedAtMs = atMs;
+    this.lastSignMs = atMs;
+    this.lastProofMs = atMs;
+  }
+
   /** True when the span is inside of what goes out, which then is told of already. */
   isInside(span: Span): boolean {
     return this.#openSpanIds.has(parentSpanIdOf(span) ?? '');

@@ -91,6 +91,15 @@ export function beforeEnd(span: Span, observe: (endTime: unknown) => void): void
   });
 }
 
+/** Calls `observe` for each error that is written on the span. @param observe must not throw */
+export function beforeException(span: Span, observe: (error: unknown) => void): void {
+  const { recordException } = span;
+  shadow(span, 'recordException', function recordAfterwards(this: Span, ...args: unknown[]) {
+    observe(args[0]);
+    return Reflect.apply(recordException, this, args as Parameters<Span['recordException']>);
+  });
+}
+
 /** From the cancel on the status is what the conventions say of a cancel, whatever its owner thinks the error was. */
 export function fixStatus(span: Span, code: SpanStatusCode): void {
   if (code === SpanStatusCode.ERROR) span.setStatus({ code });

@@ -5,7 +5,7 @@
  * The rules are about what goes to another system (CLIENT and PRODUCER). An INTERNAL span may be one that nobody waits
  * for, on purpose: it only tells how long there was work.
  */
-import { type Context, type Span, SpanStatusCode } from '@opentelemetry/api';
+import { type Span, SpanStatusCode } from '@opentelemetry/api';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { FindingRule } from '../operation/finding.ts';
 import type { Guard } from '../operation/guard.ts';
@@ -18,7 +18,6 @@ import { beforeEnd } from './official-span.ts';
 import type { OperationRecord } from './operation-record.ts';
 import { MAX_START_FRAMES } from './owned-operations.ts';
 import { OwnedSpan, type SdkSpan, scopeOf } from './owned-span.ts';
-import { ownerIn } from './owner.ts';
 import { markNeeded } from './sampling.ts';
 import { spentOn, undoes } from './spent-on.ts';
 import { StackBudget } from './stack-budget.ts';
@@ -58,12 +57,10 @@ export class OwnedSpans {
   /**
    * Any span, whoever made it.
    *
-   * @param parent the context that it was started in
+   * @param owner whose work it is, by the context that it was started in
    * @param above whose callers started it
    */
-  started(span: SdkSpan, parent: Context, above: StackTop): void {
-    const owner = ownerIn(parent);
-    if (owner === undefined) return;
+  started(span: SdkSpan, owner: OperationRecord, above: StackTop): void {
     const { cancellation } = owner;
     if (cancellation === undefined && owner.isSettled) return;
     const scope = scopeOf(span);

@@ -1,5 +1,5 @@
 /** What code is running for, kept in the OpenTelemetry context. */
-import { type Context, createContextKey } from '@opentelemetry/api';
+import { type Context, createContextKey, type Span, trace } from '@opentelemetry/api';
 import type { WorkScope } from '../operation/operation.ts';
 import type { OperationRecord } from './operation-record.ts';
 
@@ -11,8 +11,33 @@ export interface OwnerHolder {
 // By Symbol.for(): the same in every copy of this package.
 export const OWNER_KEY: symbol = createContextKey('opentelemetry.cancellation.owner');
 
+/**
+ * On the span of a job, and on those of its work. Whoever consumes it makes its context, in which nothing can be put: it is
+ * known there by the span. By Symbol.for(), as above.
+ */
+const kJob: unique symbol = Symbol.for('opentelemetry.cancellation.job');
+
+type SpanOfJob = Span & { [kJob]?: OperationRecord };
+
+export function setJobOf(span: SpanOfJob, job: OperationRecord): void {
+  span[kJob] = job;
+}
+
+/** The span first: a worker may have been made for a request, whose context its jobs have. */
 export function ownerIn(context: Context): OperationRecord | undefined {
-  return (context.getValue(OWNER_KEY) as OwnerHolder | undefined)?.operation;
+  const job = (trace.getSpan(context) as SpanOfJob | undefined)?.[kJob];
+  return job ?? (context.getValue(OWNER_KEY) as OwnerHolder | undefined)?.operation;
+}
+
+const ASIDE_KEY = createContextKey('opentelemetry.cancellation.aside');
+
+/** True for what is done around a job, not by it: to tell the queue of its end. */
+export function isAsideIn(context: Context): boolean {
+  return context.getValue(ASIDE_KEY) === true;
+}
+
+export function asideIn(context: Context): Context {
+  return context.setValue(ASIDE_KEY, true);
 }
 
 /** The SDK's own key (Symbol.for under this text), so that @opentelemetry/core need not be installed. */

@@ -5,6 +5,7 @@ import type { Guard } from '../operation/guard.ts';
 import { AsyncResources } from './async-resources.ts';
 import { Deadlines } from './deadlines.ts';
 import { type AddFinding, findingsCountedBy } from './findings.ts';
+import { type Job, Jobs } from './jobs.ts';
 import { Metrics } from './metrics.ts';
 import { OpenOperations } from './open-operations.ts';
 import { OwnedOperations } from './owned-operations.ts';
@@ -36,6 +37,7 @@ export interface Parts extends Surroundings {
   readonly owned: OwnedOperations;
   readonly ownedSpans: OwnedSpans;
   readonly spanStarts: SpanStarts;
+  readonly jobs: Jobs;
   readonly deadlines: Deadlines;
   /** Only when asked for. */
   readonly asyncResources: AsyncResources | undefined;
@@ -43,13 +45,24 @@ export interface Parts extends Surroundings {
   readonly shutdown: Shutdown;
 }
 
-export function createParts(surroundings: Surroundings): Parts {
+/** @param jobEnds is called when the span of a job is about to end */
+export function createParts(surroundings: Surroundings, jobEnds: (job: Job) => void): Parts {
   const { config, tracer, watchStarts, guard } = surroundings;
   const metrics = new Metrics();
   const open = new OpenOperations();
   const addFinding = findingsCountedBy(metrics);
   const workAfterCancel = new WorkAfterCancel(tracer, config, metrics, guard);
   const ownedSpans = new OwnedSpans(metrics, workAfterCancel, config, guard);
+  const shutdown = new Shutdown(tracer, metrics, open, guard);
+  const spanStarts: SpanStarts = new SpanStarts(
+    watchStarts,
+    (span, parent, above) => {
+      const owner = jobs.ownerOf(span, parent);
+      if (owner !== undefined) ownedSpans.started(span, owner, above);
+    },
+    guard,
+  );
+  const jobs = new Jobs({ open, shutdown, spanStarts, guard }, jobEnds);
   return {
     ...surroundings,
     metrics,
@@ -59,10 +72,11 @@ export function createParts(surroundings: Surroundings): Parts {
     open,
     owned: new OwnedOperations(open, addFinding, workAfterCancel, config, guard),
     ownedSpans,
-    spanStarts: new SpanStarts(watchStarts, (span, parent, above) => ownedSpans.started(span, parent, above)),
+    spanStarts,
+    jobs,
     deadlines: new Deadlines(config, addFinding, guard),
     asyncResources: config.trackAsync ? new AsyncResources() : undefined,
     workAfterCancel,
-    shutdown: new Shutdown(tracer, metrics, open, guard),
+    shutdown,
   };
 }

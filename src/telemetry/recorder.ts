@@ -6,7 +6,7 @@ import {
   propagation,
   ROOT_CONTEXT,
   type Span,
-  type SpanKind,
+  SpanKind,
   type TextMapGetter,
   type TextMapSetter,
 } from '@opentelemetry/api';
@@ -30,8 +30,9 @@ import type { Deadline, Side, System } from '../operation/operation.ts';
 import { Beginnings } from './beginnings.ts';
 import { Endings } from './endings.ts';
 import { limitPasses } from './handler-limits.ts';
+import { Job } from './jobs.ts';
 import type { OperationRecord } from './operation-record.ts';
-import { isSuppressedIn, ownerIn, suppressIn } from './owner.ts';
+import { asideIn, isSuppressedIn, ownerIn, suppressIn } from './owner.ts';
 import { createParts, type Parts, type Surroundings } from './parts.ts';
 import type { ShutdownTrigger } from './shutdown.ts';
 import { sentryClient } from './vendors.ts';
@@ -48,13 +49,13 @@ export class Recorder implements Host {
   readonly #beginShutdown: (trigger: ShutdownTrigger) => void;
 
   constructor(abortOrigins: AbortOrigins, surroundings: Surroundings) {
-    const parts = createParts(surroundings);
+    const parts = createParts(surroundings, (job) => this.#endings.jobEnds(job));
     this.stopsWithOwner = parts.config.propagate.cancel;
     this.stopsInTransaction = parts.config.propagate.cancelInTransaction;
     this.abortOrigins = abortOrigins;
     this.#parts = parts;
     this.#beginnings = new Beginnings(parts);
-    this.#endings = new Endings(parts);
+    this.#endings = new Endings(abortOrigins, parts);
     this.#beginShutdown = parts.guard((trigger: ShutdownTrigger) => {
       parts.shutdown.begin(trigger);
     });
@@ -190,6 +191,33 @@ export class Recorder implements Host {
 
   limitPasses(story: SignalStory): (() => void) | undefined {
     return limitPasses(ownerIn(context.active()), story, this.#endings);
+  }
+
+  watchJobs(): () => void {
+    const { jobs, spanStarts } = this.#parts;
+    jobs.open();
+    spanStarts.lookForProvider();
+    return () => jobs.close();
+  }
+
+  job(kind: SpanKind = SpanKind.CONSUMER): OperationRecord | undefined {
+    return this.#parts.jobs.current(kind);
+  }
+
+  handledBy(operation: OperationRecord, result: unknown): void {
+    this.#beginnings.handledBy(operation, result);
+  }
+
+  handlerReturned(operation: OperationRecord): void {
+    this.#parts.workAfterCancel.returned(operation);
+  }
+
+  aside(outer: Context): Context {
+    return asideIn(outer);
+  }
+
+  jobFailed(job: OperationRecord, error: unknown): void {
+    if (job instanceof Job) this.#endings.jobFailed(job, error);
   }
 
   addFinding(operation: OperationRecord, rule: FindingRule, detail: string): void {

@@ -26,6 +26,9 @@ const HTTP: SystemRow = {
   status: { client: 'httpClient', server: 'httpServer' },
 };
 
+/** Jobs and messages, whatever queue they come from. */
+export const MESSAGING = 'messaging';
+
 const OWN: Readonly<Record<string, SystemRow>> = {
   grpc: {
     method: ATTR_RPC_METHOD,
@@ -36,6 +39,14 @@ const OWN: Readonly<Record<string, SystemRow>> = {
   },
   http: HTTP,
   http2: HTTP,
+  [MESSAGING]: {
+    method: 'messaging.destination.name',
+    hasNamedMethods: true,
+    resetCode: ATTR_HTTP2_RST_CODE,
+    spentOn: 'messaging',
+    // Not ours to set.
+    status: { client: 'unset', server: 'unset' },
+  },
 };
 
 const rows: Record<string, SystemRow> = { ...OWN };

@@ -90,6 +90,11 @@ export class WorkAfterCancel {
     if (work !== undefined) work.messages++;
   }
 
+  /** The handler is done, though nobody has looked yet. */
+  returned({ lateWork }: OperationRecord): void {
+    if (lateWork?.promise !== undefined) lateWork.returned(performance.now());
+  }
+
   /** The handler answers, without a message; or the stream that was received from has ended. */
   end(operation: OperationRecord): void {
     const work = this.#sign(operation);
@@ -165,12 +170,7 @@ export class WorkAfterCancel {
     this.#timer = undefined;
     const nowMs = performance.now();
     for (const work of this.#active) {
-      if (work.promise !== undefined && !isPending(work.promise)) {
-        work.promise = undefined;
-        work.returnedAtMs = nowMs;
-        work.lastSignMs = nowMs;
-        work.lastProofMs = nowMs;
-      }
+      if (work.promise !== undefined && !isPending(work.promise)) work.returned(nowMs);
       if (work.promise === undefined && work.open.size === 0 && isSilent(work, nowMs)) {
         this.#settleSafely(work, work.lastSignMs, true);
       } else if (nowMs - work.cancelledAtMs > this.#limits.maxWorkAfterCancelMs) {

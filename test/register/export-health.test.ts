@@ -257,7 +257,7 @@ describe('the start', () => {
     assert.match(
       stdout,
       new RegExp(
-        `^${PACKAGE_NAME}: \\d+\\.\\d+\\.\\d+ instruments abort, grpc, http, http2, servers, undici, ` +
+        `^${PACKAGE_NAME}: \\d+\\.\\d+\\.\\d+ instruments abort, grpc, http, http2, servers, undici, jobs, bullmq, kafkajs, ` +
           'beside @opentelemetry/instrumentation-http, @opentelemetry/instrumentation-undici; ' +
           `spans are made by the SDK of register and go to ${urlOf(receiver)}/v1/traces\n$`,
       ),

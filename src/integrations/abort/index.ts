@@ -64,6 +64,7 @@ function watchFiring(host: Host, installation: Installation): Undo {
     if (abortOrigins.isInProgress || !isAborted(self)) return undefined;
     const story = abortOrigins.explain(self, self.reason);
     if (!story.isTimeout) return undefined;
+    abortOrigins.rememberTimeout(story.reason, story.stack);
     const outer = abortOrigins.enterTimeout(self, story.stack);
     const answered = host.limitPasses(story);
     return () => {

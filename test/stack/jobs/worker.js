@@ -1,0 +1,195 @@
+// A worker whose job is cancelled, or fails, or ends well. Prints what became of it, and the spans, as JSON.
+//   node test/stack/jobs/worker.js <queue> <its url> <job> [ours last | propagate | forced | batch]
+import { createRequire } from 'node:module';
+import { setTimeout as delay } from 'node:timers/promises';
+import { registerInstrumentations } from '@opentelemetry/instrumentation';
+import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis';
+import { KafkaJsInstrumentation } from '@opentelemetry/instrumentation-kafkajs';
+import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import { CancellationInstrumentation, currentSignal } from 'opentelemetry-instrumentation-cancellation';
+
+const ANSWERS_AFTER_MS = 300;
+const CANCELLED_AFTER_MS = 100;
+
+const [, , queueName, url, jobName, order] = process.argv;
+const exporter = new InMemorySpanExporter();
+new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();
+const official = [new IORedisInstrumentation(), new KafkaJsInstrumentation()];
+const ours = new CancellationInstrumentation({ propagate: { cancel: order === 'propagate' } });
+registerInstrumentations({
+  instrumentations: order === 'ours last' ? [...official, ours] : [ours, ...official],
+});
+
+// By require(): what is imported is not seen by the official instrumentations without a loader.
+const require = createRequire(import.meta.url);
+const http = require('node:http');
+
+const warehouse = http.createServer(async (_request, response) => {
+  await delay(ANSWERS_AFTER_MS);
+  response.end('sofa');
+});
+await new Promise((resolve) => warehouse.listen(0, '127.0.0.1', resolve));
+const { port } = warehouse.address();
+
+async function askWarehouse(signal) {
+  const response = await fetch(`http://127.0.0.1:${port}/stock`, { signal });
+  return await response.text();
+}
+
+const shutdown = new AbortController();
+
+/** `cancel` is the queue's own way to take a job back, `signal` what it tells the job by. */
+const jobs = {
+  async right() {
+    await askWarehouse();
+  },
+  async fails() {
+    await askWarehouse();
+    throw new Error('no sofa');
+  },
+  /** What it has asked goes on. */
+  async limit() {
+    void askWarehouse();
+    await delay(5_000, undefined, { signal: AbortSignal.timeout(CANCELLED_AFTER_MS) });
+  },
+  async fetchLimit() {
+    await askWarehouse(AbortSignal.timeout(CANCELLED_AFTER_MS));
+  },
+  /** Aborted from outside of the job. */
+  async shutdown() {
+    void askWarehouse();
+    await delay(5_000, undefined, { signal: shutdown.signal });
+  },
+  async ignores({ cancel }) {
+    cancel();
+    await askWarehouse();
+    await askWarehouse();
+  },
+  async stops({ cancel, signal }) {
+    cancel();
+    await askWarehouse(signal);
+  },
+  async stopsByHelper({ cancel }) {
+    cancel();
+    await askWarehouse(currentSignal());
+  },
+  async locked() {
+    await delay(1_500);
+  },
+};
+
+let took = () => {};
+const taken = new Promise((resolve) => {
+  took = resolve;
+});
+
+function run(given) {
+  took();
+  return jobs[jobName](given);
+}
+
+const queues = {
+  async bullmq() {
+    const { Queue, Worker } = require('bullmq');
+    const { BullMQOtel } = require('bullmq-otel');
+    const options = { connection: { url, maxRetriesPerRequest: null }, telemetry: new BullMQOtel() };
+    const queue = new Queue('orders', options);
+    const locks =
+      jobName === 'locked'
+        ? { lockDuration: 1_000, lockRenewTime: 400, stalledInterval: 1_000, runRetryDelay: 100 }
+        : {};
+    const worker = new Worker('orders', process_, { ...options, ...locks });
+    const over = new Promise((resolve) => {
+      worker.once('completed', () => resolve('completed'));
+      worker.once('failed', (_job, error) => resolve(`failed: ${error.message}`));
+      worker.once('closed', () => resolve('closed'));
+    });
+    worker.on('error', () => {});
+
+    function process_(job, _token, signal) {
+      const cancel = () => setTimeout(withdraw, CANCELLED_AFTER_MS);
+      const withdraw = () => worker.cancelJob(job.id, 'the order was withdrawn');
+      const close = () => setTimeout(() => worker.close(true), CANCELLED_AFTER_MS);
+      return run({ signal, cancel: order === 'forced' ? close : cancel });
+    }
+
+    const { id } = await queue.add('order', {});
+    if (jobName === 'locked') {
+      const { Redis } = require('ioredis');
+      const redis = new Redis(url);
+      await taken;
+      await redis.del(`bull:orders:${id}:lock`);
+      await redis.quit();
+    }
+    return {
+      over,
+      async close() {
+        await worker.close();
+        await queue.obliterate({ force: true });
+        await queue.close();
+      },
+    };
+  },
+  async kafkajs() {
+    const { Kafka, logLevel } = require('kafkajs');
+    const kafka = new Kafka({ brokers: [url], logLevel: logLevel.NOTHING });
+    const topic = `orders-${process.pid}`;
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.createTopics({ topics: [{ topic }], waitForLeaders: true });
+    await admin.disconnect();
+    const producer = kafka.producer();
+    await producer.connect();
+    await producer.send({ topic, messages: [{ value: 'sofa' }] });
+    const consumer = kafka.consumer({ groupId: topic });
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    let end;
+    const over = new Promise((resolve) => {
+      end = resolve;
+    });
+    let isFirst = true;
+    const handle = async () => {
+      // What failed comes again.
+      if (!isFirst) return;
+      isFirst = false;
+      try {
+        await run({});
+        end('completed');
+      } catch (error) {
+        end(`failed: ${error.message}`);
+        throw error;
+      }
+    };
+    await consumer.run(order === 'batch' ? { eachBatch: handle } : { eachMessage: handle });
+    return {
+      over,
+      async close() {
+        await consumer.disconnect();
+        await producer.disconnect();
+      },
+    };
+  },
+};
+
+const queue = await queues[queueName]();
+if (jobName === 'shutdown') {
+  await taken;
+  await delay(CANCELLED_AFTER_MS);
+  shutdown.abort(new DOMException('shutting down', 'AbortError'));
+}
+const result = await queue.over;
+// What goes on for nobody.
+await delay(1_300);
+await queue.close();
+warehouse.close();
+const spans = exporter.getFinishedSpans().map((span) => ({
+  name: span.name,
+  kind: span.kind,
+  scope: span.instrumentationScope.name,
+  status: span.status,
+  attributes: span.attributes,
+  events: span.events.map((event) => ({ name: event.name, attributes: event.attributes })),
+}));
+process.stdout.write(JSON.stringify({ result, spans }), () => process.exit());
