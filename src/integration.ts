@@ -261,6 +261,12 @@ export interface Host {
    */
   cancel(operation: Operation, evidence: Evidence, isConnectionAlive?: boolean): void;
 
+  /** Whether what runs now does so for this incoming operation. */
+  isWorkOf(operation: Operation): boolean;
+
+  /** Whether the process has been told to end, by a signal: `register` hears of it, or the application says so. */
+  isToldToEnd(): boolean;
+
   /** A server is about to take connections. */
   serverListens(server: ListeningServer): void;
 

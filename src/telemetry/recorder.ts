@@ -189,6 +189,14 @@ export class Recorder implements Host {
     this.#endings.cancel(operation, evidence, isConnectionAlive);
   }
 
+  isWorkOf(operation: OperationRecord): boolean {
+    return ownerIn(context.active()) === operation;
+  }
+
+  isToldToEnd(): boolean {
+    return this.#parts.shutdown.isToldToEnd;
+  }
+
   limitPasses(story: SignalStory): (() => void) | undefined {
     return limitPasses(ownerIn(context.active()), story, this.#endings);
   }

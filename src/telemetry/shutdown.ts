@@ -92,6 +92,11 @@ export class Shutdown {
     return this.#drain !== undefined;
   }
 
+  /** Not so when all that has happened is that a server was closed: others may go on. */
+  get isToldToEnd(): boolean {
+    return this.#drain !== undefined && this.#drain.trigger !== 'close';
+  }
+
   serverListens(server: ListeningServer): void {
     this.#forget(server);
     this.#servers.push(new WeakRef(server));

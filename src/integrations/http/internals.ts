@@ -74,7 +74,7 @@ export interface Transport extends Socket, ConnectingSocket {
   readonly _httpMessage?: OutgoingRequest | Response | null;
   readonly _readableState?: { readonly ended: boolean };
   /** Of an incoming connection. */
-  readonly server?: Limited;
+  readonly server?: Limited & { readonly listening?: boolean };
   [kClientError]?: unknown;
   [kPipelined]?: ServerExchange[];
 }

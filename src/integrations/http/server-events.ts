@@ -9,6 +9,7 @@ import {
   limitOfConnection,
   limitOfConnectionPassed,
   whatAnswerSays,
+  whyConnectionCut,
   whyConnectionEnded,
   whyDestroyedHere,
 } from './server-evidence.ts';
@@ -25,7 +26,7 @@ export function serverSocketDestroyed(
   if (exchange.response.writableFinished) return;
   const ending =
     whyConnectionEnded(host, exchange, socket, error) ??
-    whyDestroyedHere(host, exchange, socket, error, above);
+    whyConnectionCut(host, exchange, socket, error, above);
   endIncoming(host, exchange, ending);
 }
 
@@ -48,7 +49,7 @@ export function serverSocketEnded(
   const ending = whyConnectionEnded(host, exchange, socket, undefined);
   if (ending !== undefined) endIncoming(host, exchange, ending);
   else if (isAnswer) settleIncoming(host, response, exchange, socket[kClientError]);
-  else endIncoming(host, exchange, whyDestroyedHere(host, exchange, socket, undefined, above));
+  else endIncoming(host, exchange, whyConnectionCut(host, exchange, socket, undefined, above));
 }
 
 /** The idle limit of the connection has passed. Returns what is to be called when everybody has heard of it. */

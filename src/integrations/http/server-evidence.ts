@@ -67,6 +67,25 @@ export function whyDestroyedHere(
   return { kind: 'local', trigger: isShuttingDown() ? 'shutdown' : 'destroy', phase, reason, stack };
 }
 
+/**
+ * A call of this process on the connection itself. Once the server is closed, or the process told to end, whoever is not its
+ * handler shuts down by that, as stoppable, terminus, http-terminator and NestJS do.
+ *
+ * @param above the hook
+ */
+export function whyConnectionCut(
+  host: Host,
+  exchange: ServerExchange,
+  socket: Transport,
+  given: unknown,
+  above: StackTop,
+): Evidence | Failure {
+  const ending = whyDestroyedHere(host, exchange, socket, given, above);
+  if (ending.kind !== 'local' || host.isWorkOf(exchange.operation)) return ending;
+  const isEnding = socket.server?.listening === false || host.isToldToEnd();
+  return isEnding ? { ...ending, trigger: 'shutdown' } : ending;
+}
+
 /** Undefined for an answer that is no cancel. */
 export function whatAnswerSays(host: Host, exchange: ServerExchange): Evidence | undefined {
   const { operation, response } = exchange;

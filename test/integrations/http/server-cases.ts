@@ -1,6 +1,7 @@
 /** The incoming request ends early: by the client, by a limit, by the handler, by a shutdown. */
 import { once } from 'node:events';
 import type * as Http from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { context } from '@opentelemetry/api';
@@ -398,6 +399,62 @@ function ownDecisions(lab: HttpLab): ContractCase[] {
       },
       own('destroy', 'handle'),
     ),
+    ...(['destroy', 'end'] as const).map((method): ContractCase => {
+      const sockets: Socket[] = [];
+      return {
+        name: `socket.${method}() by whoever has closed the server`,
+        stage: () =>
+          incoming(
+            lab,
+            GET,
+            (request) => sockets.push(request.socket),
+            function drop(_client, { server }) {
+              server.close();
+              sockets.pop()?.[method]();
+            },
+          ),
+        client: null,
+        server: own('shutdown', 'handle'),
+      };
+    }),
+    {
+      name: 'socket.destroy() by the handler, when the server is closed',
+      stage: async () => {
+        const closing = event();
+        await incoming(
+          lab,
+          GET,
+          async function drop({ socket }) {
+            await closing.promise;
+            socket.destroy();
+          },
+          (_client, { server }) => {
+            server.close();
+            closing.resolve();
+          },
+        );
+      },
+      client: null,
+      server: own('destroy', 'handle'),
+    },
+    {
+      name: 'socket.destroy() by others, when the server is open',
+      stage: async () => {
+        let socket: Socket | undefined;
+        await incoming(
+          lab,
+          GET,
+          (request) => {
+            socket = request.socket;
+          },
+          function drop() {
+            socket?.destroy();
+          },
+        );
+      },
+      client: null,
+      server: own('destroy', 'handle'),
+    },
     {
       name: 'server.closeAllConnections()',
       stage: () =>

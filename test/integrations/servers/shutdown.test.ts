@@ -1,5 +1,6 @@
 /** How a process drains, from the first close() of a server on; signals and exits are in test/register. */
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { hrTimeToMilliseconds } from '@opentelemetry/core';
@@ -7,6 +8,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { CollectedMetrics } from '../../support/collected-metrics.ts';
 import { setup } from '../../support/setup.ts';
 import { Telemetry } from '../../support/telemetry.ts';
+import { closed, event, HttpLab } from '../http/lab.ts';
 
 const metrics = new CollectedMetrics();
 const telemetry = new Telemetry(setup, undefined, { meterProvider: metrics.provider });
@@ -204,5 +206,24 @@ describe('the shutdown of a process', () => {
     const duration = collected.get('cancellation.shutdown.duration');
     assert.equal(duration?.unit, 'ms');
     assert.equal(duration?.points.length, 1);
+  });
+});
+
+describe('a process that was told to end, before any server is closed', () => {
+  it('cuts by destroying connections, as http-terminator and NestJS do', async () => {
+    const lab = new HttpLab();
+    const handled = event<Socket>();
+    const { at } = await lab.serve(({ socket }) => handled.resolve(socket));
+    const end = closed(lab.http.get(at));
+    const socket = await handled.promise;
+    telemetry.instrumentation.shutdownBegins('SIGTERM');
+    socket.destroy();
+    await end;
+    await lab.close();
+    await until(({ kind }) => kind === SpanKind.SERVER);
+    const served = telemetry.ended.find(({ kind }) => kind === SpanKind.SERVER);
+    assert.equal(served?.attributes['cancel.initiator'], 'local');
+    assert.equal(served?.attributes['cancel.trigger'], 'shutdown');
+    assert.deepEqual(counted(await theShutdown()), [0, 1, 0]);
   });
 });
