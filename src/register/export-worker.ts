@@ -57,12 +57,30 @@ function say(line: string): void {
   }
 }
 
-parentPort?.on('message', (batch: Batch | MetricsBatch | GivenUp | LastBatch) => {
+type Order = Batch | MetricsBatch | GivenUp | LastBatch;
+
+/**
+ * One in a turn of the event loop: what is sent leaves before the next is worked on. A port tells of all that have come
+ * in one turn, and at the end of a process, when time is short, nothing would have left until all are worked on.
+ */
+const orders: Order[] = [];
+parentPort?.on('message', (order: Order) => {
+  if (orders.push(order) === 1) setImmediate(obeyNext);
+});
+
+function obeyNext(): void {
+  const [order] = orders;
+  if (order !== undefined) obey(order);
+  orders.shift();
+  if (orders.length > 0) setImmediate(obeyNext);
+}
+
+function obey(batch: Order): void {
   if ('lastWord' in batch) exportLast(batch);
   else if ('cause' in batch) spansHealth.failed(batch.lost, new Error(batch.cause));
   else if ('spans' in batch) track(batch.id, batch.spans.length, exportSpans(exporter, batch.spans));
   else track(batch.id, 0, exportMetrics(batch));
-});
+}
 
 function track(id: number, spans: number, exported: Promise<boolean>): void {
   underWay.set(exported, spans);

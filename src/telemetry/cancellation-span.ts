@@ -33,14 +33,31 @@ import { rowOf } from './systems.ts';
 /** OpenTracing compatibility, in the semantic conventions: the reference is that of a child to its parent. */
 const CHILD_OF: Attributes = { 'opentracing.ref_type': 'child_of' };
 
-/** @param cause the span in which the cancel was decided, when it is another one */
-export function writeCancellation(
-  span: Span,
-  system: System,
-  cancellation: Cancellation,
-  cause: Span | undefined,
-): void {
-  const isCanceled = cancellation.outcome === 'canceled';
+/** What a span gets of a cancellation, apart from what is of this operation alone. */
+interface Words {
+  readonly attributes: Attributes;
+  readonly event: Attributes;
+}
+
+/** The end of the process cancels thousands in the same words, and there is little time for them. */
+let atExit: (Words & { readonly of: Cancellation }) | undefined;
+
+function wordsOf(cancellation: Cancellation): Words {
+  if (cancellation.trigger !== 'exit') return describe(cancellation);
+  const { initiator, phase, reason, stack } = cancellation;
+  if (
+    atExit === undefined ||
+    atExit.of.initiator !== initiator ||
+    atExit.of.phase !== phase ||
+    atExit.of.reason !== reason ||
+    atExit.of.stack !== stack
+  ) {
+    atExit = { ...describe(cancellation), of: cancellation };
+  }
+  return atExit;
+}
+
+function describe(cancellation: Cancellation): Words {
   const common: Attributes = {
     [ATTR_CANCEL_INITIATOR]: cancellation.initiator,
     [ATTR_CANCEL_TRIGGER]: cancellation.trigger,
@@ -50,7 +67,7 @@ export function writeCancellation(
   if (reason !== undefined) common[ATTR_CANCEL_REASON] = reason;
 
   const attributes: Attributes = {
-    [isCanceled ? ATTR_CONTEXT_CANCELED : ATTR_DEADLINE_EXCEEDED]: true,
+    [cancellation.outcome === 'canceled' ? ATTR_CONTEXT_CANCELED : ATTR_DEADLINE_EXCEEDED]: true,
     ...common,
   };
   const event: Attributes = { ...common };
@@ -66,22 +83,36 @@ export function writeCancellation(
       event[ATTR_CODE_COLUMN_NUMBER] = origin.frame.column;
     }
   }
+  return { attributes, event };
+}
+
+/** @param cause the span in which the cancel was decided, when it is another one */
+export function writeCancellation(
+  span: Span,
+  system: System,
+  cancellation: Cancellation,
+  cause: Span | undefined,
+): void {
+  const { attributes, event } = wordsOf(cancellation);
+  span.setAttributes(attributes);
   if (cancellation.rstCode !== undefined) {
-    attributes[rowOf(system).resetCode] = cancellation.rstCode;
+    span.setAttribute(rowOf(system).resetCode, cancellation.rstCode);
   }
-  if (cancellation.errorStatus !== undefined) attributes[ATTR_ERROR_TYPE] = String(cancellation.errorStatus);
+  if (cancellation.errorStatus !== undefined)
+    span.setAttribute(ATTR_ERROR_TYPE, String(cancellation.errorStatus));
   if (cause !== undefined) {
     const causeContext = cause.spanContext();
-    attributes[ATTR_CANCEL_CAUSE_TRACE_ID] = causeContext.traceId;
-    attributes[ATTR_CANCEL_CAUSE_SPAN_ID] = causeContext.spanId;
+    span.setAttribute(ATTR_CANCEL_CAUSE_TRACE_ID, causeContext.traceId);
+    span.setAttribute(ATTR_CANCEL_CAUSE_SPAN_ID, causeContext.spanId);
     // Jaeger makes a FOLLOWS_FROM of a link that does not say more, and of the reference to the parent with it.
     const isParent = parentSpanIdOf(span) === causeContext.spanId;
     span.addLink?.({ context: causeContext, attributes: isParent ? CHILD_OF : {} });
   }
   const causedAtMs = cancellation.cause?.cancellation?.atMs;
   if (causedAtMs !== undefined)
-    attributes[ATTR_CANCEL_PROPAGATION_MS] = roundMs(cancellation.atMs - causedAtMs);
-
-  span.setAttributes(attributes);
-  span.addEvent(isCanceled ? EVENT_CONTEXT_CANCELED : EVENT_DEADLINE_EXCEEDED, event);
+    span.setAttribute(ATTR_CANCEL_PROPAGATION_MS, roundMs(cancellation.atMs - causedAtMs));
+  span.addEvent(
+    cancellation.outcome === 'canceled' ? EVENT_CONTEXT_CANCELED : EVENT_DEADLINE_EXCEEDED,
+    event,
+  );
 }
