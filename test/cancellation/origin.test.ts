@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
-import { afterEach, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseFrame } from '../../src/cancellation/frame.ts';
 import { formatFrame, isOfLibrary, isTimerOfLibrary, originOf } from '../../src/cancellation/origin.ts';
 import { CapturedStack } from '../../src/operation/captured-stack.ts';
@@ -301,6 +304,68 @@ describe('originOf a captured stack', () => {
     assert.equal(originOf(leaveShop())?.frame?.functionName, 'mapped');
   });
 });
+
+describe('originOf a stack of which all frames of this turn are of a library', () => {
+  let folder: string;
+  let library: Library;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'origin-'));
+    const file = join(folder, 'node_modules', 'impatient', 'index.mjs');
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, IMPATIENT);
+    library = (await import(pathToFileURL(file).href)) as Library;
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  const capture = (): CapturedStack => new CapturedStack(capture, 40);
+
+  it('names the function of the application that awaits the library', async () => {
+    async function checkOut(): Promise<CapturedStack> {
+      return await library.afterAwait(capture);
+    }
+    const stack = await checkOut();
+    assert.equal(originOf(stack)?.frame?.functionName, 'checkOut');
+    assert.match(originOf(stack)?.stacktrace ?? '', /at giveUp .*\n.*at (?:Module\.)?afterAwait .*\n.*at async checkOut /);
+    assert.ok(!isOfLibrary(stack));
+  });
+
+  it('names it however deep the library awaits itself', async () => {
+    async function checkOut(): Promise<CapturedStack> {
+      return await library.deep(capture);
+    }
+    assert.equal(originOf(await checkOut())?.frame?.functionName, 'checkOut');
+  });
+
+  it('names the library where it calls from a timer, of which V8 does not tell who awaits it', async () => {
+    async function checkOut(): Promise<CapturedStack> {
+      return await library.fromTimer(capture);
+    }
+    const stack = await checkOut();
+    assert.equal(originOf(stack)?.frame?.functionName, 'giveUp');
+    assert.ok(isOfLibrary(stack) && isTimerOfLibrary(stack));
+  });
+});
+
+interface Library {
+  readonly afterAwait: (capture: () => CapturedStack) => Promise<CapturedStack>;
+  readonly deep: (capture: () => CapturedStack) => Promise<CapturedStack>;
+  readonly fromTimer: (capture: () => CapturedStack) => Promise<CapturedStack>;
+}
+
+const IMPATIENT = `
+  const giveUp = (capture) => capture();
+  export async function afterAwait(capture) {
+    await new Promise(setImmediate);
+    return giveUp(capture);
+  }
+  export async function deep(capture) {
+    const middle = async () => await afterAwait(capture);
+    return await middle();
+  }
+  export async function fromTimer(capture) {
+    return await new Promise((resolve) => setTimeout(() => resolve(giveUp(capture)), 1));
+  }
+`;
 
 describe('formatFrame', () => {
   const frame = { functionName: 'leave', file: '/app/shop.js', line: 10, column: 5 };
