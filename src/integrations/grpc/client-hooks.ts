@@ -15,7 +15,6 @@ import {
   type StatusObject,
   type StreamClass,
 } from './internals.ts';
-import { watchLeaving } from './leaving.ts';
 import { passOnDeadline } from './pass-on.ts';
 
 /**
@@ -72,8 +71,6 @@ export function watchStreams(moduleExports: unknown, host: Host, installation: I
     watchDestroy(reading, false, host, installation),
     watchDestroy(prototypeOf(classes.ClientWritableStreamImpl), true, host, installation),
     watchDestroy(duplex, false, host, installation),
-    watchLeaving(reading, host, installation),
-    watchLeaving(duplex, host, installation),
     watchMessages(reading, host, installation),
     watchMessages(duplex, host, installation),
   ];

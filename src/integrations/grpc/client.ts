@@ -8,6 +8,7 @@ import type { Operation } from '../../operation/operation.ts';
 import { isOutOfReach, whyCancelled, whyTold } from './client-evidence.ts';
 import { setCallDeadline } from './deadline.ts';
 import { describeCall, describeResult, methodOf } from './description.ts';
+import { whyDestroyed } from './evidence.ts';
 import {
   attemptOf,
   type CallArgs,
@@ -21,7 +22,6 @@ import {
   type ResolvingCall,
   type StatusObject,
 } from './internals.ts';
-import { whyDestroyed } from './leaving.ts';
 import { isOfficialOn, OFFICIAL_SCOPES, unsampledSpan } from './official.ts';
 import { passOnEnd } from './pass-on.ts';
 import { clientPhase } from './phase.ts';
@@ -115,7 +115,7 @@ export function callDestroyed(
   const call = callOf(stream);
   const operation = call?.[kOperation];
   if (call === undefined || operation === undefined || call.ended || operation.isSettled) return;
-  cancelCall(host, call, operation, whyDestroyed(host, stream, error, clientPhase(call), above));
+  cancelCall(host, call, operation, whyDestroyed(host, error, clientPhase(call), above));
   // Leaving a loop is often followed by cancel(), in the same tick or its microtasks, and that does reach
   // the server. The stream's own events, on which the official span ends, come in a later tick.
   process.nextTick(installation.guard(endAbandoned), host, operation);

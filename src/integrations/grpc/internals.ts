@@ -14,8 +14,6 @@ export const SUPPORTED_VERSIONS: readonly string[] = ['>=1.9.0 <2'];
 export const kOperation: unique symbol = Symbol('opentelemetry.cancellation.grpc.operation');
 /** The server call that was given as `parent`, on the ResolvingCall. */
 export const kParent: unique symbol = Symbol('opentelemetry.cancellation.grpc.parent');
-/** Who leaves a for-await loop over the stream of a call, on the stream. */
-export const kLeaving: unique symbol = Symbol('opentelemetry.cancellation.grpc.leaving');
 /** How a call ended that was never started, on the ResolvingCall. */
 export const kHeldEnd: unique symbol = Symbol('opentelemetry.cancellation.grpc.heldEnd');
 
@@ -96,7 +94,6 @@ export interface ResolvingCall {
 export interface CallStream {
   readonly destroyed: boolean;
   readonly writableFinished?: boolean;
-  [kLeaving]?: Stack;
 }
 
 /** What the application has of a call of its own. */

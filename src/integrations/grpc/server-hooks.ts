@@ -15,7 +15,6 @@ import {
   type StreamClass,
   type SurfaceCall,
 } from './internals.ts';
-import { watchLeaving } from './leaving.ts';
 import { isWrapped, rememberRegister } from './official.ts';
 import { answeredError, watchAnswer } from './own-answer.ts';
 import { beginIncoming, incomingAnswered, incomingDestroyed, incomingLeft } from './server.ts';
@@ -125,7 +124,6 @@ export function watchServerStreams(moduleExports: unknown, host: Host, installat
     watchErrors(duplex, host, installation),
     watchDestroy(writing, host, installation),
     watchDestroy(duplex, host, installation),
-    watchLeaving(duplex, host, installation),
   ];
   return () => undoAll(undos);
 }

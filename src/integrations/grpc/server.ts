@@ -7,6 +7,7 @@ import type { ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { hasPassed } from './deadline.ts';
 import { describeAnswer, describeIncoming, methodOf } from './description.ts';
+import { whyDestroyed } from './evidence.ts';
 import {
   answersByCallback,
   type BaseServerCall,
@@ -17,7 +18,6 @@ import {
   type StatusObject,
   type SurfaceCall,
 } from './internals.ts';
-import { whyDestroyed } from './leaving.ts';
 import { isOfficialOn, OFFICIAL_SCOPES, unsampledSpan } from './official.ts';
 import { serverPhase } from './phase.ts';
 import { metadataGetter } from './propagation.ts';
@@ -87,7 +87,7 @@ export function incomingDestroyed(
   const operation = base?.[kOperation];
   if (base === undefined || operation === undefined || operation.isSettled || isOver(base)) return;
   if (answersByCallback(base.handler?.type)) return;
-  host.cancel(operation, whyDestroyed(host, surface, error, serverPhase(base), above));
+  host.cancel(operation, whyDestroyed(host, error, serverPhase(base), above));
   // The stream's own events, on which the official span ends, come in a later tick.
   process.nextTick(installation.guard(endAbandoned), host, operation);
 }

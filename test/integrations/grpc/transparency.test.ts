@@ -19,9 +19,9 @@ const require = createRequire(import.meta.url);
 const REPLACED: readonly (readonly [string, string, readonly PropertyKey[]])[] = [
   ['channel', 'ChannelImplementation', ['createCall']],
   ['resolving-call', 'ResolvingCall', ['start', 'cancelWithStatus', 'outputStatus']],
-  ['call', 'ClientReadableStreamImpl', ['destroy', Symbol.asyncIterator]],
+  ['call', 'ClientReadableStreamImpl', ['destroy']],
   ['call', 'ClientWritableStreamImpl', ['destroy']],
-  ['call', 'ClientDuplexStreamImpl', ['destroy', Symbol.asyncIterator]],
+  ['call', 'ClientDuplexStreamImpl', ['destroy']],
   ['server', 'Server', ['register', 'forceShutdown']],
   ['server-call', 'ServerWritableStreamImpl', ['emit']],
   ['server-call', 'ServerDuplexStreamImpl', ['emit']],
