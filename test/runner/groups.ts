@@ -32,7 +32,8 @@ export const groups: Readonly<Record<string, Group>> = {
 };
 
 /** Of `npm test`, those that take as long as a dozen others: at the end one of them would run alone. */
-const isLong = /^(memory|register|worlds|package|integrations.abort.collectable)/;
+const isLong =
+  /^(memory|register|worlds|package|neighbours|integrations.abort.collectable|integrations.(grpc|undici|http2).contract|after.(frameworks|owned-spans))|sabotage\.test\.ts$/;
 
 /** @returns of each group the paths of its test files, relative to test/, in the order in which they start */
 export function filesByGroup(folder: string): Map<string, string[]> {
