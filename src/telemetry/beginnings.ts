@@ -115,7 +115,12 @@ export class Beginnings {
         ? call(fn, thisArg, args)
         : // Not fn with thisArg: the context manager would call fn.bind(), which an Express application has of its own.
           context.with(operation.context, call, undefined, fn, thisArg, args);
-    this.handledBy(operation, result);
+    // Not by handledBy(): nothing of ours is called here that could fail.
+    if (result instanceof Promise) {
+      operation.handled = result;
+      // Cancelled by the time that its handler returned.
+      if (operation.lateWork !== undefined) this.#watchHandled(operation);
+    }
     return result as T;
   }
 
@@ -123,7 +128,6 @@ export class Beginnings {
   handledBy(operation: OperationRecord, result: unknown): void {
     if (!(result instanceof Promise)) return;
     operation.handled = result;
-    // Cancelled by the time that its handler returned.
     if (operation.lateWork !== undefined) this.#watchHandled(operation);
   }
 
