@@ -1,6 +1,6 @@
 /**
  * Operations leave nothing behind: no memory, no listener, no open span. MEMORY_TEST_OPERATIONS says how
- * many there are; the default is a short form, which sees leaks of 700 bytes an operation; a release deserves 200000.
+ * many there are; the default is a short form, which sees large leaks only; a release deserves 200000.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
