@@ -15,7 +15,7 @@ export type Group = {
 /** A folder of test/ with this name is a group of its own; all other files are the group of `npm test`. */
 export const groups: Readonly<Record<string, Group>> = {
   // Most of these wait for sockets and timers.
-  fast: { command: 'npm test', concurrency: (cores) => 2 * cores, limitMinutes: 20 },
+  fast: { command: 'npm test', concurrency: (cores) => 3 * cores, limitMinutes: 20 },
   stack: {
     command: 'npm run test:stack',
     needs:
