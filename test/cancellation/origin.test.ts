@@ -325,7 +325,10 @@ describe('originOf a stack of which all frames of this turn are of a library', (
     }
     const stack = await checkOut();
     assert.equal(originOf(stack)?.frame?.functionName, 'checkOut');
-    assert.match(originOf(stack)?.stacktrace ?? '', /at giveUp .*\n.*at (?:Module\.)?afterAwait .*\n.*at async checkOut /);
+    assert.match(
+      originOf(stack)?.stacktrace ?? '',
+      /at giveUp .*\n.*at (?:Module\.)?afterAwait .*\n.*at async checkOut /,
+    );
     assert.ok(!isOfLibrary(stack));
   });
 
