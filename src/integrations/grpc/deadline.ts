@@ -15,15 +15,15 @@ export function deadlineFrom(
   source: string,
   stack: Stack | undefined,
 ): Deadline | undefined {
-  const timeoutMs = Number(at) - Date.now();
-  // Written so that NaN, of an invalid Date, is no limit either.
-  if (!(timeoutMs <= MAX_TIMEOUT_MS)) return undefined;
+  // For grpc-js the time is over as well before 1970, and at what is no time: NaN, as of an invalid Date.
+  const timeoutMs = Math.max(0, Number(at) || 0) - Date.now();
+  if (timeoutMs > MAX_TIMEOUT_MS) return undefined;
   return { atMs: performance.now() + timeoutMs, timeoutMs, source, stack };
 }
 
 /** True when this point of the wall clock is over. */
 export function hasPassed(at: number | Date): boolean {
-  return Date.now() >= Number(at) - CLOCK_SLACK_MS;
+  return !(Date.now() < Number(at) - CLOCK_SLACK_MS);
 }
 
 /**
@@ -39,7 +39,7 @@ export function setCallDeadline(
 ): void {
   if (call.deadline === Number.POSITIVE_INFINITY) return;
   // Both may be a Date; the parent's limit has won when what grpc-js keeps is not what it was given.
-  const source = Number(call.deadline) === Number(given) ? 'option' : 'inherited';
+  const source = Object.is(Number(call.deadline), Number(given)) ? 'option' : 'inherited';
   const deadline = deadlineFrom(call.deadline, source, host.captureDeadlineStack(above));
   if (deadline === undefined) return;
   host.setDeadline(operation, deadline);
@@ -52,10 +52,13 @@ export function setCallDeadline(
   }
 }
 
-/** The service config may limit a call after it was made; it says so only by the timer. */
+/** Between the looks at the two clocks a busy machine may do something else. */
+const CLOCKS_APART_MS = 50;
+
+/** The service config may limit a call further after it was made; it says so only by the timer. */
 export function noteConfiguredDeadline(host: Host, call: ResolvingCall, operation: Operation): void {
   const atMs = operation.deadline?.atMs;
   const actual = deadlineFrom(call.deadline, 'timeout', undefined);
-  if (actual === undefined || (atMs !== undefined && Math.abs(atMs - actual.atMs) < 10)) return;
+  if (actual === undefined || (atMs !== undefined && atMs - actual.atMs < CLOCKS_APART_MS)) return;
   host.setDeadline(operation, { ...actual, timeoutMs: actual.atMs - operation.startedAtMs });
 }

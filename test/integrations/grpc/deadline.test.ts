@@ -4,6 +4,7 @@ import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import { deadlineFrom, hasPassed } from '../../../src/integrations/grpc/deadline.ts';
 import { checkSpan } from '../../support/contract.ts';
 import { Telemetry } from '../../support/telemetry.ts';
 import { rawCall } from './peers.ts';
@@ -53,6 +54,28 @@ describe('the deadline of a gRPC call', () => {
       assertNoDeadline(spanOf(SpanKind.CLIENT));
     });
   }
+
+  it('before all time is long past', async () => {
+    telemetry.reset();
+    service.hold();
+    const error = await startCall(client, 'unary', { deadline: Number.NEGATIVE_INFINITY }).ended;
+    assert.equal(error?.code, grpc.status.DEADLINE_EXCEEDED);
+    await telemetry.allEnded();
+    const { attributes, events } = spanOf(SpanKind.CLIENT);
+    assert.equal(attributes['deadline.source'], 'option');
+    assert.match(String(attributes['cancel.origin']), /^startCall /);
+    assertBetween(attributes['deadline.timeout_ms'], -Date.now(), -1);
+    assertBetween(attributes['deadline.deviation_ms'], 1, Date.now() + 1_000);
+    const finding = events.find(({ name }) => name === 'cancel.finding')?.attributes;
+    assert.match(String(finding?.['cancel.finding.detail']), /^started \d+ ms after its deadline$/);
+  });
+
+  it('that is no time is one that has passed, as grpc-js has it', () => {
+    for (const at of [Number.NaN, new Date(Number.NaN)]) {
+      assert.equal(hasPassed(at), true);
+      assertBetween(deadlineFrom(at, 'option', undefined)?.timeoutMs, -Date.now(), -1);
+    }
+  });
 
   it('of the longest timer there is counts', async () => {
     const [atClient] = await succeed({ deadline: Date.now() + 24 * DAY_MS });
