@@ -1,6 +1,14 @@
 /** Interceptors that do more than pass on. */
 import type * as Grpc from '@grpc/grpc-js';
-import { answerAtOnce, cancelled, startCall } from '../integrations/grpc/service.ts';
+import {
+  answerAtOnce,
+  answerError,
+  cancelled,
+  drain,
+  GrpcService,
+  KINDS,
+  startCall,
+} from '../integrations/grpc/service.ts';
 import type { ContractCase } from '../support/contract.ts';
 import { type Lab, RESET, UNMARKED } from './lab.ts';
 
@@ -40,6 +48,14 @@ export async function interceptorCases(lab: Lab): Promise<ContractCase[]> {
         },
       });
 
+  /** Of a server. */
+  const unavailable: Grpc.ServerInterceptor = (_method, call) =>
+    new grpc.ServerInterceptingCall(call, {
+      sendStatus(status, next) {
+        next({ ...status, code: grpc.status.UNAVAILABLE });
+      },
+    });
+
   return [
     {
       name: 'an interceptor cancels the call when its answer is of no use',
@@ -65,6 +81,25 @@ export async function interceptorCases(lab: Lab): Promise<ContractCase[]> {
       client: lab.cancelledIn('refuseHead', { phase: ['wait', 'receive'], reason: 'wrong version' }),
       server: { ...RESET, phase: 'write' },
     },
+    ...KINDS.map(
+      (kind): ContractCase => ({
+        name: `${kind}: an interceptor of the server makes another status of CANCELLED`,
+        async stage() {
+          const answers = new GrpcService(grpc, { interceptors: [unavailable] });
+          await answers.listen();
+          answers.handler = (call, answer) => answerError(call, answer, { code: grpc.status.CANCELLED });
+          const { call, ended } = startCall(await answers.client(), kind);
+          drain(call);
+          await ended;
+          answers.close();
+        },
+        client: { ...UNMARKED, status: 'error', attributes: lab.own('UNAVAILABLE') },
+        // The official span ends with what the handler has said.
+        server: lab.isAlone
+          ? { ...UNMARKED, status: 'error', attributes: lab.own('UNAVAILABLE') }
+          : { outcome: 'context.canceled', initiator: 'local', trigger: 'status' },
+      }),
+    ),
     {
       name: 'an interceptor swallows cancel()',
       async stage() {

@@ -31,10 +31,10 @@ export function watchAnswer(
   return patchedCallback;
 }
 
-/** A streaming handler has answered. */
+/** A streaming handler has answered. On a span of ours counts what is sent: an interceptor may make something else of it. */
 export function answeredError(host: Host, surface: SurfaceCall, error: unknown, above: StackTop): void {
   const operation = baseOf(surface)?.[kOperation];
-  if (operation !== undefined) noteError(host, operation, surface, error, above);
+  if (operation?.ownsSpan === false) noteError(host, operation, surface, error, above);
 }
 
 function noteError(
