@@ -113,6 +113,9 @@ export interface ListeningServer {
   readonly listening: boolean;
 }
 
+/** Makes an operation of what has waited in a queue of a library, since `startTime`. */
+export type StartWaiting = (description: SpanDescription, parent: Context) => Operation;
+
 /** Ends an operation, whose `subject` is whatever its integration knows it by, when the process ends: cancels and settles it. */
 export type EndWithProcess<Subject extends object> = (host: Host, subject: Subject, end: ProcessEnd) => void;
 
@@ -231,6 +234,12 @@ export interface Host {
     subject: Subject,
     end: EndWithProcess<Subject>,
   ): void;
+
+  /**
+   * What waits in a queue, and is no operation yet, is one that the process's end cuts: `begin` is called then, before anything
+   * is recorded.
+   */
+  beforeProcessEnd(begin: (start: StartWaiting) => void): Undo;
 
   /** What a status code of HTTP says of a cancel, received or sent, by the options: undefined for any other. */
   outcomeOfStatus(side: Side, statusCode: number): Outcome | undefined;

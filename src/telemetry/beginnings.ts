@@ -124,6 +124,15 @@ export class Beginnings {
     return result as T;
   }
 
+  /** The process ends: an operation that has waited since its `startTime`, and was started by nobody who is on the stack. */
+  startWaiting(description: SpanDescription, parent: Context, above: StackTop): OperationRecord {
+    const operation = this.start(description, parent, undefined, above);
+    const { startTime } = description;
+    if (startTime !== undefined) operation.startedAtMs = performance.now() - (Date.now() - startTime);
+    operation.startStack = undefined;
+    return operation;
+  }
+
   /** @param result of the handler */
   handledBy(operation: OperationRecord, result: unknown): void {
     if (!(result instanceof Promise)) return;

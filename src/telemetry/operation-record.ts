@@ -14,7 +14,7 @@ export class OperationRecord implements Operation {
   span: Span;
   readonly ownsSpan: boolean;
   context: Context;
-  readonly startedAtMs: number;
+  startedAtMs: number;
   deadline: Deadline | undefined = undefined;
   cancellation: Cancellation | undefined = undefined;
   isSettled = false;

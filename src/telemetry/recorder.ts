@@ -22,6 +22,7 @@ import type {
   ReadHeader,
   Settlement,
   SpanDescription,
+  StartWaiting,
 } from '../integration.ts';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { Evidence, Outcome, ProcessEnd } from '../operation/evidence.ts';
@@ -45,6 +46,7 @@ export class Recorder implements Host {
   readonly #parts: Parts;
   readonly #beginnings: Beginnings;
   readonly #endings: Endings;
+  readonly #beforeEnd = new Set<(start: StartWaiting) => void>();
   /** The application calls it, or Node. */
   readonly #beginShutdown: (trigger: ShutdownTrigger) => void;
 
@@ -161,6 +163,11 @@ export class Recorder implements Host {
     if (operation.isSettled) return;
     operation.subject = subject;
     operation.endWithProcess = end;
+  }
+
+  beforeProcessEnd(begin: (start: StartWaiting) => void): () => void {
+    this.#beforeEnd.add(begin);
+    return () => void this.#beforeEnd.delete(begin);
   }
 
   stopWithIncoming(stop: () => void): (() => void) | undefined {
@@ -291,6 +298,9 @@ export class Recorder implements Host {
   /** The process ends: records what is in flight. @returns how many were not, since it took until then */
   endWithProcess(how: () => ProcessEnd, untilMs: number): number {
     this.#parts.shutdown.processExits();
+    const start: StartWaiting = (description, parent) =>
+      this.#beginnings.startWaiting(description, parent, this.endWithProcess);
+    for (const begin of this.#beforeEnd) begin(start);
     return this.#endings.endWithProcess(this, how, untilMs);
   }
 

@@ -3,7 +3,7 @@ import { type Context, context } from '@opentelemetry/api';
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import { errorTypeOf } from '../../cancellation/reason.ts';
 import { after } from '../../hook/observe.ts';
-import type { Host } from '../../integration.ts';
+import type { Host, StartWaiting } from '../../integration.ts';
 import { toUnixMs } from '../../operation/clock.ts';
 import type { ClientPhase, Evidence, ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
@@ -198,14 +198,22 @@ export function reportCall(
 ): void {
   const { host } = watch;
   const target = call.target?.();
-  call.isReported = true;
-  call.target = undefined;
-  leaveQueue(call);
-  if (target === undefined || host.isSuppressed()) return;
-  const startTime = toUnixMs(call.startedAtMs);
-  const operation = host.start({ ...describeTarget(target), startTime }, call.parent);
-  if (call.signal !== undefined) setSignalLimit(host, operation, call.signal, call.startedAtMs);
+  const operation = startUnsent(host, call, (description, parent) => host.start(description, parent));
+  if (target === undefined || operation === undefined) return;
   host.cancel(operation, why(connectPhase(watch, target.origin)));
   const isLate = operation.cancellation?.outcome === 'deadline_exceeded';
   host.settle(operation, { attributes: isLate ? { [ATTR_ERROR_TYPE]: errorTypeOf(reason) } : undefined });
+}
+
+/** The operation of a call for which there will be no request. Undefined where there is to be none. */
+export function startUnsent(host: Host, call: Call, start: StartWaiting): Operation | undefined {
+  const target = call.target?.();
+  call.isReported = true;
+  call.target = undefined;
+  leaveQueue(call);
+  if (target === undefined || host.isSuppressed()) return undefined;
+  const startTime = toUnixMs(call.startedAtMs);
+  const operation = start({ ...describeTarget(target), startTime }, call.parent);
+  if (call.signal !== undefined) setSignalLimit(host, operation, call.signal, call.startedAtMs);
+  return operation;
 }

@@ -22,6 +22,7 @@ import { watchDispatcher } from './dispatcher-hooks.ts';
 import { watchFetch } from './fetch-hooks.ts';
 import { findGlobalDispatchers } from './global-dispatchers.ts';
 import { watchStreams } from './http2-streams.ts';
+import { watchWaiting } from './queue.ts';
 import { watchSignals } from './signals.ts';
 import { watchOf } from './watch.ts';
 
@@ -37,6 +38,7 @@ export const undiciIntegration: Integration = {
       watchSignals(watch, abortCall),
       watchConnects(watch),
       watchStreams(watch),
+      watchWaiting(watch),
       watchChannels(watch),
       watchFetch(globalThis, host, installation),
     );

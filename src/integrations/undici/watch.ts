@@ -35,6 +35,8 @@ export class Watch {
   readonly dispatchers: Set<object> = new Set();
   /** The global ones, as they were last seen. */
   readonly globalDispatchers: unknown[] = [];
+  /** The calls that wait in each dispatcher that has had such ones. */
+  queues: WeakRef<Set<Call>>[] = [];
   /** Made with the first request. */
   cut: EndWithProcess<Exchange> | undefined = undefined;
   /** Of hooks that are put on when there is something to put them on. */

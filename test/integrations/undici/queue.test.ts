@@ -34,6 +34,49 @@ for (const { name, undici, agent } of undiciVersions().map(loadUndici)) {
       };
     }
 
+    for (const [what, make] of [
+      ['a pool', () => new Pool(server.origin, { connections: 1 })],
+      ['an agent', () => new Agent({ connections: 1 })],
+    ] as const) {
+      it(`a request that waits in ${what} when the process ends is cut as what is in flight`, async () => {
+        const dispatcher = make();
+        const release = await busy<InstanceType<typeof Pool | typeof Agent>>(dispatcher);
+        const waiting = dispatcher.request({ origin: server.origin, path: '/queued', method: 'GET' });
+        await aMoment();
+        (function shutDown() {
+          telemetry.instrumentation.recordUnfinished('SIGTERM');
+        })();
+        const spans = clients().filter(({ attributes }) =>
+          String(attributes['url.full']).endsWith('/queued'),
+        );
+        const [span, ...others] = spans;
+        assert.ok(span && others.length === 0, `${spans.length} spans`);
+        checkSpan(
+          span,
+          {
+            outcome: 'context.canceled',
+            initiator: 'local',
+            trigger: 'exit',
+            phase: 'queued',
+            status: 'unset',
+            reason: 'SIGTERM',
+            origin: 'shutDown',
+          },
+          'CLIENT',
+        );
+        assert.ok(span.duration[0] > 0 || span.duration[1] > 5e6, 'from when it began to wait');
+        // It goes on, and is not recorded once more.
+        const answered = waiting.then(({ body }) => body.dump());
+        await release();
+        await answered;
+        await dispatcher.destroy();
+        await telemetry.allEnded();
+        assert.equal(clients().length, 2);
+        assert.deepEqual(telemetry.endedTwice, []);
+        assert.deepEqual(telemetry.diagnostics, []);
+      });
+    }
+
     it('a request that is aborted in the queue of a client ends at once', async () => {
       const client = new Client(server.origin);
       const release = await busy(client);
