@@ -102,6 +102,7 @@ function environmentFor(endpoint) {
   const isHarmless = /^(?!OTEL_)|^OTEL_(LOG_LEVEL$|INSTRUMENTATION_|EXPORTER_OTLP_(TRACES_)?HEADERS$)/;
   const inherited = Object.entries(process.env).filter(([name]) => isHarmless.test(name));
   return {
+    OTEL_INSTRUMENTATION_CANCELLATION_CONFIG: '{"workEndsWithRequest":true}',
     ...Object.fromEntries(inherited),
     HOST: '127.0.0.1',
     PORT: '0',

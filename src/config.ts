@@ -96,8 +96,16 @@ export interface CancellationInstrumentationConfig {
    */
   capturePendingStack?: boolean;
   /**
-   * A handler that goes on for longer than this after its operation was cancelled is a finding, in ms: 0 to
-   * 86 400 000.
+   * Whether what a handler does for an incoming operation is for that one alone: it is to end when that is cancelled, and within
+   * its time. Then it is a finding when it does not: `cancel_not_propagated`, `late_operation`, `work_after_cancel`,
+   * `deadline_dropped`, `deadline_extended`. Only the application knows: who finishes an order, fills a cache or shares what it
+   * asks for is right to go on, and looks the same. What is meant to go on all the same is called by `detached()`.
+   * @default false
+   */
+  workEndsWithRequest?: boolean;
+  /**
+   * With `workEndsWithRequest`, a handler that goes on for longer than this after its operation was cancelled is a finding,
+   * in ms: 0 to 86 400 000.
    * @default 100
    */
   workAfterCancelMs?: number;
@@ -140,6 +148,7 @@ export interface ResolvedConfig {
   readonly captureDeadlineStack: boolean;
   readonly capturePendingStack: boolean;
   readonly propagate: ResolvedPropagateConfig;
+  readonly workEndsWithRequest: boolean;
   readonly workAfterCancelMs: number;
   readonly maxWorkAfterCancelMs: number;
   readonly trackAsync: boolean;
@@ -181,6 +190,7 @@ export function resolveConfig(
     'captureDeadlineStack',
     'capturePendingStack',
     'propagate',
+    'workEndsWithRequest',
     'workAfterCancelMs',
     'maxWorkAfterCancelMs',
     'trackAsync',
@@ -195,6 +205,7 @@ export function resolveConfig(
     captureDeadlineStack: optionalBoolean('captureDeadlineStack', config.captureDeadlineStack) ?? true,
     capturePendingStack: optionalBoolean('capturePendingStack', config.capturePendingStack) ?? true,
     propagate: resolvePropagate(config.propagate ?? {}),
+    workEndsWithRequest: optionalBoolean('workEndsWithRequest', config.workEndsWithRequest) ?? false,
     workAfterCancelMs: integerBetween('workAfterCancelMs', config.workAfterCancelMs ?? 100, 0, DAY_MS),
     maxWorkAfterCancelMs: integerBetween(
       'maxWorkAfterCancelMs',

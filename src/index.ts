@@ -1,6 +1,7 @@
 /** The public API. */
 export type { CancellationInstrumentationConfig, StatusConfig } from './config.ts';
 export { currentDeadline, currentSignal, remainingMs, withDeadline } from './deadline/current.ts';
+export { detached } from './deadline/detached.ts';
 export { expressDeadline, fastifyDeadline, httpDeadline, koaDeadline } from './deadline/middleware.ts';
 export type { Refusal, RequestDeadlineOptions } from './deadline/request-limit.ts';
 export type { Installation } from './hook/installation.ts';

@@ -30,6 +30,7 @@ describe('options', () => {
       maxStackFrames: 40,
       captureDeadlineStack: true,
       capturePendingStack: true,
+      workEndsWithRequest: false,
       workAfterCancelMs: 100,
       maxWorkAfterCancelMs: 60_000,
       propagate: {
@@ -75,6 +76,7 @@ describe('options', () => {
       },
     ],
     ['trackAsync', { trackAsync: true }, { trackAsync: true }],
+    ['workEndsWithRequest', { workEndsWithRequest: true }, { workEndsWithRequest: true }],
     ['guessLostContext', { guessLostContext: true }, { guessLostContext: true }],
     ['enabled', { enabled: false }, {}],
     ['integrations', { integrations: [] }, { integrations: [] }],

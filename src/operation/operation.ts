@@ -65,12 +65,12 @@ export interface Operation {
   readonly isSettled: boolean;
   /** Of an outgoing operation: the incoming one of this process that it works for. */
   readonly owner: Operation | undefined;
-  /** How long its connection may be silent, in ms, when there is such a limit. Written by its integration. */
-  idleTimeoutMs: number | undefined;
   /** Of an incoming operation: what its handler writes its answer to, if anything. Written by its integration. */
   answer: object | undefined;
   /** Of an incoming operation: where the limit was set that passed last in its work. Written by whoever sees one pass. */
   limitSetAt: Stack | undefined;
   /** Of an incoming operation whose handler asked for it: `deadline/` makes it. */
   scope: WorkScope | undefined;
+  /** Of an incoming operation: its handler may wait for what is not for it. Written by `deadline/`. */
+  hasDetached: boolean;
 }

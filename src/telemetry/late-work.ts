@@ -35,6 +35,8 @@ export class LateWork {
   readonly #openSpanIds = new Set<string>();
   /** On what the time since the cancel was spent, as far as it is over. */
   readonly spent: SpentTime = new SpentTime();
+  /** What of it is right to do when told: to undo, to give back. */
+  readonly #cleanUp = new SpentTime<'clean-up'>();
   lastSignMs: number;
   /** Of those that only work that is waited for gives. */
   lastProofMs: number;
@@ -80,6 +82,15 @@ export class LateWork {
     if (!this.open.delete(outgoing)) return false;
     if (on !== undefined) this.spent.add(on, Math.max(outgoing.startedAtMs, this.cancelledAtMs), atMs);
     return true;
+  }
+
+  /** @param atMs when the clean-up that was begun then was done */
+  cleanedUp({ startedAtMs }: Outgoing, atMs: number): void {
+    this.#cleanUp.add('clean-up', Math.max(startedAtMs, this.cancelledAtMs), atMs);
+  }
+
+  get cleanUpMs(): number {
+    return this.#cleanUp.totals().get('clean-up') ?? 0;
   }
 
   /** The span is that of an operation of ours, which is told of by itself. */

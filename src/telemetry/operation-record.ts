@@ -33,9 +33,6 @@ export class OperationRecord implements Operation {
   earlierOpen: OperationRecord | undefined = undefined;
   laterOpen: OperationRecord | undefined = undefined;
 
-  // Of an outgoing one.
-  idleTimeoutMs: number | undefined = undefined;
-
   /** What its integration knows it by while it is in flight, and how that ends it when the process ends. */
   subject: object | undefined = undefined;
   endWithProcess: EndWithProcess<never> | undefined = undefined;
@@ -51,6 +48,7 @@ export class OperationRecord implements Operation {
   answer: object | undefined = undefined;
   limitSetAt: Stack | undefined = undefined;
   scope: WorkScope | undefined = undefined;
+  hasDetached = false;
   /** Outgoing ones made for it that are not over. */
   pending: Set<OperationRecord> | undefined = undefined;
   /** Spans that others made for it, while it is not over: those that are open, and some that are not. */

@@ -1,6 +1,9 @@
 /**
  * Which outgoing operations are made for which incoming one, and what that says of either: what was pending,
- * what came late, what ran on, and which deadlines were not passed on.
+ * what came late, what ran on, and what took longer than there was time.
+ *
+ * That an operation runs on is no fault in itself: somebody else may wait for it, or it may have to be finished. So the rules
+ * are for applications that say that nothing is to.
  */
 import { type Context, type Span, trace } from '@opentelemetry/api';
 import type { ResolvedConfig } from '../config.ts';
@@ -19,14 +22,16 @@ export const MAX_START_FRAMES = 16;
 /** A deadline that is carried on is rounded to whole milliseconds on its way. */
 const DEADLINE_SLACK_MS = 5;
 
-export type OwnedSettings = Pick<ResolvedConfig, 'capturePendingStack' | 'guessLostContext'>;
+export type OwnedSettings = Pick<
+  ResolvedConfig,
+  'capturePendingStack' | 'guessLostContext' | 'workEndsWithRequest'
+>;
 
 export class OwnedOperations {
   readonly #addFinding: AddFinding;
   readonly #workAfterCancel: WorkAfterCancel;
   readonly #judge: (operation: OperationRecord) => void;
   readonly #settings: OwnedSettings;
-  readonly #checkDeadline: (inheritedAtMs: number, operation: OperationRecord) => void;
   readonly #open: OpenOperations;
 
   constructor(
@@ -43,9 +48,6 @@ export class OwnedOperations {
       if (!operation.isSettled) this.ended(operation);
     });
     this.#settings = settings;
-    this.#checkDeadline = guard((inheritedAtMs, operation) =>
-      checkDeadline(addFinding, inheritedAtMs, operation),
-    );
   }
 
   /**
@@ -95,25 +97,26 @@ export class OwnedOperations {
     const { cancellation } = owner;
     if (cancellation !== undefined) {
       this.#workAfterCancel.operationStarted(owner, operation);
-      const lateMs = Math.round(operation.startedAtMs - cancellation.atMs);
-      const detail = `started ${lateMs} ms after its incoming operation was cancelled`;
+      const lateMs = operation.startedAtMs - cancellation.atMs;
+      // Before that it is the clean-up of a handler that was told.
+      if (!this.#settings.workEndsWithRequest || lateMs < STOPPED_WHEN_TOLD_MS) return;
+      const detail = `started ${Math.round(lateMs)} ms after its incoming operation was cancelled`;
       this.#addFinding(operation, 'late_operation', detail);
     } else if (!owner.isSettled) {
       owner.pending ??= new Set();
       owner.pending.add(operation);
       if (this.#settings.capturePendingStack)
         operation.startStack = new CapturedStack(above, MAX_START_FRAMES);
-      // The deadline of the new operation is told by the integration that is on the stack.
-      const deadlineAtMs = inheritedDeadlineAtMs(operation.context, owner);
-      if (deadlineAtMs !== Number.POSITIVE_INFINITY) {
-        process.nextTick(this.#checkDeadline, deadlineAtMs, operation);
-      }
+      // Whoever owns the span may end it before it tells anybody that the operation is over.
+      if (this.#settings.workEndsWithRequest && !operation.ownsSpan && hasDeadline(operation, owner))
+        beforeEnd(operation.span, () => this.#judge(operation));
     }
   }
 
   #endedFor(owner: OperationRecord, operation: OperationRecord): void {
     const isPending = owner.pending?.delete(operation) === true;
     const { cancellation } = owner;
+    if (isPending && this.#settings.workEndsWithRequest) this.#judgeTime(owner, operation);
     if (cancellation === undefined) {
       // A handler may answer that it was too slow.
       const missed = operation.cancellation?.outcome === 'deadline_exceeded';
@@ -132,8 +135,26 @@ export class OwnedOperations {
       return;
     }
     this.#workAfterCancel.operationEnded(owner, operation);
+    if (!this.#settings.workEndsWithRequest) return;
     const detail = `ran on for ${Math.round(ranOnMs)} ms after its incoming operation was cancelled`;
     this.#addFinding(operation, 'cancel_not_propagated', detail);
+  }
+
+  /** Only what was not stopped: a limit need not be declared, it may be a timer and an abort(). */
+  #judgeTime(owner: OperationRecord, operation: OperationRecord): void {
+    const { cancellation, deadline } = operation;
+    const dueAtMs = inheritedDeadlineAtMs(operation.context, owner);
+    const ranOnMs = performance.now() - dueAtMs;
+    if (cancellation !== undefined || ranOnMs < STOPPED_WHEN_TOLD_MS) return;
+    const ranOn = `ran on for ${Math.round(ranOnMs)} ms after the deadline of its incoming operation`;
+    if (deadline === undefined) {
+      this.#addFinding(operation, 'deadline_dropped', `${ranOn}: it has none that is known`);
+      return;
+    }
+    const laterMs = deadline.atMs - dueAtMs;
+    // It had the same one, and whoever was told of it is late.
+    if (laterMs <= DEADLINE_SLACK_MS) return;
+    this.#addFinding(operation, 'deadline_extended', `${ranOn}: its own is ${Math.round(laterMs)} ms later`);
   }
 }
 
@@ -143,22 +164,6 @@ function hasParent(span: Span, parent: Context | undefined): boolean {
   return parent === undefined || trace.getSpan(parent) !== undefined;
 }
 
-function checkDeadline(addFinding: AddFinding, inheritedAtMs: number, operation: OperationRecord): void {
-  const { deadline, idleTimeoutMs, startedAtMs } = operation;
-  if (deadline !== undefined) {
-    if (deadline.atMs <= inheritedAtMs + DEADLINE_SLACK_MS) return;
-    const laterMs = Math.round(deadline.atMs - inheritedAtMs);
-    const detail = `its deadline is ${laterMs} ms after that of its incoming operation`;
-    addFinding(operation, 'deadline_extended', detail);
-    return;
-  }
-  const leftMs = Math.round(inheritedAtMs - startedAtMs);
-  if (idleTimeoutMs === undefined) {
-    const detail = `no time limit, though its incoming operation had ${leftMs} ms left`;
-    addFinding(operation, 'deadline_dropped', detail);
-  } else if (idleTimeoutMs > leftMs + DEADLINE_SLACK_MS) {
-    // A shorter one may end it in time.
-    const detail = `may be silent for ${idleTimeoutMs} ms, though its incoming operation had ${leftMs} ms left`;
-    addFinding(operation, 'deadline_extended', detail);
-  }
+function hasDeadline({ context }: OperationRecord, owner: OperationRecord): boolean {
+  return inheritedDeadlineAtMs(context, owner) !== Number.POSITIVE_INFINITY;
 }

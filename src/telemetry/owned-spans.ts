@@ -6,6 +6,7 @@
  * for, on purpose: it only tells how long there was work.
  */
 import { type Span, SpanStatusCode } from '@opentelemetry/api';
+import type { ResolvedConfig } from '../config.ts';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { FindingRule } from '../operation/finding.ts';
 import type { Guard } from '../operation/guard.ts';
@@ -38,19 +39,22 @@ export class OwnedSpans {
   /** Undefined when no line is wanted. */
   readonly #stacks: StackBudget | undefined;
   readonly #maxWorkAfterCancelMs: number;
+  /** Whether there are rules. */
+  readonly #workEndsWithRequest: boolean;
   readonly #guard: Guard;
   #isWatching = true;
 
   constructor(
     metrics: Metrics,
     workAfterCancel: WorkAfterCancel,
-    options: { readonly capturePendingStack: boolean; readonly maxWorkAfterCancelMs: number },
+    options: Pick<ResolvedConfig, 'capturePendingStack' | 'maxWorkAfterCancelMs' | 'workEndsWithRequest'>,
     guard: Guard,
   ) {
     this.#metrics = metrics;
     this.#workAfterCancel = workAfterCancel;
     this.#stacks = options.capturePendingStack ? new StackBudget() : undefined;
     this.#maxWorkAfterCancelMs = options.maxWorkAfterCancelMs;
+    this.#workEndsWithRequest = options.workEndsWithRequest;
     this.#guard = guard;
   }
 
@@ -167,6 +171,7 @@ export class OwnedSpans {
   }
 
   #find(span: Span, system: string, rule: FindingRule, detail: string): void {
+    if (!this.#workEndsWithRequest) return;
     this.#metrics.finding({ side: 'client', system }, rule);
     writeFinding(span, undefined, rule, detail);
   }

@@ -6,18 +6,18 @@ interface Stretch {
 }
 
 /** How long something was spent on each: of what was done at the same time the union, not the sum. */
-export class SpentTime {
-  readonly #stretches = new Map<SpentOn, Stretch[]>();
+export class SpentTime<On = SpentOn> {
+  readonly #stretches = new Map<On, Stretch[]>();
 
-  add(on: SpentOn, fromMs: number, toMs: number): void {
+  add(on: On, fromMs: number, toMs: number): void {
     const stretches = this.#stretches.get(on);
     if (stretches === undefined) this.#stretches.set(on, [{ fromMs, toMs }]);
     else stretches.push({ fromMs, toMs });
   }
 
   /** In ms; what is not there took no time. */
-  totals(): Map<SpentOn, number> {
-    const totals = new Map<SpentOn, number>();
+  totals(): Map<On, number> {
+    const totals = new Map<On, number>();
     for (const [on, stretches] of this.#stretches) {
       const totalMs = unionOf(stretches);
       if (totalMs > 0) totals.set(on, totalMs);

@@ -20,15 +20,17 @@ import {
   SPAN_WORK_AFTER_CANCEL,
 } from './attributes.ts';
 import { writeFinding } from './findings.ts';
-import { LateWork } from './late-work.ts';
+import { LateWork, type Outgoing } from './late-work.ts';
 import type { Metrics } from './metrics.ts';
 import type { OperationRecord } from './operation-record.ts';
 import { OwnedSpan } from './owned-span.ts';
 import { roundMs } from './round-ms.ts';
-import { type SpentOn, spentOn } from './spent-on.ts';
+import { type SpentOn, spentOn, undoes } from './spent-on.ts';
 import { rowOf } from './systems.ts';
 
 export interface WorkLimits {
+  /** Whether work is to end with what it is for: otherwise it is no finding, however long. */
+  readonly workEndsWithRequest: boolean;
   /** Work for longer than this is a finding. */
   readonly workAfterCancelMs: number;
   /** Work for longer than this is given up as never settling. */
@@ -110,7 +112,9 @@ export class WorkAfterCancel {
 
   operationEnded(owner: OperationRecord, operation: OperationRecord): void {
     const work = this.#sign(owner);
-    work?.cameBack(operation, rowOf(operation.system).spentOn, work.lastSignMs);
+    if (work === undefined) return;
+    work.cameBack(operation, rowOf(operation.system).spentOn, work.lastSignMs);
+    if (isCleanUp(work, operation)) work.cleanedUp(operation, work.lastSignMs);
   }
 
   /** A span of others. @returns false when it is inside of another that went out */
@@ -120,7 +124,9 @@ export class WorkAfterCancel {
 
   /** It has ended. */
   cameBack(owner: OperationRecord, owned: OwnedSpan, on: SpentOn | undefined, atMs: number): void {
-    this.#sign(owner, atMs)?.cameBack(owned, on, atMs);
+    const work = this.#sign(owner, atMs);
+    work?.cameBack(owned, on, atMs);
+    if (work !== undefined && isCleanUp(work, owned)) work.cleanedUp(owned, atMs);
   }
 
   /** It went out when the owner had long been cancelled. */
@@ -193,8 +199,12 @@ export class WorkAfterCancel {
     for (const outgoing of work.open) work.cameBack(outgoing, spentOn(outgoing.span), atMs);
     if (work.operation.side === 'server') this.#metrics.workAfterCancel(work, wastedMs);
     // What is seen to go on is; of what has stopped, not all was waited for.
-    const provenMs = atMs > work.lastSignMs ? wastedMs : work.lastProofMs - work.cancelledAtMs;
-    const isFinding = provenMs > this.#limits.workAfterCancelMs;
+    const goneOnMs = atMs > work.lastSignMs ? wastedMs : work.lastProofMs - work.cancelledAtMs;
+    const provenMs = goneOnMs - work.cleanUpMs;
+    const isFinding =
+      this.#limits.workEndsWithRequest &&
+      !work.operation.hasDetached &&
+      provenMs > this.#limits.workAfterCancelMs;
     if (isFinding) this.#metrics.finding(work.operation, 'work_after_cancel');
     if (work.isRecorded) this.#record(work, wastedMs, isSettled, isFinding ? provenMs : undefined);
   }
@@ -229,6 +239,12 @@ export class WorkAfterCancel {
     }
     span.end(startTime + wastedMs);
   }
+}
+
+/** What is right to do when told: what begins at once may be, and what undoes something is. */
+function isCleanUp({ cancelledAtMs }: LateWork, { span, startedAtMs }: Outgoing): boolean {
+  const lateMs = startedAtMs - cancelledAtMs;
+  return (lateMs >= 0 && lateMs < STOPPED_WHEN_TOLD_MS) || undoes(span);
 }
 
 function whoGoesOn({ operation, returnedAtMs, lastProofMs }: LateWork): string {

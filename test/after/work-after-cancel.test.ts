@@ -26,7 +26,7 @@ const REJECTING = `
   });
 `;
 
-const telemetry = new Telemetry(setup, { maxWorkAfterCancelMs: 1_500 });
+const telemetry = new Telemetry(setup, { workEndsWithRequest: true, maxWorkAfterCancelMs: 1_500 });
 const { default: http } = await import('node:http');
 
 const servers: Server[] = [];
@@ -152,6 +152,7 @@ describe(`work after the cancel, ${setup}`, () => {
     const other = await serve((_request, response) => response.end('late'));
     await leave(async (_request, response) => {
       await once(response, 'close');
+      await delay(60);
       const [answer] = await once(http.get({ port: other, host: '127.0.0.1' }), 'response');
       answer.resume();
       await once(answer, 'end');

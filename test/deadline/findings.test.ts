@@ -7,7 +7,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
-const telemetry = new Telemetry(setup);
+const telemetry = new Telemetry(setup, { workEndsWithRequest: true });
 const { closeServers, serve } = await import('../integrations/http/chain.ts');
 const { default: http } = await import('node:http');
 const { default: http2 } = await import('node:http2');
@@ -15,16 +15,19 @@ const { default: http2 } = await import('node:http2');
 after(closeServers);
 beforeEach(() => telemetry.reset());
 
-const backend = await serve((_request, response) => void response.end('done'));
+const BACKEND_MS = 150;
+const backend = await serve((_request, response) => void setTimeout(() => response.end('done'), BACKEND_MS));
 const http2Server = http2
-  .createServer((_request, response) => void response.end('done'))
+  .createServer((_request, response) => void setTimeout(() => response.end('done'), BACKEND_MS))
   .listen(0, '127.0.0.1');
 await once(http2Server, 'listening');
 const backendOfHttp2 = (http2Server.address() as AddressInfo).port;
 after(() => http2Server.close());
-/** Asks the backend with the timeout that the query says. */
+/** Asks the backend with the limit that the query says: an idle one, or the signal of one. */
 const gateway = await serve((request, response) => {
-  const timeoutMs = Number(new URL(request.url ?? '', 'http://gateway').searchParams.get('timeout'));
+  const { searchParams } = new URL(request.url ?? '', 'http://gateway');
+  const timeoutMs = Number(searchParams.get('timeout'));
+  const limitMs = Number(searchParams.get('limit'));
   if (request.url?.startsWith('/http2')) {
     const session = http2.connect(`http://127.0.0.1:${backendOfHttp2}`);
     const stream = session.request({});
@@ -35,8 +38,13 @@ const gateway = await serve((request, response) => {
     });
     return;
   }
-  const options = { port: backend, host: '127.0.0.1', ...(timeoutMs > 0 ? { timeout: timeoutMs } : {}) };
-  http.get(options, (answer) => answer.pipe(response));
+  const options = {
+    port: backend,
+    host: '127.0.0.1',
+    ...(timeoutMs > 0 && { timeout: timeoutMs }),
+    ...(limitMs > 0 && { signal: AbortSignal.timeout(limitMs) }),
+  };
+  http.get(options, (answer) => answer.pipe(response)).on('error', () => response.end());
 });
 
 async function outgoing(path: string, headers: Record<string, string | string[]>): Promise<ReadableSpan> {
@@ -68,34 +76,47 @@ function incoming(): ReadableSpan {
   return server;
 }
 
-it('an outgoing request without a limit drops the deadline of the incoming one', async () => {
-  const span = await outgoing('/', { 'timeout-ms': '3000' });
+function findingsOf({ events }: ReadableSpan): unknown[] {
+  return events
+    .filter(({ name }) => name === 'cancel.finding')
+    .map(({ attributes }) => [
+      attributes?.['cancel.finding.rule'],
+      String(attributes?.['cancel.finding.detail']).replaceAll(/\d+/g, '#'),
+    ]);
+}
+
+const NONE_KNOWN = 'ran on for # ms after the deadline of its incoming operation: it has none that is known';
+
+it('what has no limit, and runs on after the deadline of the incoming operation, drops it', async () => {
+  const span = await outgoing('/', { 'timeout-ms': '60' });
   assert.equal(span.attributes['cancel.finding'], 'deadline_dropped');
-  const [event] = span.events.filter(({ name }) => name === 'cancel.finding');
-  assert.equal(event?.attributes?.['cancel.finding.rule'], 'deadline_dropped');
-  assert.match(String(event?.attributes?.['cancel.finding.detail']), /had \d+ ms left/);
+  assert.deepEqual(findingsOf(span), [['deadline_dropped', NONE_KNOWN]]);
   assert.equal(incoming().attributes['deadline.source'], 'timeout-ms');
-  assert.equal(incoming().attributes['deadline.timeout_ms'], 3_000);
-  assert.ok(Number(incoming().attributes['deadline.deviation_ms']) < 0);
+  assert.equal(incoming().attributes['deadline.timeout_ms'], 60);
+  assert.ok(Number(incoming().attributes['deadline.deviation_ms']) > 0);
 });
 
-it('one with a later limit extends it', async () => {
-  const span = await outgoing('/?timeout=900', { 'x-request-timeout': '300' });
-  assert.equal(span.attributes['cancel.finding'], 'deadline_extended');
+it('what has a later one, and runs on, extends it', async () => {
+  const span = await outgoing('/?limit=900', { 'x-request-timeout': '60' });
+  const detail = 'ran on for # ms after the deadline of its incoming operation: its own is # ms later';
+  assert.deepEqual(findingsOf(span), [['deadline_extended', detail]]);
 });
 
-it('one with an earlier limit is fine', async () => {
-  const span = await outgoing('/?timeout=200', { 'x-request-timeout': '300' });
-  assert.ok(!('cancel.finding' in span.attributes));
-});
+for (const path of ['/?timeout=900', '/http2?timeout=900', '/http2?timeout=40'])
+  it(`an idle limit does not end in time what runs on: ${path}`, async () => {
+    const span = await outgoing(path, { 'x-request-timeout': '60' });
+    assert.deepEqual(findingsOf(span), [['deadline_dropped', NONE_KNOWN]]);
+  });
 
-for (const [silentMs, finding] of [
-  [200, undefined],
-  [900, 'deadline_extended'],
+for (const [what, path, timeoutMs] of [
+  ['no limit', '/', 3_000],
+  ['a later limit', '/?limit=9000', 3_000],
+  ['an earlier limit', '/?limit=40', 3_000],
+  ['an earlier limit, which passes', '/?limit=40', 60],
 ] as const) {
-  it(`an idle limit of ${silentMs} ms of an HTTP/2 stream is a limit, too`, async () => {
-    const span = await outgoing(`/http2?timeout=${silentMs}`, { 'x-request-timeout': '300' });
-    assert.equal(span.attributes['cancel.finding'], finding);
+  it(`what is over in time is right, with ${what}`, async () => {
+    const span = await outgoing(path, { 'timeout-ms': String(timeoutMs) });
+    assert.deepEqual(findingsOf(span), []);
   });
 }
 

@@ -20,7 +20,7 @@ export async function metricsSuite(setup: Setup, isSampled: boolean): Promise<vo
   const metrics = new CollectedMetrics();
   const telemetry = new Telemetry(
     setup,
-    { guessLostContext: true },
+    { guessLostContext: true, workEndsWithRequest: true },
     {
       meterProvider: metrics.provider,
       ...(isSampled ? {} : { sampler: new AlwaysOffSampler() }),
@@ -125,14 +125,14 @@ export async function metricsSuite(setup: Setup, isSampled: boolean): Promise<vo
     });
 
     it('a finding counts', async () => {
-      const backend = await lab.serve((_request, response) => void response.end());
+      const backend = await lab.serve((_request, response) => void setTimeout(() => response.end(), 150));
       const gateway = await lab.serve((_request, response) => {
         lab.http.get(backend.at, (answer) => answer.pipe(response));
       });
-      await read(lab.http.get({ ...gateway.at, headers: { 'timeout-ms': '30000' } }));
+      await read(lab.http.get({ ...gateway.at, headers: { 'timeout-ms': '50' } }));
       const collected = await collect();
       assert.deepEqual(linesOf(collected, FINDINGS), ['rule=deadline_dropped system=http side=client 1']);
-      assertLines(signedLinesOf(collected, DEVIATION), ['side=server system=http outcome=completed 1 -']);
+      assertLines(signedLinesOf(collected, DEVIATION), ['side=server system=http outcome=completed 1 +']);
     });
 
     it('a lost context counts where it can be seen', async () => {

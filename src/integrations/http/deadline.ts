@@ -34,9 +34,7 @@ export function setIdleLimit(
   timeout: unknown,
   above: StackTop,
 ): void {
-  const limit = idleLimitOf(host, timeout, above);
-  exchange.limit = limit;
-  exchange.operation.idleTimeoutMs = limit?.timeoutMs;
+  exchange.limit = idleLimitOf(host, timeout, above);
 }
 
 function idleLimitOf(host: Host, timeout: unknown, above: StackTop): IdleLimit | undefined {

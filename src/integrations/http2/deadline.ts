@@ -81,7 +81,7 @@ export function watchIdleLimits(
   host: Host,
   installation: Installation,
   prototype: object,
-  recordOf: (target: object) => { limit: IdleLimit | undefined; readonly operation?: Operation } | undefined,
+  recordOf: (target: object) => { limit: IdleLimit | undefined } | undefined,
 ): Undo {
   return after(
     prototype,
@@ -93,7 +93,6 @@ export function watchIdleLimits(
       if (record === undefined) return;
       const timeoutMs = Number(given);
       record.limit = timeoutMs > 0 ? new IdleLimit(timeoutMs, host.captureDeadlineStack(above)) : undefined;
-      if (record.operation !== undefined) record.operation.idleTimeoutMs = record.limit?.timeoutMs;
     },
   );
 }
