@@ -10,7 +10,7 @@ import { drawTraces, isCancelled } from './trace-tree.js';
 
 const limitMs = 30_000;
 /** What the new stock is deployed with: queries end with the request that they are for. */
-const cure = '{"propagate":{"cancel":true}}';
+const cure = '{"workEndsWithRequest":true,"propagate":{"cancel":true}}';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 for (const [signal, exitCode] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {

@@ -14,7 +14,7 @@ import { exportedFile } from '../support/exported-file.ts';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
-const telemetry = new Telemetry(setup);
+const telemetry = new Telemetry(setup, { workEndsWithRequest: true });
 const { default: http } = await import('node:http');
 
 const folder = mkdtempSync(join(tmpdir(), 'paths-'));

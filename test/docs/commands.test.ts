@@ -35,6 +35,7 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/-e "http\.createServer/, { here: 'prints the first span' }],
   [/^curl --max-time 0\.2/, { here: 'prints the first span' }],
   [RegExp(`node --import ${OURS}/register examples/shop/`), { by: 'test/examples/demo.test.ts' }],
+  [/^export OTEL_INSTRUMENTATION_CANCELLATION_CONFIG=/, { by: 'test/examples/demo.test.ts' }],
   [/npm run demo$/, { by: 'test/examples/demo.test.ts' }],
   [RegExp(`^npx ${OURS} report`), { by: 'test/stack/jaeger/report.test.ts' }],
   [/^npm (test|run test:(stack|setups))( -- \w[\w ./-]*)?$/, { here: 'chooses files' }],
