@@ -14,6 +14,8 @@ interface Convention {
   /** @returns the time left, in ms */
   readonly toTimeoutMs: (value: string, nowEpochMs: number) => number;
   readonly isAbsolute: boolean;
+  /** A specification says how it is written: whoever writes it in another way is wrong. The others are names that many use, each its own way. */
+  readonly isSpecified: boolean;
 }
 
 /** gRPC over HTTP/2, "Timeout" and "TimeoutUnit". */
@@ -26,12 +28,13 @@ const GRPC_UNIT_MS: Readonly<Record<string, number>> = {
   n: 1 / 1_000_000,
 };
 
-const milliseconds = (header: string): Convention => ({
+const milliseconds = (header: string, isSpecified = false): Convention => ({
   header,
   grammar: /^\d{1,10}$/,
   accepted: 'whole milliseconds, 1 to 10 digits',
   toTimeoutMs: Number,
   isAbsolute: false,
+  isSpecified,
 });
 
 const GRPC_TIMEOUT: Convention = {
@@ -40,12 +43,13 @@ const GRPC_TIMEOUT: Convention = {
   accepted: '1 to 8 digits and one of H, M, S, m, u, n',
   toTimeoutMs: (value) => Number(value.slice(0, -1)) * (GRPC_UNIT_MS[value.slice(-1)] ?? Number.NaN),
   isAbsolute: false,
+  isSpecified: true,
 };
 
 /** In the order in which they are asked; names as Node gives them, in lower case. */
 const CONVENTIONS: readonly Convention[] = [
   GRPC_TIMEOUT,
-  milliseconds('connect-timeout-ms'),
+  milliseconds('connect-timeout-ms', true),
   milliseconds('timeout-ms'),
   milliseconds('x-request-timeout'),
   milliseconds('x-envoy-expected-rq-timeout-ms'),
@@ -55,6 +59,7 @@ const CONVENTIONS: readonly Convention[] = [
     accepted: 'a point in time in milliseconds since 1970, 1 to 16 digits',
     toTimeoutMs: (value, nowEpochMs) => Number(value) - nowEpochMs,
     isAbsolute: true,
+    isSpecified: false,
   },
 ];
 
@@ -76,6 +81,8 @@ export interface MalformedLimit {
   readonly problem: string;
   /** What would be. */
   readonly accepted: string;
+  /** It breaks the grammar that its specification has. Otherwise it may mean something to whoever it is for. */
+  readonly isFault: boolean;
 }
 
 export interface ReadLimit {
@@ -135,8 +142,10 @@ export function describeMalformed({ header, value, problem, accepted }: Malforme
   return `${header}: "${value}" ${problem}; accepted: ${accepted}`;
 }
 
-function malformedBy({ header, accepted }: Convention, text: string, problem: string): MalformedLimit {
-  return { header, value: shown(text), problem, accepted };
+function malformedBy(convention: Convention, text: string, problem: string): MalformedLimit {
+  const { header, accepted, grammar, isSpecified } = convention;
+  const isFault = isSpecified && !grammar.test(text);
+  return { header, value: shown(text), problem, accepted, isFault };
 }
 
 function problemOf(convention: Convention, text: string, timeoutMs: number): string | undefined {

@@ -54,7 +54,8 @@ export class Deadlines {
     const limit = readDeadlineHeaders(headers, Date.now());
     if (limit === undefined) return;
     const { header, timeoutMs, clockSkewMs, malformed } = limit;
-    for (const value of malformed) this.#addFinding(operation, 'timeout_malformed', describeMalformed(value));
+    for (const value of malformed)
+      if (value.isFault) this.#addFinding(operation, 'timeout_malformed', describeMalformed(value));
     if (header === undefined) return;
     const atMs = performance.now() + timeoutMs;
     this.set(operation, { atMs, timeoutMs, source: header, stack: undefined });

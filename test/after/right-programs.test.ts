@@ -158,11 +158,18 @@ describe(`no rule finds fault with a program that, ${setup},`, () => {
     });
   }
 
-  for (const header of ['x-request-timeout', 'timeout-ms', 'x-request-deadline']) {
-    it(`is given ${header} in words of its own`, async () => {
+  for (const [header, value] of [
+    ['x-request-timeout', '5s'],
+    ['timeout-ms', '5s'],
+    ['x-request-deadline', '5s'],
+    ['x-request-deadline', '2026-01-01T00:00:00Z'],
+    ['grpc-timeout', '99999999H'],
+    ['connect-timeout-ms', '9999999999'],
+  ] as const) {
+    it(`is given ${header}: ${value}`, async () => {
       telemetry.reset();
       const port = await serve((_request, response) => void response.end());
-      await ask(port, { [header]: '5s' });
+      await ask(port, { [header]: value });
       await telemetry.allEnded();
       assert.deepEqual(findings(), []);
     });

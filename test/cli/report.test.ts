@@ -55,9 +55,9 @@ async function callWithin(address: string, timeoutMs: number): Promise<void> {
   await telemetry.allEnded();
 }
 
-async function requestWithin(address: string, timeoutMs: number): Promise<void> {
+async function requestWithin(address: string, timeoutMs: number, header = 'timeout-ms'): Promise<void> {
   const session = http2.connect(`http://${address}`);
-  const stream = session.request({ ':path': '/orders', 'timeout-ms': String(timeoutMs) });
+  const stream = session.request({ ':path': '/orders', [header]: String(timeoutMs) });
   assert.equal(await text(stream), 'done');
   session.close();
   await telemetry.allEnded();
@@ -116,13 +116,14 @@ describe('the report', () => {
   });
 
   it('lists what spans say themselves', async () => {
-    await requestWithin(await proxyTo(peer.port, 'timeout-ms', 'soon'), 5_000);
+    const header = 'connect-timeout-ms';
+    await requestWithin(await proxyTo(peer.port, header, 'soon'), 5_000, header);
     const { status, stdout } = await report(await exportToFile());
     assert.equal(status, 1);
     assert.match(stdout, /^timeout_malformed {2}1$/m);
     assert.match(
       stdout,
-      /^ {2}trace [0-9a-f]{32} {2}\S+: GET \/orders\n {4}timeout-ms: "soon" breaks its grammar/m,
+      /^ {2}trace [0-9a-f]{32} {2}\S+: GET \/orders\n {4}connect-timeout-ms: "soon" breaks its grammar/m,
     );
     assert.match(stdout, /^2 findings in 2 spans$/m);
   });

@@ -127,7 +127,7 @@ it('without an incoming deadline there is nothing to drop', async () => {
 });
 
 it('a malformed deadline is named with its value, and sets no limit', async () => {
-  const span = await outgoing('/', { 'timeout-ms': 'soon' });
+  const span = await outgoing('/', { 'connect-timeout-ms': 'soon' });
   assert.ok(!('cancel.finding' in span.attributes));
   const server = incoming();
   assert.equal(server.attributes['cancel.finding'], 'timeout_malformed');
@@ -135,12 +135,12 @@ it('a malformed deadline is named with its value, and sets no limit', async () =
   const [event] = server.events.filter(({ name }) => name === 'cancel.finding');
   assert.match(
     String(event?.attributes?.['cancel.finding.detail']),
-    /^timeout-ms: "soon" breaks its grammar/,
+    /^connect-timeout-ms: "soon" breaks its grammar/,
   );
 });
 
 it('a doubled deadline is malformed', async () => {
-  await outgoing('/', { 'timeout-ms': ['100', '200'] });
+  await outgoing('/', { 'connect-timeout-ms': ['100', '200'] });
   assert.equal(incoming().attributes['cancel.finding'], 'timeout_malformed');
 });
 

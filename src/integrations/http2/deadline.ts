@@ -56,7 +56,7 @@ function deadlineOf(
   const { startedAtMs } = operation;
   const written = readDeadlineHeaders(headers, Date.now());
   for (const value of written?.malformed ?? []) {
-    host.addFinding(operation, 'timeout_malformed', describeMalformed(value));
+    if (value.isFault) host.addFinding(operation, 'timeout_malformed', describeMalformed(value));
   }
   const ofSignal = signal && host.abortOrigins.deadlineOf(signal, startedAtMs);
   if (written?.header === undefined) return ofSignal;

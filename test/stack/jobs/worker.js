@@ -16,7 +16,10 @@ const [, , queueName, url, jobName, order] = process.argv;
 const exporter = new InMemorySpanExporter();
 new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();
 const official = [new IORedisInstrumentation(), new KafkaJsInstrumentation()];
-const ours = new CancellationInstrumentation({ propagate: { cancel: order === 'propagate' } });
+const ours = new CancellationInstrumentation({
+  workEndsWithRequest: true,
+  propagate: { cancel: order === 'propagate' },
+});
 registerInstrumentations({
   instrumentations: order === 'ours last' ? [...official, ours] : [ours, ...official],
 });
