@@ -26,16 +26,7 @@ import { isOfficialOn, OFFICIAL_SCOPES, unsampledSpan } from './official.ts';
 import { passOnEnd } from './pass-on.ts';
 import { clientPhase } from './phase.ts';
 import { metadataSetter } from './propagation.ts';
-
-/** grpc-js itself ends a call with these when something fails on this side: no cancellation. */
-const FAILURES: ReadonlySet<unknown> = new Set([
-  0, // never sensible
-  2, // UNKNOWN
-  8, // RESOURCE_EXHAUSTED: a message is too large
-  12, // UNIMPLEMENTED: more than one answer to a unary call
-  13, // INTERNAL: a message could not be serialized or parsed
-  14, // UNAVAILABLE: the channel was closed
-]);
+import { outcomeOf } from './status.ts';
 
 /** @param given the deadline that the application said */
 export function beginCall(
@@ -76,7 +67,8 @@ export function callCancelled(
   details: string,
   above: StackTop,
 ): void {
-  const isFailure = FAILURES.has(code);
+  // grpc-js itself ends a call so when something fails on this side, and an interceptor that refuses what it is given.
+  const isFailure = outcomeOf(code) === undefined;
   if (isHeld(call)) {
     const evidence = isFailure ? undefined : whyCancelled(host, call, operation, code, details, above);
     call[kHeldEnd] = { evidence, status: { code, details } };

@@ -6,7 +6,7 @@
  * destroys by hand. The phases `dns`,
  * `connect` and `queued` are grpc-js's own view; the TLS handshake counts as `connect`, and up to 1.12 a
  * connection counts as one before its peer has said a word. An interceptor that ends a call with a status that
- * means failure (UNAVAILABLE, INTERNAL, …) cancels nothing; a call that no interceptor ever starts has no span
+ * means failure (UNAVAILABLE, UNAUTHENTICATED, …) cancels nothing; a call that no interceptor ever starts has no span
  * of ours. A library that cancels a call because of a signal is seen to call cancel(), though it be a signal of
  * AbortSignal.timeout(). Up to 1.11 a reset together with the end of its connection (forceShutdown() of the
  * server) looks like a lost connection to the client. Up to 1.9 only a grpc-timeout that overflows is seen to be

@@ -48,6 +48,13 @@ function casesOf(kind: Kind, lab: Lab): ContractCase[] {
       server: RESET,
     },
     {
+      name: `${kind}: cancelWithStatus() with a failure`,
+      stage: () =>
+        lab.whileHandled(kind, (call) => cancelWithStatus(call, grpc.status.UNAUTHENTICATED, 'no token')),
+      client: { ...UNMARKED, status: 'error', attributes: lab.own('UNAUTHENTICATED') },
+      server: RESET,
+    },
+    {
       name: `${kind}: cancel() after the end`,
       stage: async () => (await lab.answered(kind, answerAtOnce)).cancel(),
       client: { ...UNMARKED, status: 'unset', attributes: lab.own('OK') },
