@@ -9,6 +9,7 @@ import { destroyedBy } from './destroy-error.ts';
 import type { Exchange } from './exchange.ts';
 import { codeToSend, isCancelledByPeer } from './http2-streams.ts';
 import { phaseOf } from './phase.ts';
+import { endedBySink } from './sink.ts';
 import type { Watch } from './watch.ts';
 
 /** Undefined for a plain failure. @param above the hook */
@@ -34,6 +35,12 @@ export function whyFailed(
   const destroyStack = destroyedBy(watch, error);
   if (destroyStack !== undefined) {
     return { kind: 'local', trigger: 'destroy', phase, reason: error, stack: destroyStack };
+  }
+  const sinkEnd = endedBySink(exchange.call, error);
+  const sinkStack = sinkEnd && ofSomebody(sinkEnd.stack);
+  if (sinkStack !== undefined) {
+    const reason = sinkEnd?.error ?? error;
+    return { kind: 'local', trigger: 'destroy', phase, rstCode, reason, stack: sinkStack };
   }
   if (isCancelledByPeer(exchange)) return { kind: 'peer-reset', phase, rstCode: exchange.stream?.rstCode };
   const code = isErrorLike(error) ? error.code : undefined;

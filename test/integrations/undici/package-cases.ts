@@ -1,6 +1,6 @@
 /** What is staged with the package undici beyond fetch(): request, stream, pipeline, dispatchers. */
 import assert from 'node:assert/strict';
-import { Writable } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { Attributes } from '@opentelemetry/api';
 import type { ContractCase, Expectation } from '../../support/contract.ts';
@@ -167,6 +167,26 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
       client: { ...aborted, phase: 'receive', reason: 'bye', origin: 'userLeaves' },
       server: left,
     },
+    ...[undefined, new Error('enough')].map((error) => ({
+      name: `stream() whose sink is destroyed, ${error ? 'with an error' : 'without one'}`,
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          await rejection(
+            undici.stream(`${origin}/body`, { dispatcher, method: 'GET' }, () => {
+              const sink = new PassThrough();
+              sink.on('error', () => {}).once('data', () => stopReading(sink, error));
+              return sink;
+            }),
+          );
+        }),
+      client: {
+        ...destroyed,
+        phase: 'receive',
+        origin: 'stopReading',
+        ...(error === undefined ? {} : { reason: 'enough' }),
+      },
+      server: left,
+    })),
     {
       name: 'pipeline() destroyed',
       stage: () =>
