@@ -8,6 +8,8 @@ import {
   ATTR_DEADLINE_TIMEOUT_MS,
   EVENT_CANCEL_FINDING,
 } from '../telemetry/attributes.ts';
+import { PACKAGE_NAME } from '../version.ts';
+import { cancelMarkOf } from './cancel-marks.ts';
 import { type Vanished, vanishedProcesses } from './vanished.ts';
 
 export interface Finding {
@@ -42,26 +44,40 @@ const KEPT_BY_CLIENT: readonly unknown[] = ['signal', 'timeout'];
 const SLACK_MS = 20;
 const SLACK = 0.01;
 
-/** Deadlines that were sent and not read, or not read as they were sent: something between the two changed the header. */
+/** A deadline is a point in time there, and the two clocks may differ. */
+const ABSOLUTE = 'x-request-deadline';
+
+/**
+ * Deadlines that did not arrive, or longer than they were sent, so that the server worked on when the time was up. Who takes
+ * a deadline upon himself, and cancels what he has passed on, takes it from the header rightly; so does who makes it shorter.
+ */
 function lostDeadlines(spans: readonly ExportedSpan[]): Finding[] {
   const clients = new Map<string, ExportedSpan>();
   for (const span of spans) if (isSent(span)) clients.set(span.traceId + span.spanId, span);
+  const readers = new Set(spans.filter(isRead).map(({ serviceName }) => serviceName));
   return spans.flatMap((span) => {
     const client = span.kind === 'server' ? clients.get(span.traceId + span.parentSpanId) : undefined;
     if (client === undefined) return [];
+    const { [ATTR_DEADLINE_TIMEOUT_MS]: readMs, [ATTR_DEADLINE_SOURCE]: source } = span.attributes;
     const sentMs = Number(client.attributes[ATTR_DEADLINE_TIMEOUT_MS]);
-    const sent = `${client.serviceName} sent ${Math.round(sentMs)} ms`;
-    const readMs = span.attributes[ATTR_DEADLINE_TIMEOUT_MS];
-    if (readMs === undefined) {
-      return { rule: 'deadline_lost_on_wire', detail: `${sent}, ${span.serviceName} read none`, span };
-    }
-    const slackMs = Math.max(SLACK_MS, sentMs * SLACK);
-    // It leaves some time after the call was made, which is not known to be less than all of it.
-    const isShorter = Number(readMs) < sentMs - client.durationMs - slackMs;
-    if (!isShorter && Number(readMs) <= sentMs + slackMs) return [];
-    const read = `read ${Math.round(Number(readMs))} ms from ${span.attributes[ATTR_DEADLINE_SOURCE]}`;
-    return { rule: 'deadline_lost_on_wire', detail: `${sent}, ${span.serviceName} ${read}`, span };
+    const limitMs = sentMs + Math.max(SLACK_MS, sentMs * SLACK);
+    // One that was cancelled was told.
+    if (span.durationMs <= limitMs || cancelMarkOf(span) !== undefined) return [];
+    // One that this package does not see may have read it all the same.
+    if (readMs === undefined ? !readers.has(span.serviceName) : Number(readMs) <= limitMs) return [];
+    if (source === ABSOLUTE) return [];
+    const read = readMs === undefined ? 'read none' : `read ${Math.round(Number(readMs))} ms from ${source}`;
+    const took = `and took ${Math.round(span.durationMs)} ms`;
+    const detail = `${client.serviceName} sent ${Math.round(sentMs)} ms, ${span.serviceName} ${read}, ${took}`;
+    return { rule: 'deadline_lost_on_wire', detail, span };
   });
+}
+
+/** It is known of the service that it reads deadlines: by a span of ours, or one that has a deadline. */
+function isRead({ kind, attributes, scopeName }: ExportedSpan): boolean {
+  return (
+    kind === 'server' && (scopeName === PACKAGE_NAME || attributes[ATTR_DEADLINE_TIMEOUT_MS] !== undefined)
+  );
 }
 
 /** gRPC sends every deadline that a call has, HTTP only what is in a header. A deadline in the past may never be sent. */

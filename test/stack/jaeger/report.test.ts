@@ -33,7 +33,7 @@ test('the report of what a real Jaeger has names a deadline that a proxy took aw
   const service = await new GrpcService(loadGrpc()).listen();
   t.after(() => service.close());
   service.handler = answerAtOnce;
-  const flags = [...scriptFlags, proxyScript, String(service.port), 'grpc-timeout'];
+  const flags = [...scriptFlags, proxyScript, String(service.port), 'grpc-timeout', '90 S'];
   const proxy = spawn(process.execPath, flags, { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => proxy.kill('SIGKILL'));
   const [port] = await once(proxy.stdout, 'data');
@@ -55,7 +55,7 @@ test('the report of what a real Jaeger has names a deadline that a proxy took aw
 
   const { status, stdout, stderr } = await report(jaeger.queryUrl, '--since', '5');
   assert.equal(status, 1, stderr);
-  assert.match(stdout, /^deadline_lost_on_wire {2}1$/m);
+  assert.match(stdout, /^timeout_malformed {2}1$/m);
   assert.match(stdout, new RegExp(`^ {2}trace ${traceId} `, 'm'));
   assert.match(stdout, /^1 findings in 2 spans$/m);
   const ofNobody = await report(jaeger.queryUrl, '--service', 'nobody');
