@@ -155,8 +155,9 @@ export interface Host {
   /**
    * An operation on the official span, which stays the official instrumentation's to name and to end.
    * @param method what is called, for metrics: `pkg.Service/Method`, or the HTTP method
+   * @param above as in start()
    */
-  adopt(side: Side, system: System, span: Span, method?: string): Operation;
+  adopt(side: Side, system: System, span: Span, method?: string, above?: StackTop): Operation;
 
   /** The official span of the operation is over before the operation is, and there is another, which is the active one. */
   adoptNext(operation: Operation, span: Span): void;
@@ -165,8 +166,9 @@ export interface Host {
    * An operation with a span of our own. `parent` defaults to the active context.
    *
    * @param entry what its own context holds besides
+   * @param above a function that is on the stack, whose callers started the operation. By default this one
    */
-  start(description: SpanDescription, parent?: Context, entry?: ContextEntry): Operation;
+  start(description: SpanDescription, parent?: Context, entry?: ContextEntry, above?: StackTop): Operation;
 
   /**
    * Calls `fn` in the operation's context: its span is active, and what it starts is owned by it. Throws only what

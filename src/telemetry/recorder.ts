@@ -96,8 +96,14 @@ export class Recorder implements Host {
     return this.#beginnings.unsampledSpan(side);
   }
 
-  adopt(side: Side, system: System, span: Span, method?: string): OperationRecord {
-    return this.#beginnings.adopt(side, system, span, method, this.adopt);
+  adopt(
+    side: Side,
+    system: System,
+    span: Span,
+    method?: string,
+    above: StackTop = this.adopt,
+  ): OperationRecord {
+    return this.#beginnings.adopt(side, system, span, method, above);
   }
 
   adoptNext(operation: OperationRecord, span: Span): void {
@@ -108,8 +114,9 @@ export class Recorder implements Host {
     description: SpanDescription,
     parent: Context = context.active(),
     entry?: ContextEntry,
+    above: StackTop = this.start,
   ): OperationRecord {
-    return this.#beginnings.start(description, parent, entry, this.start);
+    return this.#beginnings.start(description, parent, entry, above);
   }
 
   run<T>(

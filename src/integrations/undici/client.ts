@@ -4,6 +4,7 @@ import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import { errorTypeOf } from '../../cancellation/reason.ts';
 import { after } from '../../hook/observe.ts';
 import type { Host, StartWaiting } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
 import { toUnixMs } from '../../operation/clock.ts';
 import type { ClientPhase, Evidence, ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
@@ -68,9 +69,11 @@ function begin(
   waitedSinceMs?: number,
 ): Exchange | undefined {
   const { host, dispatching } = watch;
-  const beside = operationBeside(host, channel, publish, parent, waitedSinceMs !== undefined, request.method);
+  const isQueued = waitedSinceMs !== undefined;
+  const above = isQueued ? undefined : watch.called;
+  const beside = operationBeside(host, channel, publish, parent, isQueued, request.method, above);
   if (beside === undefined) return undefined;
-  const operation = beside ?? startOwn(host, request, parent, waitedSinceMs);
+  const operation = beside ?? startOwn(host, request, parent, waitedSinceMs, above);
   const exchange = new Exchange(request, operation, call, dispatching?.dispatcher, dispatching?.outermost);
   request[kExchange] = exchange;
   watch.cut ??= (_host, cut, end) => cutExchange(watch, cut, end);
@@ -116,12 +119,13 @@ function startOwn(
   request: UndiciRequest,
   parent: Context,
   waitedSinceMs: number | undefined,
+  above: StackTop | undefined,
 ): Operation {
   const { path, method } = request;
   const description = describeTarget({ origin: String(request.origin), path, method });
   const operation =
     waitedSinceMs === undefined
-      ? host.start(description, parent)
+      ? host.start(description, parent, undefined, above)
       : host.start({ ...description, startTime: toUnixMs(waitedSinceMs) }, parent);
   host.inject(operation, request, requestHeaders);
   return operation;

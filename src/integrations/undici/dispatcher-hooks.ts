@@ -56,8 +56,11 @@ function watchDispatch(watch: Watch, prototype: object): Undo {
       watchSink(host, installation, handler, call);
     const current = { call, outermost: dispatcher, handler, dispatcher };
     watch.dispatching = current;
+    const { called } = watch;
+    watch.called ??= above;
     return () => {
       watch.dispatching = outer;
+      watch.called = called;
       if (current.call.expectsRequest) {
         enqueue(watch, current);
       }

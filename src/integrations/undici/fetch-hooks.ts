@@ -19,12 +19,19 @@ export function watchFetch(owner: unknown, host: Host, installation: Installatio
   return replaceFunction(owner, 'fetch', (original) => {
     // A function with a prototype, like the one it replaces.
     return function fetch(this: unknown, ...args: unknown[]): unknown {
-      const entered = installation.isActive ? enter(args) : undefined;
-      if (entered === undefined) return Reflect.apply(original, this, args);
-      const { call, given, inside } = entered;
-      const promise: unknown = context.with(inside, original, this as never, ...given);
-      leave(call);
-      return promise;
+      if (!installation.isActive) return Reflect.apply(original, this, args);
+      const outer = watch.called;
+      watch.called = fetch;
+      try {
+        const entered = enter(args);
+        if (entered === undefined) return Reflect.apply(original, this, args);
+        const { call, given, inside } = entered;
+        const promise: unknown = context.with(inside, original, this as never, ...given);
+        leave(call);
+        return promise;
+      } finally {
+        watch.called = outer;
+      }
     };
   });
 }

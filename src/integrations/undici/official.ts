@@ -5,6 +5,7 @@
 import { type AttributeValue, type Context, context, type Span, SpanKind, trace } from '@opentelemetry/api';
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Operation } from '../../operation/operation.ts';
 
 const SCOPES: readonly string[] = ['@opentelemetry/instrumentation-undici'];
@@ -30,16 +31,18 @@ export function operationBeside(
   parent: Context,
   isQueued: boolean,
   method: string,
+  above: StackTop | undefined,
 ): Operation | null | undefined {
   if (hasOthers(channel)) {
     const span = spanMadeBy(publish, parent);
-    if (span !== undefined) return adopt(host, span, parent, method);
+    if (span !== undefined) return adopt(host, span, parent, method, above);
     if (isListening(channel)) return undefined;
   }
   // Nobody makes spans of requests; but somebody may do so of fetch(), inside of ours.
   const inside = isQueued ? parent : context.active();
   const around = host.officialSpan(SpanKind.CLIENT, FETCH_SCOPES, inside);
-  if (around !== undefined) return context.with(inside, () => host.adopt('client', 'http', around, method));
+  if (around !== undefined)
+    return context.with(inside, () => host.adopt('client', 'http', around, method, above));
   return host.isVendorInCharge() ? undefined : null;
 }
 
@@ -51,10 +54,16 @@ function spanMadeBy(publish: () => void, parent: Context): Span | undefined {
 }
 
 /** Undefined when the span is not recording and nobody counts: there is nothing to tag, and nothing to add. */
-function adopt(host: Host, span: Span, parent: Context, method: string): Operation | undefined {
+function adopt(
+  host: Host,
+  span: Span,
+  parent: Context,
+  method: string,
+  above: StackTop | undefined,
+): Operation | undefined {
   return context.with(trace.setSpan(parent, span), () => {
     const official = host.officialSpan(SpanKind.CLIENT, SCOPES) ?? host.unsampledSpan('client');
-    return official && host.adopt('client', 'http', official, method);
+    return official && host.adopt('client', 'http', official, method, above);
   });
 }
 

@@ -2,6 +2,7 @@
 import { type Installation, perInstallation } from '../../hook/installation.ts';
 import type { Undo } from '../../hook/replace.ts';
 import type { EndWithProcess, Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Call } from './call.ts';
 import type { Connecting } from './connection.ts';
 import type { Exchange } from './exchange.ts';
@@ -21,6 +22,8 @@ export class Watch {
   readonly host: Host;
   readonly installation: Installation;
   dispatching: Dispatching | undefined = undefined;
+  /** The hook that the application has called, while it is on the stack: undici alone fills a stack of the usual depth. */
+  called: StackTop | undefined = undefined;
   /** What the body of an undici.request() is being destroyed with, right now. */
   bodyDestroyReason: unknown = undefined;
   /** Of the destroy() of a dispatcher, by the error that it was given. */
