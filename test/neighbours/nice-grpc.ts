@@ -79,8 +79,13 @@ export async function niceGrpcCases(lab: Lab): Promise<ContractCase[]> {
         );
         await Promise.all([started, told]);
       },
-      // Nobody but nice-grpc knows of the signal: what reaches grpc-js is a cancel().
-      client: { outcome: 'context.canceled', initiator: 'local', trigger: 'cancel', phase: 'wait' },
+      client: {
+        outcome: 'deadline_exceeded',
+        initiator: 'local',
+        trigger: 'signal_timeout',
+        phase: 'wait',
+        status: 'error',
+      },
       server: RESET,
     },
     {

@@ -31,6 +31,9 @@ export function whyCancelled(
     return { kind: 'parent', outcome, reason: details, stack, phase, rstCode };
   }
   if (code !== DEADLINE_EXCEEDED) {
+    // The listener of a signal calls cancel(): of a limit that says more than its own line.
+    const story = host.abortOrigins.inProgress();
+    if (story?.isTimeout) return { kind: 'signal', phase, rstCode, ...story };
     const stack = host.captureStack(above);
     return { kind: 'local', trigger: 'cancel', reason: details, stack, phase, rstCode };
   }

@@ -7,8 +7,8 @@
  * `connect` and `queued` are grpc-js's own view; the TLS handshake counts as `connect`, and up to 1.12 a
  * connection counts as one before its peer has said a word. An interceptor that ends a call with a status that
  * means failure (UNAVAILABLE, UNAUTHENTICATED, …) cancels nothing; a call that no interceptor ever starts has no span
- * of ours. A library that cancels a call because of a signal is seen to call cancel(), though it be a signal of
- * AbortSignal.timeout(). Up to 1.11 a reset together with the end of its connection (forceShutdown() of the
+ * of ours. A library that cancels a call because of a signal of AbortSignal.timeout(), but later than its listeners
+ * run, is seen to call cancel(). Up to 1.11 a reset together with the end of its connection (forceShutdown() of the
  * server) looks like a lost connection to the client. Up to 1.9 only a grpc-timeout that overflows is seen to be
  * malformed. A unary or client-streaming handler that destroys its call and never calls back has a call in flight
  * until its client gives up. Clients of other makers, and grpc-web, are not seen.

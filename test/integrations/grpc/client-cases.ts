@@ -41,6 +41,19 @@ function casesOf(kind: Kind, lab: Lab): ContractCase[] {
       server: RESET,
     },
     {
+      name: `${kind}: cancel() by the listener of a signal whose limit passes`,
+      stage: () =>
+        lab.whileHandled(kind, function limit(call) {
+          AbortSignal.timeout(20).addEventListener('abort', () => call.cancel());
+        }),
+      client: lab.cancelledIn('limit', {
+        outcome: 'deadline_exceeded',
+        trigger: 'signal_timeout',
+        reason: /^TimeoutError: /,
+      }),
+      server: RESET,
+    },
+    {
       name: `${kind}: cancelWithStatus()`,
       stage: () =>
         lab.whileHandled(kind, (call) => cancelWithStatus(call, grpc.status.CANCELLED, 'user left')),
