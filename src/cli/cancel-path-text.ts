@@ -3,15 +3,22 @@ import { type Answer, type CancelPath, isBroken, type PathHop } from './cancel-p
 import { plain, titleOf } from './span-text.ts';
 
 const TITLES = ['', 'told', 'after', 'listens', 'passes on', 'wasted'];
+/** More than this nobody reads. */
+const MAX_ROWS = 50;
 const SIGNS: Readonly<Record<Answer, string>> = { yes: '✓', no: '✗', none: '–', unknown: '?' };
 const ARROWS = { client: '→', producer: '→', server: '←', consumer: '←', internal: '·' };
 
 /** @returns lines, each with its line break; columns are as wide as the widest of all paths needs */
 export function drawPaths(paths: readonly CancelPath[]): string {
-  const tables = paths.map((path) => ({ path, rows: [TITLES, ...rowsOf(folded(path.hops))] }));
+  const tables = paths.map((path) => {
+    const hops = folded(path.hops);
+    const rows = [TITLES, ...rowsOf(hops.slice(0, MAX_ROWS))];
+    const more = hops.length > MAX_ROWS ? `… and ${hops.length - MAX_ROWS} more\n` : '';
+    return { path, rows, more };
+  });
   const all = tables.flatMap(({ rows }) => rows);
   const widths = TITLES.map((_, column) => Math.max(...all.map((row) => (row[column] as string).length)));
-  return tables.map(({ path, rows }) => `${headOf(path)}\n${linesOf(rows, widths)}`).join('\n');
+  return tables.map(({ path, rows, more }) => `${headOf(path)}\n${linesOf(rows, widths)}${more}`).join('\n');
 }
 
 /** Where it begins, and where it got lost. */

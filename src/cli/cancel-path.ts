@@ -79,12 +79,12 @@ export function isBroken({ listens, passesOn }: PathHop): boolean {
 
 function pathsOfTrace(trace: readonly ExportedSpan[]): CancelPath[] {
   const finder = new PathFinder();
-  const left: [hop: Hop, asked?: Outgoing][] = firstHopsOf(trace).map((hop): [Hop] => [hop]);
-  for (let each = left.shift(); each !== undefined; each = left.shift()) {
+  const left: [hop: Hop, asked?: Outgoing][] = firstHopsOf(trace)
+    .reverse()
+    .map((hop): [Hop] => [hop]);
+  for (let each = left.pop(); each !== undefined; each = left.pop()) {
     finder.look(...each);
-    left.unshift(
-      ...each[0].outgoing.flatMap((asked) => asked.next.map((hop): [Hop, Outgoing] => [hop, asked])),
-    );
+    for (const asked of each[0].outgoing.toReversed()) for (const hop of asked.next) left.push([hop, asked]);
   }
   return finder.found;
 }

@@ -69,7 +69,7 @@ export class PathFinder {
   #endPath({ first }: Hop): void {
     const hops = this.#rows;
     this.#rows = [];
-    const wastedMs = Math.max(0, ...hops.map((hop) => hop.wastedMs ?? 0));
+    const wastedMs = hops.reduce((most, hop) => Math.max(most, hop.wastedMs ?? 0), 0);
     this.found.push({ traceId: first.traceId, hops, wastedMs });
   }
 

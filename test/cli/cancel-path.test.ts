@@ -462,6 +462,18 @@ browser → GET        itself: destroy   0.0 ms  –        ✓
     );
   });
 
+  it('is no longer than somebody reads', () => {
+    const many = Array.from({ length: 100_000 }, (_, index) => query(`n${index}`, 300));
+    const got = (count: number) =>
+      many.slice(0, count).map(({ spanId }) => span({ spanId: `s${spanId}`, parentSpanId: spanId }));
+    const drawn = (count: number) =>
+      drawPaths(cancelPathsOf([left, gateway, ...many.slice(0, count), ...got(count)])).split('\n');
+    assert.equal(drawn(48).length, 53);
+    assert.equal(drawn(49).length, 54);
+    assert.equal(drawn(49)[52], '… and 1 more');
+    assert.equal(drawn(100_000)[52], '… and 99952 more');
+  });
+
   it('lets no control characters through', () => {
     const attributes = { ...left.attributes, 'cancel.origin': 'a\u001b[2Jb\nc' };
     const text = drawPaths(
