@@ -8,7 +8,7 @@ import { drawDatabaseTime } from './database-time.js';
 import { startProcess } from './processes.js';
 import { drawTraces, isCancelled } from './trace-tree.js';
 
-const limitMs = 30_000;
+const limitMs = 60_000;
 /** What the new stock is deployed with: queries end with the request that they are for. */
 const cure = '{"workEndsWithRequest":true,"propagate":{"cancel":true}}';
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -463,7 +463,7 @@ browser → GET        itself: destroy   0.0 ms  –        ✓
   });
 
   it('is no longer than somebody reads', () => {
-    const many = Array.from({ length: 100_000 }, (_, index) => query(`n${index}`, 300));
+    const many = Array.from({ length: 10_000 }, (_, index) => query(`n${index}`, 300));
     const got = (count: number) =>
       many.slice(0, count).map(({ spanId }) => span({ spanId: `s${spanId}`, parentSpanId: spanId }));
     const drawn = (count: number) =>
@@ -471,7 +471,7 @@ browser → GET        itself: destroy   0.0 ms  –        ✓
     assert.equal(drawn(48).length, 53);
     assert.equal(drawn(49).length, 54);
     assert.equal(drawn(49)[52], '… and 1 more');
-    assert.equal(drawn(100_000)[52], '… and 99952 more');
+    assert.equal(drawn(10_000)[52], '… and 9952 more');
   });
 
   it('lets no control characters through', () => {

@@ -1,6 +1,6 @@
 /** Paths of cancels as real services record them: gateway, orders and stock in one process, over real sockets. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,7 +14,8 @@ import { exportedFile } from '../support/exported-file.ts';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
-const telemetry = new Telemetry(setup, { workEndsWithRequest: true });
+/** A good handler stops within this, on a busy machine as well. */
+const telemetry = new Telemetry(setup, { workEndsWithRequest: true, workAfterCancelMs: 500 });
 const { default: http } = await import('node:http');
 
 const folder = mkdtempSync(join(tmpdir(), 'paths-'));
@@ -37,9 +38,9 @@ async function serve(handler: Handler): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Takes 600 ms, and stops when it is left. */
+/** Takes 1.5 s, and stops when it is left. */
 const stock = await serve((_request, response) => {
-  const timer = setTimeout(() => response.end('7'), 600);
+  const timer = setTimeout(() => response.end('7'), 1_500);
   response.on('close', () => clearTimeout(timer));
 });
 let order: Handler;
@@ -75,16 +76,19 @@ async function report(...args: string[]): Promise<string> {
   return stdout;
 }
 
-/** A client of the gateway leaves after 150 ms. */
+/** A client of the gateway leaves 100 ms after orders was asked. */
 async function leave(handler: Handler): Promise<Row[]> {
-  const finished = new Promise<void>((resolve) => {
-    order = async (asked, response) => {
-      await handler(asked, response);
-      resolve();
-    };
-  });
+  const progress = new EventEmitter();
+  const asked = once(progress, 'asked');
+  const finished = once(progress, 'finished');
+  order = async (given, response) => {
+    progress.emit('asked');
+    await handler(given, response);
+    progress.emit('finished');
+  };
   const request = http.get(gateway).on('error', () => {});
-  await pause(150);
+  await asked;
+  await pause(100);
   request.destroy();
   await finished;
   await pause(100);
@@ -122,7 +126,7 @@ describe('the path of a cancel through real services', () => {
     const times = hops.map(({ afterMs }) => Number(afterMs));
     assert.equal(times[0], 0);
     assert.ok(
-      times.every((ms, index) => ms >= Number(times[index - 1] ?? 0) && ms < 150),
+      times.every((ms, index) => ms >= Number(times[index - 1] ?? 0)),
       String(times),
     );
   });
@@ -139,14 +143,14 @@ describe('the path of a cancel through real services', () => {
       '3 no none none',
     ]);
     const [, , last, never] = hops;
-    assert.match(String(last?.evidence), /work_after_cancel: .*,cancel_not_propagated: ran on for \d{3} ms/);
-    assert.ok(Number(last?.wastedMs) > 250 && Number(never?.wastedMs) > 250);
+    assert.match(String(last?.evidence), /work_after_cancel: .*,cancel_not_propagated: ran on for \d+ ms/);
+    assert.ok(Number(last?.wastedMs) > 500 && Number(never?.wastedMs) > 500);
     assert.equal(never?.afterMs, undefined);
   });
 
   it('tells who was asked when it was too late already', async () => {
     const hops = await leave(async (_request, response) => {
-      await pause(400);
+      await pause(800);
       await fetch(stock, { signal: AbortSignal.timeout(5_000) });
       response.end();
     });
@@ -166,7 +170,7 @@ describe('the path of a cancel through real services', () => {
     const text = await report();
     assert.match(text, new RegExp(`^trace ${idOfTrace()} {2}decided in `, 'm'));
     assert.match(text, /^ +told +after +listens +passes on +wasted$/m);
-    assert.match(text, / ← GET \/orders +peer: disconnect +[\d.]+ ms +✗ +✗ +\d{3} ms$/m);
+    assert.match(text, / ← GET \/orders +peer: disconnect +[\d.]+ ms +✗ +✗ +\d+ ms$/m);
     assert.match(text, /^\d findings in \d+ spans\n$/m);
     assert.doesNotMatch(await report('--paths', '0'), /passes on/);
     const { findings, spans } = JSON.parse(await report('--json'));

@@ -11,7 +11,7 @@ it('the demo prints the cancelled traces with origin lines in examples/ and ends
   const { stdout } = await promisify(execFile)(process.execPath, ['examples/demo.js'], {
     cwd: root,
     env,
-    timeout: 60_000,
+    timeout: 90_000,
   });
   for (const origin of [
     /at leaveCheckout \(examples\/shop\/load\.js:\d+:\d+\)/,
@@ -71,7 +71,7 @@ it('the demo goes on without a database where there is none', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, ['examples/demo.js'], {
     cwd: root,
     env,
-    timeout: 60_000,
+    timeout: 90_000,
   });
   assert.match(stdout, /^No database, and no queries for nobody: ENOENT: /m);
   assert.match(stdout, /! work_after_cancel: /);
