@@ -9,7 +9,7 @@ import { destroyedBy } from './destroy-error.ts';
 import type { Exchange } from './exchange.ts';
 import { codeToSend, isCancelledByPeer } from './http2-streams.ts';
 import { phaseOf } from './phase.ts';
-import { endedBySink } from './sink.ts';
+import { endedBySink, hasFailed } from './sink.ts';
 import type { Watch } from './watch.ts';
 
 /** Undefined for a plain failure. @param above the hook */
@@ -37,6 +37,7 @@ export function whyFailed(
     return { kind: 'local', trigger: 'destroy', phase, reason: error, stack: destroyStack };
   }
   const sinkEnd = endedBySink(exchange.call, error);
+  if (sinkEnd !== undefined && hasFailed(sinkEnd)) return undefined;
   const sinkStack = sinkEnd && ofSomebody(sinkEnd.stack);
   if (sinkStack !== undefined) {
     const reason = sinkEnd?.error ?? error;

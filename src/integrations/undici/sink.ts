@@ -16,7 +16,7 @@ interface Sink {
   readonly writableFinished?: unknown;
 }
 
-/** A stream that fails by itself, in a write, is destroyed by Node on the stack of whoever says so. */
+/** Node destroys a stream that fails by itself, in a write. */
 const FAILS = / errorOrDestroy \(node:internal\/streams\//;
 
 /** @param handler of undici.stream(), which has the function that makes the stream as `factory` */
@@ -30,7 +30,7 @@ export function watchSink(host: Host, installation: Installation, handler: objec
         stream.destroyed ||
         stream.writableFinished ||
         call.sinkEnd !== undefined ||
-        call.exchange === undefined
+        call.exchange?.operation.isSettled !== false
       )
         return;
       call.sinkEnd = { error, stack: host.captureStack(above) };
@@ -38,11 +38,16 @@ export function watchSink(host: Host, installation: Installation, handler: objec
   });
 }
 
-/** Undefined where it has failed, and was not destroyed by anybody. */
+/** Undefined where the stream has nothing to do with the error. */
 export function endedBySink(call: Call | undefined, error: unknown): SinkEnd | undefined {
   const end = call?.sinkEnd;
-  if (end === undefined || FAILS.test(end.stack.stack)) return undefined;
+  if (end === undefined) return undefined;
   const { code } = (error ?? {}) as { readonly code?: unknown };
   const isOfIt = code === 'UND_ERR_ABORTED' || code === 'ERR_STREAM_PREMATURE_CLOSE' || error === end.error;
   return isOfIt ? end : undefined;
+}
+
+/** The stream was not destroyed by anybody, but could not write. */
+export function hasFailed({ stack }: SinkEnd): boolean {
+  return FAILS.test(stack.stack);
 }

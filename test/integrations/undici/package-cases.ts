@@ -187,6 +187,19 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
       },
       server: left,
     })),
+    ...[setImmediate, (write: () => void) => write()].map((soon, index) => ({
+      name: `stream() whose sink fails ${index === 0 ? 'a turn later' : 'at once'}`,
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const full = new Writable({
+            write: (_chunk, _encoding, callback) => void soon(() => callback(new Error('disk full'))),
+          });
+          full.on('error', () => {});
+          await rejection(undici.stream(`${origin}/body`, { dispatcher, method: 'GET' }, () => full));
+        }),
+      client: unmarked,
+      server: left,
+    })),
     {
       name: 'pipeline() destroyed',
       stage: () =>
