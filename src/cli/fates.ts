@@ -9,8 +9,8 @@ const STOPPED = /cancel|abort|interrupt|kill/i;
 /** What became of an operation on another system, when the hop that it was for was cancelled. */
 export interface Fate {
   readonly outgoing: Outgoing;
-  /** `late`: it was started after the cancel. */
-  readonly is: 'told' | 'untold' | 'late';
+  /** `late`: it was started after the cancel; `unsaid`: it ran on, and nothing says whether it was to. */
+  readonly is: 'told' | 'untold' | 'late' | 'unsaid';
   /** When it was told, where it says so itself. */
   readonly mark?: CancelMark | undefined;
   /** It ended with an error that says that it was stopped. */
@@ -49,7 +49,9 @@ export function fateOf(outgoing: Outgoing, atMs: number | undefined): Fate | und
       status.code === 'error' && STOPPED.test(status.message) && startMs <= atMs && atMs <= endMs,
   );
   if (stopped !== undefined) return { outgoing, is: 'told', stopped, evidence: [stopped.status.message] };
-  return next.some(wasToldByPeer) ? { outgoing, is: 'told', evidence: [] } : undefined;
+  if (next.some(wasToldByPeer)) return { outgoing, is: 'told', evidence: [] };
+  const ranOn = spans.some(({ startMs, endMs }) => startMs <= atMs && endMs > atMs + AT_ONCE_MS);
+  return ranOn && !spans.some(cancelMarkOf) ? { outgoing, is: 'unsaid', evidence: [] } : undefined;
 }
 
 /** Whether an operation was cancelled because its hop was: neither before, nor later by a limit of its own. */

@@ -9,6 +9,8 @@ import type { Hop, Outgoing } from './hops.ts';
 
 /** What is further away is a path of its own: somebody goes round and round. */
 const MAX_DEPTH = 100;
+/** What stops within this time has stopped: the rule's limit, unless it is told another. */
+const SOON_MS = 100;
 /** Triggers by which whoever is at work is told; by all others of this process, he has decided himself. */
 const LIMITS: readonly string[] = ['deadline', 'signal_timeout', 'timeout', 'parent'];
 
@@ -109,7 +111,7 @@ export class PathFinder {
       ...howOf(mark),
       afterMs: mark.atMs - place.aheadMs - this.#zeroMs,
       isSkewed,
-      listens: work.evidence.length > 0 ? 'no' : isTold ? 'yes' : 'none',
+      listens: listens(work, isTold),
       passesOn: passesOn(fates),
       evidence: [...work.evidence, ...fates.flatMap(({ is, evidence }) => (is === 'untold' ? evidence : []))],
     });
@@ -180,8 +182,19 @@ const NOBODY: PathHop = {
   evidence: [],
 };
 
+/** Work without a finding may be meant to go on: only the application knows. */
+function listens(
+  { evidence, wastedMs = 0 }: Pick<PathHop, 'wastedMs' | 'evidence'>,
+  isTold: boolean,
+): Answer {
+  if (evidence.length > 0) return 'no';
+  if (!isTold) return 'none';
+  return wastedMs > SOON_MS ? 'unknown' : 'yes';
+}
+
 function passesOn(fates: readonly Fate[]): Answer {
   if (fates.some(({ is }) => is === 'untold')) return 'no';
+  if (fates.some(({ is }) => is === 'unsaid')) return 'unknown';
   return fates.some(({ is }) => is === 'told') ? 'yes' : 'none';
 }
 
@@ -208,6 +221,7 @@ function howOf({ span, trigger }: CancelMark): Pick<PathHop, 'trigger' | 'origin
 function untold({ outgoing, is, mark }: Fate, atMs: number): Partial<PathHop> {
   const [outermost] = outgoing.spans;
   const common = { told: is === 'late' ? is : 'no', listens: 'none', passesOn: 'none' } as const;
+  if (is === 'unsaid') return { wastedMs: outermost && outermost.endMs - atMs };
   // Of a cancel that was not sent, the end says nothing of the other side.
   if (outermost === undefined || mark !== undefined) return common;
   return { ...common, wastedMs: outermost.endMs - Math.max(atMs, is === 'late' ? outermost.startMs : atMs) };

@@ -345,6 +345,20 @@ describe('the path of a cancel', () => {
     assert.equal(later('inherited abort')[0]?.[2], '2 ? peer abort 303 unknown unknown -');
   });
 
+  it('what goes on without a finding may be meant to', () => {
+    const [path] = pathsOf(
+      left,
+      gateway,
+      span({ spanId: '3', parentSpanId: '2', kind: 'client', startMs: 2, endMs: 603 }),
+      workAfterCancel('2', 401, []),
+    );
+    assert.deepEqual(path, [
+      toldByBrowser[0],
+      '1 gateway peer disconnect 3 unknown unknown 401',
+      '2 ? unknown - - unknown unknown 400',
+    ]);
+  });
+
   it('INTERNAL spans on the way are no hops', () => {
     const [path] = pathsOf(
       span({ spanId: '0', kind: 'internal', name: 'job', serviceName: 'browser' }),
