@@ -110,12 +110,15 @@ export function callDestroyed(
   cancelCall(host, call, operation, whyDestroyed(host, error, clientPhase(call), above));
   // Leaving a loop is often followed by cancel(), in the same tick or its microtasks, and that does reach
   // the server. The stream's own events, on which the official span ends, come in a later tick.
-  process.nextTick(installation.guard(endAbandoned), host, operation);
+  process.nextTick(installation.guard(endAbandoned), host, call, operation);
 }
 
-function endAbandoned(host: Host, operation: Operation): void {
+function endAbandoned(host: Host, call: ResolvingCall, operation: Operation): void {
   if (operation.isSettled) return;
-  host.addFinding(operation, 'cancel_not_sent', 'destroy() does not cancel the call: the server goes on');
+  // The server is done when its status has come, though nobody reads up to that.
+  const isServerDone = attemptOf(call)?.child?.getStatus() != null;
+  if (!isServerDone)
+    host.addFinding(operation, 'cancel_not_sent', 'destroy() does not cancel the call: the server goes on');
   host.settle(operation);
 }
 

@@ -8,6 +8,8 @@ import type { ResolvingCall } from './internals.ts';
 
 /** What setTimeout() can count: grpc-js, too, takes anything longer for no limit at all. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+/** A deadline that was passed by more than this was never one: it is a duration, or in seconds. */
+const YEAR_MS = 31_536_000_000;
 
 /** @returns undefined when there is no limit */
 export function deadlineFrom(
@@ -43,12 +45,10 @@ export function setCallDeadline(
   const deadline = deadlineFrom(call.deadline, source, host.captureDeadlineStack(above));
   if (deadline === undefined) return;
   host.setDeadline(operation, deadline);
-  if (deadline.timeoutMs <= 0) {
-    host.addFinding(
-      operation,
-      'deadline_already_past',
-      `started ${-deadline.timeoutMs} ms after its deadline`,
-    );
+  // Who passes on what is left, which may be nothing, has the call end at once, and rightly.
+  if (deadline.timeoutMs < -YEAR_MS) {
+    const detail = `its deadline is ${Number(call.deadline)}: grpc-js takes ms since 1970`;
+    host.addFinding(operation, 'deadline_already_past', detail);
   }
 }
 

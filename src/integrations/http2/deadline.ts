@@ -40,9 +40,6 @@ export function setLimitsOf(
   const deadline = deadlineOf(host, operation, headers, signal, above);
   if (deadline === undefined) return;
   host.setDeadline(operation, deadline);
-  if (deadline.timeoutMs <= 0) {
-    host.addFinding(operation, 'deadline_already_past', `${deadline.source}: ${deadline.timeoutMs} ms`);
-  }
 }
 
 /** Where there are both, the one that comes first. */

@@ -67,8 +67,25 @@ describe('the deadline of a gRPC call', () => {
     assertBetween(attributes['deadline.timeout_ms'], -Date.now(), -1);
     assertBetween(attributes['deadline.deviation_ms'], 1, Date.now() + 1_000);
     const finding = events.find(({ name }) => name === 'cancel.finding')?.attributes;
-    assert.match(String(finding?.['cancel.finding.detail']), /^started \d+ ms after its deadline$/);
+    assert.match(
+      String(finding?.['cancel.finding.detail']),
+      /^its deadline is -Infinity: grpc-js takes ms since 1970$/,
+    );
   });
+
+  for (const [what, deadline, finding] of [
+    ['that has just passed is right', Date.now() - 1_000, undefined],
+    ['that is a duration is a finding', 5_000, 'deadline_already_past'],
+    ['in seconds is a finding', Math.floor(Date.now() / 1_000) + 5, 'deadline_already_past'],
+  ] as const) {
+    it(what, async () => {
+      telemetry.reset();
+      service.hold();
+      await startCall(client, 'unary', { deadline }).ended;
+      await telemetry.allEnded();
+      assert.equal(spanOf(SpanKind.CLIENT).attributes['cancel.finding'], finding);
+    });
+  }
 
   it('that is no time is one that has passed, as grpc-js has it', () => {
     for (const at of [Number.NaN, new Date(Number.NaN)]) {

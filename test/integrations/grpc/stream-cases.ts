@@ -1,5 +1,6 @@
 /** Streams of answers that are left before their end. */
 import { addAbortSignal, pipeline, Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ContractCase, Expectation } from '../../support/contract.ts';
 import {
   cancelCall,
@@ -83,6 +84,28 @@ function casesOf(kind: Kind, lab: Lab): ContractCase[] {
           })();
         }),
       client: { ...abandoned, trigger: 'abort', reason: 'user left', origin: 'abortIt' },
+      server: UNMARKED,
+    },
+    {
+      name: `${kind}: break out of for-await, when the server is done`,
+      async stage() {
+        const answered = service.hold((call) => {
+          for (let count = 0; count < 50; count++) call.write({ text: 'more than is read' });
+          call.end();
+        });
+        const { call } = startCall(client, kind);
+        await answered;
+        // All that the server has sent is here, and has not been read.
+        await delay(100);
+        for await (const _message of call) break;
+        call.destroy();
+      },
+      client: {
+        outcome: 'context.canceled',
+        initiator: 'local',
+        trigger: 'destroy',
+        attributes: { 'cancel.finding': undefined },
+      },
       server: UNMARKED,
     },
     {
