@@ -1,5 +1,6 @@
 /** Calls that take several attempts: it is the call that counts, whatever became of an attempt. */
 import type * as Grpc from '@grpc/grpc-js';
+import { type Lab, UNMARKED } from '../integrations/grpc/lab.ts';
 import { resettingServer } from '../integrations/grpc/peers.ts';
 import {
   answerAtOnce,
@@ -9,7 +10,6 @@ import {
   startCall,
 } from '../integrations/grpc/service.ts';
 import type { ContractCase } from '../support/contract.ts';
-import { type Lab, UNMARKED } from './lab.ts';
 
 const name = [{ service: 'test.Echo' }];
 
@@ -120,7 +120,7 @@ export async function attemptCases(lab: Lab): Promise<ContractCase[]> {
         failFirst(1, grpc.status.UNAVAILABLE);
         await startCall(slow, 'unary', { deadline: Date.now() + 150 }).ended;
       },
-      client: lab.expired({ phase: 'queued', origin: 'startCall' }),
+      client: lab.expired({ phase: 'queued' }),
       server: UNMARKED,
     },
     {
@@ -185,7 +185,7 @@ export async function attemptCases(lab: Lab): Promise<ContractCase[]> {
         const told = (await all).map((call) => call.cancelled || cancelled(call));
         await Promise.all([ended, ...told]);
       },
-      client: lab.expired({ phase: 'wait', origin: 'startCall' }),
+      client: lab.expired({ phase: 'wait' }),
     },
   ];
 

@@ -2,9 +2,9 @@
 import { createRequire } from 'node:module';
 import type * as Grpc from '@grpc/grpc-js';
 import type * as ProtoLoader from '@grpc/proto-loader';
+import { type Lab, RESET, UNMARKED } from '../integrations/grpc/lab.ts';
 import { answerAtOnce, definition, type Message, ready } from '../integrations/grpc/service.ts';
 import type { ContractCase } from '../support/contract.ts';
-import { type Lab, RESET, UNMARKED } from './lab.ts';
 
 type Done = (error: Grpc.ServiceError | null) => void;
 type StartUnary = (options: Grpc.CallOptions, done: Done) => Grpc.ClientUnaryCall;
@@ -40,7 +40,7 @@ export async function clientCases(lab: Lab): Promise<ContractCase[]> {
           const { started, serverCall, told } = await lab.arrive(() => call({ deadline: Date.now() + 150 }));
           await Promise.all([started.ended, serverCall.cancelled || told]);
         },
-        client: lab.expired({ phase: 'wait' }),
+        client: lab.expired({ origin: undefined, phase: 'wait' }),
       },
       {
         name: `${name}: success`,

@@ -1,10 +1,10 @@
 /** Calls that wait for a connection, and servers that end theirs. */
 import type * as Grpc from '@grpc/grpc-js';
+import { type Lab, LEFT, UNMARKED } from '../integrations/grpc/lab.ts';
 import { deadAddress } from '../integrations/grpc/peers.ts';
 import { answerAtOnce, cancelled, GrpcService, startCall } from '../integrations/grpc/service.ts';
 import type { ContractCase } from '../support/contract.ts';
 import { FrameProxy } from './frame-proxy.ts';
-import { DISCONNECTED, type Lab, UNMARKED } from './lab.ts';
 
 export async function connectionCases(lab: Lab): Promise<ContractCase[]> {
   const { grpc, service } = lab;
@@ -111,7 +111,7 @@ export async function connectionCases(lab: Lab): Promise<ContractCase[]> {
           proxy.freeze(),
         ),
       client: { ...UNMARKED, status: 'error' },
-      server: DISCONNECTED,
+      server: LEFT,
     },
     {
       name: 'the grace period of a connection that is too old ends',
@@ -120,7 +120,7 @@ export async function connectionCases(lab: Lab): Promise<ContractCase[]> {
       // Whether the client sees a reset or the end of the connection is a race.
       client: [{ outcome: 'context.canceled', initiator: 'peer', trigger: 'reset' }, UNMARKED],
       // The server ends it, not its client.
-      server: { ...DISCONNECTED, initiator: 'local', trigger: 'shutdown', reason: /^max_connection_age/ },
+      server: { ...LEFT, initiator: 'local', trigger: 'shutdown', reason: /^max_connection_age/ },
     },
   ];
 }

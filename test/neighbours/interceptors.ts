@@ -1,5 +1,6 @@
 /** Interceptors that do more than pass on. */
 import type * as Grpc from '@grpc/grpc-js';
+import { type Lab, RESET, UNMARKED } from '../integrations/grpc/lab.ts';
 import {
   answerAtOnce,
   answerError,
@@ -10,7 +11,6 @@ import {
   startCall,
 } from '../integrations/grpc/service.ts';
 import type { ContractCase } from '../support/contract.ts';
-import { type Lab, RESET, UNMARKED } from './lab.ts';
 
 export async function interceptorCases(lab: Lab): Promise<ContractCase[]> {
   const { grpc, service } = lab;
@@ -157,7 +157,7 @@ export async function interceptorCases(lab: Lab): Promise<ContractCase[]> {
         unary(authorize(token), { deadline: Date.now() + 30 });
         await token;
       },
-      client: lab.expired({ phase: 'queued' }),
+      client: lab.expired({ origin: undefined, phase: 'queued' }),
       server: null,
     },
   ];

@@ -1,9 +1,9 @@
 /** nice-grpc: promises, async iterables and signals over grpc-js, client and server. */
 import { createRequire } from 'node:module';
 import type { CallOptions, Server } from 'nice-grpc';
+import { type Lab, RESET, UNMARKED } from '../integrations/grpc/lab.ts';
 import { answerAtOnce, definition, type Message } from '../integrations/grpc/service.ts';
 import type { ContractCase } from '../support/contract.ts';
-import { type Lab, RESET, UNMARKED } from './lab.ts';
 
 interface Echo {
   unary(message: Message, options?: CallOptions): Promise<Message>;

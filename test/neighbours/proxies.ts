@@ -2,10 +2,10 @@
 
 import { once } from 'node:events';
 import type * as Grpc from '@grpc/grpc-js';
+import { type Lab, LEFT, RESET, UNMARKED } from '../integrations/grpc/lab.ts';
 import { answerAtOnce, drain, startCall } from '../integrations/grpc/service.ts';
 import type { ContractCase, Expectation } from '../support/contract.ts';
 import { FrameProxy } from './frame-proxy.ts';
-import { DISCONNECTED, type Lab, RESET, UNMARKED } from './lab.ts';
 
 export async function proxyCases(lab: Lab): Promise<ContractCase[]> {
   const { service } = lab;
@@ -141,19 +141,19 @@ export async function proxyCases(lab: Lab): Promise<ContractCase[]> {
         proxy.end();
       }),
       client: { ...UNMARKED, status: 'error' },
-      server: DISCONNECTED,
+      server: LEFT,
     },
     {
       name: 'a proxy ends the connection',
       stage: ended((proxy) => proxy.end()),
       client: { ...UNMARKED, status: 'error' },
-      server: DISCONNECTED,
+      server: LEFT,
     },
     {
       name: 'a proxy cuts the connection',
       stage: ended((proxy) => proxy.cut()),
       client: { ...UNMARKED, status: 'error' },
-      server: DISCONNECTED,
+      server: LEFT,
     },
     {
       name: 'keepalive of the client is not answered',
@@ -167,7 +167,7 @@ export async function proxyCases(lab: Lab): Promise<ContractCase[]> {
         await Promise.all([started.ended, told]);
       },
       client: { ...UNMARKED, status: 'error' },
-      server: DISCONNECTED,
+      server: LEFT,
     },
   ];
 }

@@ -15,7 +15,7 @@ export interface Expectation {
   readonly phase?: string | readonly string[];
   readonly reason?: string | RegExp;
   /** Name of the function, in the test, that must be in `cancel.origin`; null: there must be no stack. */
-  readonly origin?: string | null;
+  readonly origin?: string | null | undefined;
   readonly status?: 'unset' | 'error';
   readonly finding?: string;
   /** Of the span. */

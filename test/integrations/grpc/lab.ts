@@ -69,19 +69,26 @@ export class Lab {
   readonly service: GrpcService;
   readonly client: Grpc.Client;
   readonly isAlone: boolean;
+  readonly #telemetry: Telemetry;
   readonly #closes: (() => unknown)[] = [];
 
   static async open(telemetry: Telemetry): Promise<Lab> {
     const service = await new GrpcService(loadGrpc()).listen();
-    return new Lab(service, await service.client(), telemetry.setup === 'alone');
+    return new Lab(service, await service.client(), telemetry);
   }
 
-  private constructor(service: GrpcService, client: Grpc.Client, isAlone: boolean) {
+  private constructor(service: GrpcService, client: Grpc.Client, telemetry: Telemetry) {
     this.grpc = service.grpc;
     this.service = service;
     this.client = client;
-    this.isAlone = isAlone;
+    this.isAlone = telemetry.setup === 'alone';
+    this.#telemetry = telemetry;
     this.onClose(() => service.close());
+  }
+
+  /** For a call that never becomes one: its span is not ended, and so nobody sees it. */
+  forgetOpen(): void {
+    this.#telemetry.open.clear();
   }
 
   onClose(close: () => unknown): void {
@@ -137,6 +144,14 @@ export class Lab {
     const told = serverCall.cancelled ? undefined : cancelled(serverCall);
     await act(call, serverCall);
     await Promise.all([ended, told]);
+  }
+
+  /** Starts a call whose handler only waits; `told` resolves when the server has heard of the cancel. */
+  async arrive<T>(start: () => T): Promise<{ started: T; serverCall: ServerCall; told: Promise<void> }> {
+    const entered = this.service.hold();
+    const started = start();
+    const serverCall = await entered;
+    return { started, serverCall, told: cancelled(serverCall) };
   }
 
   /** The client that called cancel() in this function. */
