@@ -1,6 +1,6 @@
 // Queries that were in flight when their request was cancelled: how long each ran on, and the line that sent it. Pure: spans
 // in, text out.
-import { formatMs, isCancelled, plain, relativeTo, titleOf } from './trace-tree.js';
+import { formatMs, isCancelled, plain, relativeTo, titleOf } from '../dist/cli/parts.js';
 
 /**
  * @param {import('./receiver.js').Span[]} spans

@@ -4,9 +4,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chooseBackend } from './backend.js';
 import { startDatabase } from './database.js';
-import { drawDatabaseTime } from './database-time.js';
 import { startProcess } from './processes.js';
-import { drawTraces, isCancelled } from './trace-tree.js';
 
 const limitMs = 60_000;
 /** What the new stock is deployed with: queries end with the request that they are for. */
@@ -28,6 +26,8 @@ async function runDemo() {
   if (!existsSync(new URL('../dist/register.js', import.meta.url))) {
     throw new Error('dist/register.js is missing: run `npm ci` first');
   }
+  const { cancelPathsOf, drawPaths, drawTraces, isCancelled } = await import('../dist/cli/parts.js');
+  const { drawDatabaseTime } = await import('./database-time.js');
   const backend = await chooseBackend(process.env);
   console.log(`Spans go to ${backend.name}.`);
   const databaseUrl = await startDatabase().catch(goOnWithout);
@@ -36,10 +36,10 @@ async function runDemo() {
   const spans = await backend.collect();
   console.log('\nWho cancelled what (→ client span, ← server span):\n');
   process.stdout.write(drawTraces(spans, { cwd: process.cwd(), isColoured: isColoured() }));
-  await drawPathsOfBrowsers(spans);
+  drawPathsOfBrowsers(cancelPathsOf(spans), drawPaths);
   drawDeploy(spans);
   process.stdout.write(drawDatabaseTime(spans, { cwd: process.cwd(), curedAtMs }));
-  summarize(spans);
+  summarize(spans, spans.filter(isCancelled));
   for (const link of backend.links) console.log(`See also ${link}`);
   await backend.close();
 }
@@ -112,12 +112,8 @@ function environmentFor(endpoint) {
 }
 
 /** Hop by hop, how far a browser's leaving got; as `report` tells it. */
-async function drawPathsOfBrowsers(spans) {
-  const [{ cancelPathsOf }, { drawPaths }] = await Promise.all([
-    import('../dist/cli/cancel-path.js'),
-    import('../dist/cli/cancel-path-text.js'),
-  ]);
-  const paths = cancelPathsOf(spans).filter(({ hops: [first] }) => first.service === 'browser');
+function drawPathsOfBrowsers(all, drawPaths) {
+  const paths = all.filter(({ hops: [first] }) => first.service === 'browser');
   const beginMs = ({ hops: [first] }) => first.span.startMs;
   console.log(
     'How far it was told, hop by hop, when a browser left (✓ yes, ✗ no, – nothing to do, ? unknown):\n',
@@ -147,8 +143,7 @@ function drawDeploy(spans) {
   console.log();
 }
 
-function summarize(spans) {
-  const cancelled = spans.filter(isCancelled);
+function summarize(spans, cancelled) {
   if (cancelled.length === 0) {
     throw new Error(`no cancelled span arrived (of ${spans.length} spans in all)`);
   }

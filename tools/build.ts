@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { bundleCommand } from './bundle-command.ts';
 import { bundleSdk } from './bundle-sdk.ts';
 import { writeCommonJsEntries } from './commonjs-entries.ts';
 
@@ -13,3 +14,4 @@ const { status } = spawnSync(process.execPath, [tsc, '-p', `${root}tsconfig.json
 if (status !== 0) process.exit(1);
 writeCommonJsEntries(root);
 await bundleSdk(root);
+await bundleCommand(root);

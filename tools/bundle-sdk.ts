@@ -59,7 +59,7 @@ function oneCopy(root: string): Plugin {
 }
 
 /** An ES module has no require(): what stays outside is imported for the CommonJS files in here. */
-function importedByRequire(shared: readonly string[]): Plugin {
+export function importedByRequire(shared: readonly string[]): Plugin {
   const outside = new Set([...shared, ...builtinModules, ...builtinModules.map((name) => `node:${name}`)]);
   return {
     name: 'imported-by-require',
@@ -75,7 +75,7 @@ function importedByRequire(shared: readonly string[]): Plugin {
   };
 }
 
-function noticeOf(root: string, inputs: readonly string[]): string {
+export function noticeOf(root: string, inputs: readonly string[]): string {
   const folders = new Set(inputs.flatMap((input) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []));
   const packages = [...folders].sort().map((folder) => {
     const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));

@@ -11,10 +11,23 @@ export interface Command {
   readonly summary: string;
   readonly usage: string;
   readonly options: NonNullable<ParseArgsConfig['options']>;
-  run(args: Arguments): Promise<Result>;
+  run(args: Arguments, output: Output): Promise<Result>;
+}
+
+/** What a command writes to while it runs. */
+export interface Output {
+  readonly stdout: Stream;
+  readonly stderr: Stream;
+}
+
+interface Stream {
+  write(text: string): unknown;
+  /** Of a terminal. */
+  readonly isTTY?: boolean;
 }
 
 export interface Result {
+  /** Written to stdout at the end. */
   readonly text: string;
   readonly exitCode: number;
 }
@@ -25,12 +38,15 @@ export interface Arguments {
   readonly values: ReadonlyMap<string, string>;
   /** Options that take none. */
   readonly flags: ReadonlySet<string>;
+  /** What follows `--`, as it is. Undefined: there is no `--`. */
+  readonly rest: readonly string[] | undefined;
 }
 
 /** @throws {UsageError} */
 export function readArguments(args: readonly string[], options: Command['options']): Arguments {
+  const end = args.indexOf('--');
   const { positionals, tokens } = parseArgs({
-    args: [...args],
+    args: end === -1 ? [...args] : args.slice(0, end),
     options,
     allowPositionals: true,
     strict: false, // its own messages do not say what there is instead
@@ -55,7 +71,7 @@ export function readArguments(args: readonly string[], options: Command['options
       values.set(name, value);
     }
   }
-  return { positionals, values, flags };
+  return { positionals, values, flags, rest: end === -1 ? undefined : args.slice(end + 1) };
 }
 
 /** ` (did you mean …?)`, or what there is when nothing is near. */

@@ -1,6 +1,7 @@
 /** The path of a cancel as a table: a row for each hop, below the one that told it. Pure. */
-import { type Answer, type CancelPath, isBroken, type PathHop } from './cancel-path.ts';
-import { plain, titleOf } from './span-text.ts';
+import { type Answer, type CancelPath, isBroken, type PathHop } from '../spans/path/cancel-path.ts';
+import { titleOf } from '../spans/title.ts';
+import { plain } from './text.ts';
 
 const TITLES = ['', 'told', 'after', 'listens', 'passes on', 'wasted'];
 /** More than this nobody reads. */

@@ -1,10 +1,19 @@
 /** The command line: which command, and what is said when it cannot do what it is told. */
 import { UserError } from '../spans/user-error.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from '../version.ts';
-import { type Command, type Result, readArguments, suggestionFor, UsageError } from './arguments.ts';
+import {
+  type Command,
+  type Output,
+  type Result,
+  readArguments,
+  suggestionFor,
+  UsageError,
+} from './arguments.ts';
 import { reportCommand } from './report.ts';
+import { runCommand } from './run.ts';
+import { viewCommand } from './view.ts';
 
-const COMMANDS: readonly Command[] = [reportCommand];
+const COMMANDS: readonly Command[] = [runCommand, viewCommand, reportCommand];
 
 const USAGE = `usage: ${PACKAGE_NAME} <command> [options]
 
@@ -13,16 +22,11 @@ ${COMMANDS.map(({ name, summary }) => `  ${name}  ${summary}\n`).join('')}
   --version   of the package
 `;
 
-/** What the command writes to. */
-export interface Output {
-  readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown };
-}
-
 /** @returns the exit code; 2 when nothing could be done */
-export async function runCommandLine(args: readonly string[], { stdout, stderr }: Output): Promise<number> {
+export async function runCommandLine(args: readonly string[], output: Output): Promise<number> {
+  const { stdout, stderr } = output;
   try {
-    const { text, exitCode } = await run(args);
+    const { text, exitCode } = await run(args, output);
     stdout.write(text);
     return exitCode;
   } catch (error) {
@@ -34,7 +38,7 @@ export async function runCommandLine(args: readonly string[], { stdout, stderr }
   }
 }
 
-async function run([name, ...args]: readonly string[]): Promise<Result> {
+async function run([name, ...args]: readonly string[], output: Output): Promise<Result> {
   if (name === '--help' || name === '-h') return { text: USAGE, exitCode: 0 };
   if (name === '--version') return { text: `${PACKAGE_VERSION}\n`, exitCode: 0 };
   const names = COMMANDS.map((command) => command.name);
@@ -45,5 +49,5 @@ async function run([name, ...args]: readonly string[]): Promise<Result> {
     throw new UsageError(`${what}${suggestionFor(name, names)}`);
   }
   const read = readArguments(args, { ...command.options, help: { type: 'boolean', short: 'h' } });
-  return read.flags.has('help') ? { text: command.usage, exitCode: 0 } : await command.run(read);
+  return read.flags.has('help') ? { text: command.usage, exitCode: 0 } : await command.run(read, output);
 }

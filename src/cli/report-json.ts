@@ -1,7 +1,8 @@
 /** What the report tells, for programs: findings, and the paths of cancels. */
+
+import type { Finding } from '../spans/findings.ts';
+import type { CancelPath, PathHop } from '../spans/path/cancel-path.ts';
 import type { ExportedSpan } from '../spans/span.ts';
-import type { CancelPath, PathHop } from './cancel-path.ts';
-import type { Finding } from './findings.ts';
 
 /** @returns a document of JSON, with its line break */
 export function writeReport(

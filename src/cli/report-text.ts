@@ -1,8 +1,10 @@
 /** Findings as text: by rule, with the traces to look at. */
-import type { CancelPath } from './cancel-path.ts';
+
+import type { Finding } from '../spans/findings.ts';
+import type { CancelPath } from '../spans/path/cancel-path.ts';
+import { titleOf } from '../spans/title.ts';
 import { drawPaths } from './cancel-path-text.ts';
-import type { Finding } from './findings.ts';
-import { plain, titleOf } from './span-text.ts';
+import { plain } from './text.ts';
 
 /** Of one rule: more of the same say nothing new. */
 const MAX_SHOWN = 5;

@@ -1,12 +1,12 @@
 /** The command `report`: broken propagation in the spans of a file or a Jaeger. */
 
+import { findingsOf } from '../spans/findings.ts';
+import { cancelPathsOf, worstOf } from '../spans/path/cancel-path.ts';
 import { readSpans } from '../spans/source.ts';
 import type { ExportedSpan } from '../spans/span.ts';
 import { UserError } from '../spans/user-error.ts';
 import { PACKAGE_NAME } from '../version.ts';
 import { type Arguments, type Command, type Result, UsageError } from './arguments.ts';
-import { cancelPathsOf, worstOf } from './cancel-path.ts';
-import { findingsOf } from './findings.ts';
 import { writeReport } from './report-json.ts';
 import { drawReport } from './report-text.ts';
 

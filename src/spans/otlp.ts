@@ -85,15 +85,15 @@ function msOf(nanos: bigint): number {
   return Number(nanos / 1_000n) / 1_000;
 }
 
-/** Values of other types (arrays, maps) say nothing that is asked for. */
 function attributesOf(pairs: unknown, path: string): Attributes {
-  return Object.fromEntries(
-    listOf(pairs, path, ({ key, value }) => {
-      const { stringValue, boolValue, intValue, doubleValue } = isFields(value) ? value : {};
-      return [
-        String(key),
-        stringValue ?? boolValue ?? (intValue === undefined ? doubleValue : Number(intValue)),
-      ];
-    }),
-  );
+  return Object.fromEntries(listOf(pairs, path, ({ key, value }) => [String(key), anyValueOf(value, path)]));
+}
+
+function anyValueOf(value: unknown, path: string): unknown {
+  if (!isFields(value)) return undefined;
+  const { stringValue, boolValue, intValue, doubleValue, arrayValue, kvlistValue, bytesValue } = value;
+  if (intValue !== undefined) return Number(intValue);
+  if (isFields(arrayValue)) return listOf(arrayValue.values, path, (element) => anyValueOf(element, path));
+  if (isFields(kvlistValue)) return attributesOf(kvlistValue.values, path);
+  return stringValue ?? boolValue ?? doubleValue ?? bytesValue;
 }

@@ -1,8 +1,8 @@
 /** Paths of cancels in traces as they should not be, and as they are when somebody else made some of the spans. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { cancelPathsOf, worstOf } from '../../src/cli/cancel-path.ts';
 import { drawPaths } from '../../src/cli/cancel-path-text.ts';
+import { cancelPathsOf, worstOf } from '../../src/spans/path/cancel-path.ts';
 import type { ExportedSpan, SpanEvent } from '../../src/spans/span.ts';
 
 type Given = Partial<ExportedSpan> & Pick<ExportedSpan, 'spanId'>;

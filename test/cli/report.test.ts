@@ -8,7 +8,9 @@ import { text } from 'node:stream/consumers';
 import { after, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { trace } from '@opentelemetry/api';
-import { findingsOf } from '../../src/cli/findings.ts';
+
+import { findingsOf } from '../../src/spans/findings.ts';
+
 import type { ExportedSpan } from '../../src/spans/span.ts';
 import { PACKAGE_NAME } from '../../src/version.ts';
 import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../integrations/grpc/service.ts';

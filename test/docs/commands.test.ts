@@ -37,6 +37,8 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [RegExp(`node --import ${OURS}/register examples/shop/`), { by: 'test/examples/demo.test.ts' }],
   [/^export OTEL_INSTRUMENTATION_CANCELLATION_CONFIG=/, { by: 'test/examples/demo.test.ts' }],
   [/npm run demo$/, { by: 'test/examples/demo.test.ts' }],
+  [/^npx cancel-trace run -- (node app\.js|npm start)$/, { by: 'test/cli/desk.test.ts' }],
+  [/^npx cancel-trace view/, { by: 'test/cli/desk.test.ts' }],
   [RegExp(`^npx ${OURS} report`), { by: 'test/stack/jaeger/report.test.ts' }],
   [/^npm (test|run test:(stack|setups))( -- \w[\w ./-]*)?$/, { here: 'chooses files' }],
   [/^npm ci( && npm test)?$/, { by: '.ci/run' }],
@@ -109,7 +111,7 @@ describe('an application that is run as the documentation says', () => {
 
   const commands = documented
     .map(({ command }) => command)
-    .filter((command) => / app\.js$| npm start$/.test(command));
+    .filter((command) => !command.startsWith('npx ') && / app\.js$| npm start$/.test(command));
   for (const command of new Set(commands)) {
     it(`is instrumented: ${command}`, async () => {
       const output = await folder.run(command, {

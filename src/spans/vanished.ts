@@ -9,7 +9,7 @@ import {
   ATTR_SERVER_ADDRESS,
   ATTR_SERVER_PORT,
 } from '@opentelemetry/semantic-conventions';
-import type { ExportedSpan } from '../spans/span.ts';
+import type { ExportedSpan } from './span.ts';
 
 export interface Vanished {
   readonly serviceName: string;

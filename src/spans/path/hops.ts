@@ -2,7 +2,7 @@
  * The spans of a trace as hops: what each process did for one incoming operation, and what it asked others to do for it. Pure.
  * Whatever is wrong with a trace (spans that are missing, several roots, a loop), each of its spans is in one hop.
  */
-import type { ExportedSpan } from '../spans/span.ts';
+import type { ExportedSpan } from '../span.ts';
 
 export interface Hop {
   /** The first span of the hop: of its incoming operation, or of whatever began the trace. */

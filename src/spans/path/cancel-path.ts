@@ -2,7 +2,7 @@
  * The path of a cancel through a trace, hop by hop: who was told, how and when, who stopped, who told the next ones, and what was
  * done for nobody. Pure. Only what spans say: a ✗ (`no`) is a finding, and what nobody could know is `unknown`.
  */
-import type { ExportedSpan } from '../spans/span.ts';
+import type { ExportedSpan } from '../span.ts';
 import { cancelMarkOf } from './cancel-marks.ts';
 import { firstHopsOf, type Hop, type Outgoing } from './hops.ts';
 import { PathFinder } from './path-finder.ts';

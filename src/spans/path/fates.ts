@@ -1,5 +1,5 @@
 /** What became of the operations on other systems that were made for a hop, when that was cancelled: as far as spans say so. Pure. */
-import type { ExportedSpan } from '../spans/span.ts';
+import type { ExportedSpan } from '../span.ts';
 import { AT_ONCE_MS, type CancelMark, cancelMarkOf, findingOf } from './cancel-marks.ts';
 import type { Hop, Outgoing } from './hops.ts';
 

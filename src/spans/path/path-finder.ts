@@ -1,6 +1,7 @@
 /** Follows cancels from hop to hop, by the marks and findings that spans have. Pure. */
-import type { ExportedSpan } from '../spans/span.ts';
-import { ATTR_CANCEL_ORIGIN, ATTR_CANCEL_REASON, ATTR_CANCEL_WASTED_MS } from '../telemetry/attributes.ts';
+
+import { ATTR_CANCEL_ORIGIN, ATTR_CANCEL_REASON, ATTR_CANCEL_WASTED_MS } from '../../telemetry/attributes.ts';
+import type { ExportedSpan } from '../span.ts';
 import { AT_ONCE_MS, type CancelMark, cancelMarkOf, findingOf } from './cancel-marks.ts';
 import type { Answer, CancelPath, PathHop } from './cancel-path.ts';
 import { type Clock, clockOf } from './clocks.ts';

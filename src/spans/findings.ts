@@ -1,33 +1,17 @@
 /** Broken propagation: the findings that spans have, and those that only a client's and a server's span together show. Pure. */
 
-import type { ExportedSpan } from '../spans/span.ts';
-import {
-  ATTR_CANCEL_FINDING_DETAIL,
-  ATTR_CANCEL_FINDING_RULE,
-  ATTR_DEADLINE_SOURCE,
-  ATTR_DEADLINE_TIMEOUT_MS,
-  EVENT_CANCEL_FINDING,
-} from '../telemetry/attributes.ts';
+import { ATTR_DEADLINE_SOURCE, ATTR_DEADLINE_TIMEOUT_MS } from '../telemetry/attributes.ts';
 import { PACKAGE_NAME } from '../version.ts';
-import { cancelMarkOf } from './cancel-marks.ts';
+import { findingsOn, isCancelled, type ToldFinding } from './cancel.ts';
+import type { ExportedSpan } from './span.ts';
 import { type Vanished, vanishedProcesses } from './vanished.ts';
 
-export interface Finding {
-  readonly rule: string;
-  readonly detail: string;
+export interface Finding extends ToldFinding {
   readonly span: ExportedSpan;
 }
 
 export function findingsOf(spans: readonly ExportedSpan[]): Finding[] {
-  const told = spans.flatMap((span) =>
-    span.events
-      .filter(({ name }) => name === EVENT_CANCEL_FINDING)
-      .map(({ attributes }) => ({
-        rule: String(attributes[ATTR_CANCEL_FINDING_RULE]),
-        detail: String(attributes[ATTR_CANCEL_FINDING_DETAIL] ?? ''),
-        span,
-      })),
-  );
+  const told = spans.flatMap((span) => findingsOn(span).map((finding) => ({ ...finding, span })));
   return [...told, ...lostDeadlines(spans), ...vanishedProcesses(spans).map(findingOf)];
 }
 
@@ -62,7 +46,7 @@ function lostDeadlines(spans: readonly ExportedSpan[]): Finding[] {
     const sentMs = Number(client.attributes[ATTR_DEADLINE_TIMEOUT_MS]);
     const limitMs = sentMs + Math.max(SLACK_MS, sentMs * SLACK);
     // One that was cancelled was told.
-    if (span.durationMs <= limitMs || cancelMarkOf(span) !== undefined) return [];
+    if (span.durationMs <= limitMs || isCancelled(span)) return [];
     // One that this package does not see may have read it all the same.
     if (readMs === undefined ? !readers.has(span.serviceName) : Number(readMs) <= limitMs) return [];
     if (source === ABSOLUTE) return [];

@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 
-// The examples are plain JavaScript without declarations: the import is untyped on purpose.
-const { drawTraces, isCancelled } = await import(
-  new URL('../../examples/trace-tree.js', import.meta.url).href
-);
+import { type DrawOptions, drawTraces as drawExported } from '../../src/cli/trace-tree.ts';
+import { isCancelled as isExportedCancelled } from '../../src/spans/cancel.ts';
+import type { ExportedSpan } from '../../src/spans/span.ts';
+
+const drawTraces = (spans: readonly FakeSpan[], options: DrawOptions): string =>
+  drawExported(spans as unknown as ExportedSpan[], options);
+const isCancelled = (span: FakeSpan): boolean => isExportedCancelled(span as unknown as ExportedSpan);
 
 interface FakeSpan {
   spanId: string;

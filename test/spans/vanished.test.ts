@@ -1,7 +1,7 @@
 /** Processes that vanish, as the report sees it in the spans of those who are left. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { findingsOf } from '../../src/cli/findings.ts';
+import { findingsOf } from '../../src/spans/findings.ts';
 import { spansOfOtlp } from '../../src/spans/otlp.ts';
 import { type Collector, entry, runApp, startCollector } from '../register/app.ts';
 

@@ -1,0 +1,8 @@
+/** What the demo has in common with the command: an entry of its own in `dist/cli`. */
+export { isCancelled } from '../spans/cancel.ts';
+export { type CancelPath, cancelPathsOf } from '../spans/path/cancel-path.ts';
+export type { ExportedSpan } from '../spans/span.ts';
+export { titleOf } from '../spans/title.ts';
+export { drawPaths } from './cancel-path-text.ts';
+export { formatMs, plain, relativeTo } from './text.ts';
+export { drawTraces } from './trace-tree.ts';

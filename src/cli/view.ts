@@ -1,0 +1,86 @@
+/** The command `view`: the page, over spans that come by OTLP, from a file or a Jaeger. */
+import { startReceiving } from '../desk/receiving.ts';
+import { SpanStore } from '../desk/store.ts';
+import { readSpans } from '../spans/source.ts';
+import { PACKAGE_VERSION } from '../version.ts';
+import { type Arguments, type Command, type Output, type Result, UsageError } from './arguments.ts';
+import { COMMAND_NAME } from './command-name.ts';
+import { DESK_OPTIONS, DESK_USAGE, deskSettings, portIn } from './desk-options.ts';
+import { nextEndSignal } from './interrupts.ts';
+
+const HTTP_PORT = 4_318;
+const GRPC_PORT = 4_317;
+const MINUTES = 60;
+
+const USAGE = `usage: ${COMMAND_NAME} view [options] [source]
+
+Opens a page on cancelled traces, live: who cancelled, why, when, where, and the work that went on.
+Spans come by OTLP/HTTP and OTLP/gRPC, which is where exporters send them by default.
+
+  source           shown as well: a file of spans as OTLP JSON, one object or one a line, or as Jaeger's user
+                   interface downloads them; or the address of a Jaeger, such as http://localhost:16686
+  --port N         of the page and of OTLP/HTTP (default ${HTTP_PORT}, or any that is free)
+  --grpc-port N    of OTLP/gRPC (default ${GRPC_PORT}, or any that is free)
+${DESK_USAGE}  --service NAME   of a Jaeger: traces of this service only
+  --since MINUTES  of a Jaeger: how far back (default ${MINUTES})
+  --json           prints where it listens as JSON
+
+Ends by Ctrl-C, with 0; with 2 when it cannot listen or read.
+
+  ${COMMAND_NAME} view
+  ${COMMAND_NAME} view spans.jsonl
+  ${COMMAND_NAME} view http://localhost:16686 --since 10
+`;
+
+export const viewCommand: Command = {
+  name: 'view',
+  summary: 'opens a page on cancelled traces: live by OTLP, of a file, or of a Jaeger',
+  usage: USAGE,
+  options: {
+    ...DESK_OPTIONS,
+    'grpc-port': { type: 'string' },
+    service: { type: 'string' },
+    since: { type: 'string' },
+    json: { type: 'boolean' },
+  },
+  run: view,
+};
+
+async function view(args: Arguments, { stdout }: Output): Promise<Result> {
+  const { positionals, values, flags } = args;
+  const [source, ...others] = positionals;
+  if (others.length > 0) throw new UsageError(`view takes one source, but has ${positionals.join(' ')}`);
+  const since = values.get('since') ?? String(MINUTES);
+  if (!(Number(since) > 0)) throw new UsageError(`--since must be a number of minutes, but is ${since}`);
+  const { host, port, keepFile, maxSpans } = deskSettings(args);
+  const grpcPort = portIn(values, 'grpc-port');
+  const store = new SpanStore(maxSpans);
+  if (source !== undefined) {
+    const question = { service: values.get('service'), sinceMs: Number(since) * 60_000 };
+    store.add((await readSpans(source, question)).spans);
+  }
+  const isJaeger = source !== undefined && /^https?:/i.test(source);
+  const desk = await startReceiving({
+    store,
+    info: {
+      version: PACKAGE_VERSION,
+      cwd: process.cwd(),
+      source: source ?? 'listening',
+      jaegerUrl: isJaeger ? source.replace(/\/$/, '') : undefined,
+    },
+    host,
+    httpPort: { number: port ?? HTTP_PORT, isFlexible: port === undefined },
+    grpcPort: { number: grpcPort ?? GRPC_PORT, isFlexible: grpcPort === undefined },
+    keepFile,
+  });
+  const ended = nextEndSignal();
+  const { url } = desk;
+  stdout.write(
+    flags.has('json')
+      ? `${JSON.stringify({ url, otlpHttp: url, otlpGrpcPort: desk.grpcPort })}\n`
+      : `${url}\n\nSpans are taken there by OTLP/HTTP, and by OTLP/gRPC on port ${desk.grpcPort}:\n  OTEL_EXPORTER_OTLP_ENDPOINT=${url} node --import opentelemetry-instrumentation-cancellation/register app.js\nCtrl-C ends.\n`,
+  );
+  await ended;
+  await desk.close();
+  return { text: '', exitCode: 0 };
+}

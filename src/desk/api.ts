@@ -1,0 +1,136 @@
+/** What the page asks: JSON, made of the spans that are kept at that moment. */
+import { type Context, Hono } from 'hono';
+import { streamSSE } from 'hono/streaming';
+import { findingsOf } from '../spans/findings.ts';
+import { titleOf } from '../spans/title.ts';
+import { deadlinesOf } from './deadlines.ts';
+import { type Filter, filterOf, isFound } from './filter.ts';
+import { linesOf } from './lines.ts';
+import { overviewOf } from './overview.ts';
+import { sourceLinesOf } from './source-lines.ts';
+import type { SpanStore, StoredTrace } from './store.ts';
+import { summaryOf } from './summary.ts';
+
+/** What the page is told about where it is. */
+export interface DeskInfo {
+  readonly version: string;
+  /** Of the process: what an editor link is relative to. */
+  readonly cwd: string;
+  /** Where spans come from, for the head of the page. */
+  readonly source: string;
+  /** Of Jaeger's pages, where a trace can be looked at as well. */
+  readonly jaegerUrl: string | undefined;
+}
+
+const MAX_TRACES_A_PAGE = 200;
+const WINDOW_S = 300;
+const MAX_WINDOW_S = 3_600;
+const MAX_FINDINGS_A_RULE = 100;
+/** The page is told of changes at most so often, in ms. */
+const TELL_EVERY_MS = 500;
+/** A stream without a word would be cut by what is in between. */
+const HEARTBEAT_MS = 15_000;
+
+export function apiRoutes(store: SpanStore, info: DeskInfo): Hono {
+  const routes = new Hono();
+  routes.get('/state', (context) => context.json({ ...info, ...countsOf(store) }));
+  routes.get('/overview', (context) => {
+    const seconds = numberIn(context, 'seconds', WINDOW_S, MAX_WINDOW_S);
+    return context.json(overviewOf(store.traces(), Date.now(), seconds));
+  });
+  routes.get('/traces', (context) => {
+    const offset = numberIn(context, 'offset', 0, Number.MAX_SAFE_INTEGER);
+    const found = foundIn(store, filterOf(new URL(context.req.url).searchParams));
+    const traces = found.slice(offset, offset + MAX_TRACES_A_PAGE).map(summaryOf);
+    return context.json({ total: found.length, offset, traces });
+  });
+  routes.get('/traces/:id', (context) => {
+    const trace = store.trace(context.req.param('id'));
+    if (trace === undefined) return context.json({ message: 'no such trace is kept' }, 404);
+    return context.json({
+      summary: summaryOf(trace),
+      spans: trace.spans,
+      findings: findingsOf(trace.spans).map(told),
+    });
+  });
+  routes.get('/traces/:id/source', async (context) => {
+    const trace = store.trace(context.req.param('id'));
+    const file = context.req.query('file') ?? '';
+    const lines = trace && (await sourceLinesOf(trace, file, numberIn(context, 'line', 1, 1e6), info.cwd));
+    return lines === undefined ? context.json({ message: 'not shown' }, 404) : context.json(lines);
+  });
+  routes.get('/lines', (context) => context.json(linesOf(store.traces())));
+  routes.get('/deadlines', (context) => context.json(deadlinesOf(store.traces())));
+  routes.get('/findings', (context) => context.json(findingsByRule(store.traces())));
+  routes.get('/words', (context) => context.json(wordsOf(store.traces())));
+  routes.get('/changes', (context) => streamChanges(context, store));
+  return routes;
+}
+
+function countsOf(store: SpanStore): { spans: number; traces: number; droppedSpans: number } {
+  return { spans: store.spanCount, traces: store.traceCount, droppedSpans: store.droppedSpanCount };
+}
+
+function foundIn(store: SpanStore, filter: Filter): StoredTrace[] {
+  return store.traces().filter((trace) => isFound(trace, filter));
+}
+
+function numberIn(context: Context, name: string, whenAbsent: number, max: number): number {
+  const value = Number(context.req.query(name) ?? whenAbsent);
+  return Number.isInteger(value) && value >= 0 ? Math.min(value, max) : whenAbsent;
+}
+
+function told({ rule, detail, span }: ReturnType<typeof findingsOf>[number]): object {
+  const { traceId, spanId, serviceName: service, endMs } = span;
+  return { rule, detail, traceId, spanId, service, operation: titleOf(span), endMs };
+}
+
+/** The rule that fired most often first; of each the latest. */
+function findingsByRule(
+  traces: readonly StoredTrace[],
+): { rule: string; count: number; findings: object[] }[] {
+  const all = findingsOf(traces.flatMap(({ spans }) => spans));
+  const byRule = new Map<string, typeof all>();
+  for (const finding of all) byRule.set(finding.rule, [...(byRule.get(finding.rule) ?? []), finding]);
+  return [...byRule]
+    .map(([rule, findings]) => {
+      const latest = findings.sort((a, b) => b.span.endMs - a.span.endMs).slice(0, MAX_FINDINGS_A_RULE);
+      return { rule, count: findings.length, findings: latest.map(told) };
+    })
+    .sort((a, b) => b.count - a.count);
+}
+
+/** What the filters offer. */
+function wordsOf(traces: readonly StoredTrace[]): Record<string, string[]> {
+  const services = new Set<string>();
+  const findings = new Set<string>();
+  for (const trace of traces) {
+    const summary = summaryOf(trace);
+    for (const service of summary.services) services.add(service);
+    for (const finding of summary.findings) findings.add(finding);
+  }
+  return { services: [...services].sort(), findings: [...findings].sort() };
+}
+
+/** Server-sent events: that there is more, and how much; what exactly, the page asks. */
+function streamChanges(context: Context, store: SpanStore): Response {
+  return streamSSE(context, async (stream) => {
+    let wake: () => void = () => {};
+    const stop = store.onAdd(() => wake());
+    stream.onAbort(() => {
+      stop();
+      wake();
+    });
+    while (!stream.aborted) {
+      await stream.writeSSE({ data: JSON.stringify(countsOf(store)) });
+      await stream.sleep(TELL_EVERY_MS);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, HEARTBEAT_MS);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  });
+}

@@ -1,0 +1,103 @@
+/** How far operations ended from their deadline: the cells of a heat map, by operation and by time. Pure. */
+import { deadlineOf } from '../spans/cancel.ts';
+import { routeOf } from '../spans/title.ts';
+import type { StoredTrace } from './store.ts';
+
+export interface Deadlines {
+  /** Unix time in ms. */
+  readonly startMs: number;
+  /** Width of a column. */
+  readonly stepMs: number;
+  readonly operations: readonly DeadlineRow[];
+}
+
+export interface DeadlineRow {
+  readonly service: string;
+  readonly operation: string;
+  readonly count: number;
+  readonly missedCount: number;
+  /** ms, the middle one; negative: in time. */
+  readonly medianMs: number;
+  readonly worstMs: number;
+  /** By column. */
+  readonly cells: readonly (DeadlineCell | null)[];
+}
+
+export interface DeadlineCell {
+  readonly count: number;
+  readonly missedCount: number;
+  /** Of its operations, in ms. */
+  readonly worstMs: number;
+}
+
+const COLUMNS = 60;
+const MAX_ROWS = 50;
+
+export function deadlinesOf(traces: readonly StoredTrace[]): Deadlines {
+  const seen = traces.flatMap(({ spans }) =>
+    spans.flatMap((span) => {
+      const deviationMs = deadlineOf(span)?.deviationMs;
+      if (deviationMs === undefined) return [];
+      return {
+        service: span.serviceName,
+        operation: `${routeOf(span)} (${span.kind})`,
+        endMs: span.endMs,
+        deviationMs,
+      };
+    }),
+  );
+  const startMs = seen.reduce((least, { endMs }) => Math.min(least, endMs), Number.POSITIVE_INFINITY);
+  const lastMs = seen.reduce((most, { endMs }) => Math.max(most, endMs), 0);
+  const stepMs = Math.max(1_000, Math.ceil((lastMs - startMs + 1) / COLUMNS));
+  const rows = new Map<string, typeof seen>();
+  for (const each of seen) {
+    const key = `${each.service} ${each.operation}`;
+    const row = rows.get(key);
+    if (row === undefined) rows.set(key, [each]);
+    else row.push(each);
+  }
+  return {
+    startMs: seen.length === 0 ? 0 : startMs,
+    stepMs,
+    operations: [...rows.values()]
+      .map((row) => rowOf(row, startMs, stepMs))
+      .sort((a, b) => b.missedCount - a.missedCount || b.count - a.count)
+      .slice(0, MAX_ROWS),
+  };
+}
+
+interface Seen {
+  readonly service: string;
+  readonly operation: string;
+  readonly endMs: number;
+  readonly deviationMs: number;
+}
+
+function rowOf(row: readonly Seen[], startMs: number, stepMs: number): DeadlineRow {
+  const [{ service, operation }] = row as readonly [Seen];
+  const sorted = row.map(({ deviationMs }) => deviationMs).sort((a, b) => a - b);
+  const columns: Seen[][] = Array.from({ length: COLUMNS }, () => []);
+  for (const each of row)
+    columns[Math.min(COLUMNS - 1, Math.floor((each.endMs - startMs) / stepMs))]?.push(each);
+  return {
+    service,
+    operation,
+    count: row.length,
+    missedCount: row.filter(isMissed).length,
+    medianMs: sorted[Math.floor(sorted.length / 2)] ?? 0,
+    worstMs: sorted.at(-1) ?? 0,
+    cells: columns.map((cell) =>
+      cell.length === 0
+        ? null
+        : {
+            count: cell.length,
+            missedCount: cell.filter(isMissed).length,
+            worstMs: Math.max(...cell.map(({ deviationMs }) => deviationMs)),
+          },
+    ),
+  };
+}
+
+function isMissed({ deviationMs }: Seen): boolean {
+  return deviationMs > 0;
+}

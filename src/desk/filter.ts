@@ -1,0 +1,91 @@
+/** Which traces are asked for: the filters of the page's address and of `/api/traces`. Pure. */
+import { cancelOf, findingsOn } from '../spans/cancel.ts';
+import type { ExportedSpan } from '../spans/span.ts';
+import { titleOf } from '../spans/title.ts';
+import type { StoredTrace } from './store.ts';
+import { summaryOf } from './summary.ts';
+
+/** By their names in the address. A trace is found when one of its spans has all that is asked of spans. */
+export interface Filter {
+  readonly service?: string;
+  /** Part of the span's title. */
+  readonly operation?: string;
+  readonly outcome?: string;
+  readonly initiator?: string;
+  readonly trigger?: string;
+  /** Part of it. */
+  readonly origin?: string;
+  readonly finding?: string;
+  /** Part of any name, attribute or event of the span. */
+  readonly text?: string;
+  /** ms, of the whole trace. */
+  readonly min?: number;
+  /** ms, of the whole trace. */
+  readonly max?: number;
+  /** Those without any cancel or finding as well. */
+  readonly all?: boolean;
+}
+
+const WORDS = [
+  'service',
+  'operation',
+  'outcome',
+  'initiator',
+  'trigger',
+  'origin',
+  'finding',
+  'text',
+] as const;
+const NUMBERS = ['min', 'max'] as const;
+
+/** What is empty, or no number where one is needed, is not asked for. */
+export function filterOf(query: URLSearchParams): Filter {
+  const filter: Record<string, unknown> = {};
+  for (const name of WORDS) if (query.get(name)) filter[name] = query.get(name);
+  for (const name of NUMBERS) {
+    const value = Number(query.get(name) || Number.NaN);
+    if (Number.isFinite(value)) filter[name] = value;
+  }
+  if (query.has('all') && query.get('all') !== 'false') filter.all = true;
+  return filter;
+}
+
+export function isFound(trace: StoredTrace, filter: Filter): boolean {
+  const { canceledCount, deadlineExceededCount, findings, durationMs } = summaryOf(trace);
+  if (!filter.all && canceledCount + deadlineExceededCount + findings.length === 0) return false;
+  if (durationMs < (filter.min ?? 0) || durationMs > (filter.max ?? Number.POSITIVE_INFINITY)) return false;
+  return trace.spans.some((span) => isSpanFound(span, filter));
+}
+
+function isSpanFound(span: ExportedSpan, filter: Filter): boolean {
+  const { service, operation, outcome, initiator, trigger, origin, finding, text } = filter;
+  if (service !== undefined && span.serviceName !== service) return false;
+  if (operation !== undefined && !has(titleOf(span), operation)) return false;
+  if (outcome ?? initiator ?? trigger ?? origin) {
+    const cancel = cancelOf(span);
+    if (cancel === undefined) return false;
+    if (outcome !== undefined && cancel.outcome !== outcome) return false;
+    if (initiator !== undefined && cancel.initiator !== initiator) return false;
+    if (trigger !== undefined && cancel.trigger !== trigger) return false;
+    if (origin !== undefined && !has(cancel.origin ?? '', origin)) return false;
+  }
+  if (finding !== undefined && !findingsOn(span).some(({ rule }) => rule === finding)) return false;
+  return text === undefined || hasText(span, text);
+}
+
+function hasText(
+  { name, serviceName, attributes, events, traceId, spanId }: ExportedSpan,
+  text: string,
+): boolean {
+  return (
+    [name, serviceName, traceId, spanId].some((part) => has(part, text)) ||
+    [attributes, ...events.map((event) => event.attributes)].some((each) =>
+      Object.entries(each).some(([key, value]) => has(key, text) || has(String(value), text)),
+    ) ||
+    events.some((event) => has(event.name, text))
+  );
+}
+
+function has(whole: string, part: string): boolean {
+  return whole.toLowerCase().includes(part.toLowerCase());
+}

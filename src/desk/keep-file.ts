@@ -1,0 +1,82 @@
+/**
+ * A file that survives a restart: one OTLP request in JSON a line, as the Collector's file exporter writes it. A request is
+ * acknowledged when its line is written.
+ */
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { spansOfOtlp } from '../spans/otlp.ts';
+import type { ExportedSpan } from '../spans/span.ts';
+import { UserError } from '../spans/user-error.ts';
+
+export class KeepFile {
+  readonly #file: FileHandle;
+  readonly #name: string;
+  #written: Promise<void> = Promise.resolve();
+
+  private constructor(file: FileHandle, name: string) {
+    this.#file = file;
+    this.#name = name;
+  }
+
+  /** @throws {UserError} when it can be neither read nor made */
+  static async open(name: string, onSpans: (spans: readonly ExportedSpan[]) => void): Promise<KeepFile> {
+    let file: FileHandle;
+    try {
+      file = await open(name, 'a+');
+    } catch (error) {
+      throw new UserError(`${name}: cannot be written (${(error as NodeJS.ErrnoException).code})`);
+    }
+    const cutOff = await readLines(name, onSpans);
+    const { size } = await file.stat();
+    if (cutOff !== undefined) await file.truncate(size - Buffer.byteLength(cutOff));
+    else if (size > 0) await endLine(file, size);
+    return new KeepFile(file, name);
+  }
+
+  /** One after the other: a line is whole or is not there. */
+  add(request: unknown): Promise<void> {
+    const line = `${JSON.stringify(request)}\n`;
+    const write = this.#written.then(() => this.#file.appendFile(line));
+    this.#written = write.catch(() => {});
+    return write.catch((error: Error) => {
+      throw new UserError(`${this.#name}: ${error.message}`);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#written;
+    await this.#file.close();
+  }
+}
+
+/** A line that is whole, but for its end. */
+async function endLine(file: FileHandle, size: number): Promise<void> {
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
+  if (buffer.toString() !== '\n') await file.appendFile('\n');
+}
+
+/** @returns the last line, when it was cut off by whatever ended the process: it was never acknowledged */
+async function readLines(
+  name: string,
+  onSpans: (spans: readonly ExportedSpan[]) => void,
+): Promise<string | undefined> {
+  let number = 0;
+  let cutOff: string | undefined;
+  let broken = '';
+  for await (const line of createInterface({
+    input: createReadStream(name),
+    crlfDelay: Number.POSITIVE_INFINITY,
+  })) {
+    number++;
+    if (cutOff !== undefined) throw new UserError(broken);
+    if (line.trim() === '') continue;
+    try {
+      onSpans(spansOfOtlp(JSON.parse(line)) ?? []);
+    } catch (error) {
+      cutOff = line;
+      broken = `${name}:${number}: no OTLP (${(error as Error).message}). Name a file that --keep has made`;
+    }
+  }
+  return cutOff;
+}

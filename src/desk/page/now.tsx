@@ -1,0 +1,131 @@
+/** What happens now. */
+
+import { addressWith } from './address.ts';
+import type { Overview } from './answers.ts';
+import { useAnswer } from './ask.ts';
+import { Chart } from './chart.tsx';
+import { clock, count, ms, percent } from './format.ts';
+import type { ViewProps } from './main.tsx';
+import { Empty, Origin } from './parts.tsx';
+
+const MINUTES = 5;
+
+export function NowView({ version, state }: ViewProps) {
+  const { value } = useAnswer<Overview>(`overview?seconds=${MINUTES * 60}`, version);
+  if (value === undefined) return <Empty>Loading …</Empty>;
+  const { startMs, perSecond, routes, lines, wasted } = value;
+  const series = (names: readonly (readonly [string, string])[]) =>
+    names.map(([label, color]) => ({ label, color, values: perSecond[label] ?? [] }));
+  return (
+    <>
+      <h1>Last {MINUTES} minutes</h1>
+      <div class="columns">
+        <section>
+          <h2>Cancelled operations a second, by who began</h2>
+          <Chart
+            label="Cancelled operations by initiator"
+            startMs={startMs}
+            stepMs={1_000}
+            series={series([
+              ['local', '--canceled'],
+              ['peer', '--accent'],
+              ['inherited', '--dim'],
+            ])}
+          />
+        </section>
+        <section>
+          <h2>By outcome</h2>
+          <Chart
+            label="Cancelled operations by outcome"
+            startMs={startMs}
+            stepMs={1_000}
+            series={series([
+              ['canceled', '--canceled'],
+              ['deadline_exceeded', '--deadline'],
+            ])}
+          />
+        </section>
+        <Routes routes={routes} />
+        <section>
+          <h2>Lines that cancel most</h2>
+          {lines.length === 0 && <Empty>No line of code cancelled anything.</Empty>}
+          <ol class="rows">
+            {lines.map((line) => (
+              <li key={line.origin}>
+                <b class="number">{line.count}</b> <Origin origin={line.origin} cwd={state.cwd} />
+                {line.reasons[0] && <span class="dim"> “{line.reasons[0].reason}”</span>}
+              </li>
+            ))}
+          </ol>
+        </section>
+        <section>
+          <h2>Work for nobody</h2>
+          {wasted.length === 0 && <Empty>No handler went on after its request was cancelled.</Empty>}
+          <ol class="rows">
+            {wasted.map(({ traceId, service, route, wastedMs, endMs }) => (
+              <li key={traceId + endMs}>
+                <b class="number">{ms(wastedMs)}</b>{' '}
+                <a href={addressWith({ trace: traceId })}>
+                  {service} {route}
+                </a>{' '}
+                <span class="dim">{clock(endMs)}</span>
+              </li>
+            ))}
+          </ol>
+        </section>
+      </div>
+      {state.traces === 0 && routes.length === 0 && <Waiting source={state.source} />}
+    </>
+  );
+}
+
+function Routes({ routes }: Pick<Overview, 'routes'>) {
+  return (
+    <section>
+      <h2>Cancel rate by route</h2>
+      {routes.length === 0 ? (
+        <Empty>No incoming request was cancelled.</Empty>
+      ) : (
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">route</th>
+              <th scope="col" class="number">
+                cancelled
+              </th>
+              <th scope="col" class="number">
+                of
+              </th>
+              <th scope="col" class="number">
+                rate
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {routes.map(({ service, route, count: all, cancelledCount }) => (
+              <tr key={service + route}>
+                <td>
+                  <a href={addressWith({ view: 'traces', service, operation: route })}>
+                    {service} {route}
+                  </a>
+                </td>
+                <td class="number">{cancelledCount}</td>
+                <td class="number">{all}</td>
+                <td class="number">{percent(cancelledCount, all)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}
+
+function Waiting({ source }: { source: string }) {
+  return (
+    <Empty>
+      No span has come yet, {source}. It is there within seconds once a request is cancelled; healthy ones are
+      only counted ({count(0, 'span')} so far).
+    </Empty>
+  );
+}

@@ -1,0 +1,163 @@
+/** The list of traces, and what it is filtered by. */
+import { addressWith, go } from './address.ts';
+import type { FoundTraces, Words } from './answers.ts';
+import { useAnswer } from './ask.ts';
+import { clock, count, ms } from './format.ts';
+import type { ViewProps } from './main.tsx';
+import { Empty, Origin, OutcomeMark, Who } from './parts.tsx';
+
+const CHOICES = {
+  outcome: ['canceled', 'deadline_exceeded'],
+  initiator: ['local', 'peer', 'inherited'],
+} as const;
+const TRIGGERS = [
+  ...['abort', 'cancel', 'destroy', 'body_cancel', 'disconnect', 'reset', 'status', 'shutdown', 'exit'],
+  ...['deadline', 'signal_timeout', 'timeout', 'parent'],
+];
+const FILTERS = [
+  ...[
+    'service',
+    'operation',
+    'outcome',
+    'initiator',
+    'trigger',
+    'origin',
+    'finding',
+    'text',
+    'min',
+    'max',
+    'all',
+  ],
+];
+
+export function TracesView({ address, state, version }: ViewProps) {
+  const query = new URLSearchParams(
+    [...address].filter(([name]) => FILTERS.includes(name) || name === 'offset'),
+  );
+  const { value } = useAnswer<FoundTraces>(`traces?${query}`, version);
+  return (
+    <>
+      <h1>Traces</h1>
+      <Filters address={address} version={version} />
+      {value === undefined ? (
+        <Empty>Loading …</Empty>
+      ) : (
+        <Found found={value} address={address} cwd={state.cwd} />
+      )}
+    </>
+  );
+}
+
+function Filters({ address, version }: Pick<ViewProps, 'address' | 'version'>) {
+  const { value: words } = useAnswer<Words>('words', version);
+  const set = (name: string) => (event: Event) => {
+    const { value, type, checked } = event.currentTarget as HTMLInputElement;
+    const next = type === 'checkbox' ? (checked ? 'true' : undefined) : value;
+    go(addressWith({ [name]: next, offset: undefined }, address), event.type === 'input');
+  };
+  const choice = (name: string, values: readonly string[] = []) => (
+    <label key={name}>
+      {name}
+      <select value={address.get(name) ?? ''} onChange={set(name)}>
+        <option value="">any</option>
+        {values.map((value) => (
+          <option key={value}>{value}</option>
+        ))}
+      </select>
+    </label>
+  );
+  const field = (name: string, label = name) => (
+    <label key={name}>
+      {label}
+      <input type="search" value={address.get(name) ?? ''} onInput={set(name)} />
+    </label>
+  );
+  const number = (name: string, label: string) => (
+    <label key={name}>
+      {label}
+      <input type="number" min="0" value={address.get(name) ?? ''} onInput={set(name)} />
+    </label>
+  );
+  const isFiltered = FILTERS.some((name) => address.has(name));
+  return (
+    <search class="filters">
+      {field('text', 'anything')}
+      {choice('service', words?.services)}
+      {field('operation')}
+      {choice('outcome', CHOICES.outcome)}
+      {choice('initiator', CHOICES.initiator)}
+      {choice('trigger', TRIGGERS)}
+      {field('origin', 'line')}
+      {choice('finding', words?.findings)}
+      {number('min', 'at least, ms')}
+      {number('max', 'at most, ms')}
+      <label class="check">
+        <input type="checkbox" checked={address.has('all')} onChange={set('all')} /> healthy ones, too
+      </label>
+      {isFiltered && <a href="?view=traces">clear</a>}
+    </search>
+  );
+}
+
+function Found({ found, address, cwd }: { found: FoundTraces; address: URLSearchParams; cwd: string }) {
+  const { total, offset, traces } = found;
+  if (total === 0) return <Empty>No trace is like that.</Empty>;
+  const end = offset + traces.length;
+  return (
+    <>
+      <p class="dim">
+        {count(total, 'trace')}
+        {traces.length < total && `, ${offset + 1} to ${end}`}
+      </p>
+      <div class="wide">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">at</th>
+              <th scope="col">trace</th>
+              <th scope="col" class="number">
+                took
+              </th>
+              <th scope="col">outcome</th>
+              <th scope="col">who</th>
+              <th scope="col">why</th>
+              <th scope="col">line</th>
+              <th scope="col" class="number">
+                wasted
+              </th>
+              <th scope="col">findings</th>
+            </tr>
+          </thead>
+          <tbody>
+            {traces.map(({ traceId, startMs, root, durationMs, spanCount, first, wastedMs, findings }) => (
+              <tr key={traceId}>
+                <td>{clock(startMs)}</td>
+                <td>
+                  <a href={addressWith({ trace: traceId })}>
+                    {root.service} {root.title}
+                  </a>{' '}
+                  <span class="dim">{count(spanCount, 'span')}</span>
+                </td>
+                <td class="number">{ms(durationMs)}</td>
+                <td>
+                  <OutcomeMark outcome={first?.outcome} />
+                </td>
+                <td>{first && <Who initiator={first.initiator} />}</td>
+                <td>{first?.trigger}</td>
+                <td>{first && <Origin origin={first.origin} cwd={cwd} />}</td>
+                <td class="number">{wastedMs > 0 && ms(wastedMs)}</td>
+                <td>{findings.join(', ')}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p class="pages">
+        {offset > 0 && (
+          <a href={addressWith({ offset: String(Math.max(0, offset - 200)) }, address)}>newer</a>
+        )}
+        {end < total && <a href={addressWith({ offset: String(end) }, address)}>older</a>}
+      </p>
+    </>
+  );
+}

@@ -1,0 +1,63 @@
+/** The desk with all that spans come by: OTLP/HTTP and OTLP/gRPC, and the file in which they are kept. */
+import type { Keep } from '../receiver/intake.ts';
+import { UserError } from '../spans/user-error.ts';
+import type { DeskInfo } from './api.ts';
+import { KeepFile } from './keep-file.ts';
+import { type Desk, openDesk } from './server.ts';
+import type { SpanStore } from './store.ts';
+
+export interface ReceivingOptions {
+  readonly store: SpanStore;
+  readonly info: DeskInfo;
+  readonly host: string;
+  readonly httpPort: Port;
+  /** Undefined: no OTLP/gRPC. */
+  readonly grpcPort: Port | undefined;
+  readonly keepFile: string | undefined;
+}
+
+export interface Port {
+  /** 0: any that is free. */
+  readonly number: number;
+  /** Whether another one will do when it is taken. */
+  readonly isFlexible: boolean;
+}
+
+export interface Receiving extends Desk {
+  readonly grpcPort: number | undefined;
+}
+
+/** @throws {UserError} when a port or the file cannot be had */
+export async function startReceiving(options: ReceivingOptions): Promise<Receiving> {
+  const { store, info, host, httpPort, grpcPort, keepFile } = options;
+  const file =
+    keepFile === undefined ? undefined : await KeepFile.open(keepFile, (spans) => store.add(spans));
+  const keep: Keep = async (spans, request) => {
+    await file?.add(request);
+    store.add(spans);
+  };
+  const desk = await onPort(httpPort, host, (port) => openDesk({ host, port, store, keep, info }));
+  // Few need it, and it is large.
+  const { listenGrpc } = await import('../receiver/otlp-grpc.ts');
+  const grpc = grpcPort && (await onPort(grpcPort, host, (port) => listenGrpc(host, port, keep)));
+  return {
+    ...desk,
+    grpcPort: grpc?.port,
+    async close() {
+      grpc?.close();
+      await desk.close();
+      await file?.close();
+    },
+  };
+}
+
+async function onPort<T>(port: Port, host: string, listen: (port: number) => Promise<T>): Promise<T> {
+  try {
+    return await listen(port.number);
+  } catch (error) {
+    const isTaken = /EADDRINUSE/.test(String(error));
+    if (isTaken && port.isFlexible) return await listen(0);
+    const why = isTaken ? 'something else listens there. Name another port' : (error as Error).message;
+    throw new UserError(`${host}:${port.number}: ${why}`);
+  }
+}

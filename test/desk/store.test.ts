@@ -1,0 +1,166 @@
+/** What is kept, what makes room, what is found, and what survives a restart. */
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { filterOf, isFound } from '../../src/desk/filter.ts';
+import { KeepFile } from '../../src/desk/keep-file.ts';
+import { linesOf } from '../../src/desk/lines.ts';
+import { overviewOf } from '../../src/desk/overview.ts';
+import { SpanStore } from '../../src/desk/store.ts';
+import { summaryOf } from '../../src/desk/summary.ts';
+import type { ExportedSpan } from '../../src/spans/span.ts';
+
+let ids = 0;
+
+function span(traceId: string, given: Partial<ExportedSpan> = {}): ExportedSpan {
+  ids++;
+  return {
+    traceId: traceId.padStart(32, '0'),
+    spanId: ids.toString(16).padStart(16, '0'),
+    parentSpanId: undefined,
+    ...{ name: 'GET', kind: 'server', serviceName: 'shop', scopeName: '' },
+    ...{ startMs: 1_000, endMs: 1_100, durationMs: 100, status: { code: 'unset', message: '' } },
+    ...{ attributes: {}, events: [], links: [] },
+    ...given,
+  };
+}
+
+function cancelled(traceId: string, attributes: Record<string, unknown> = {}): ExportedSpan {
+  return span(traceId, {
+    attributes: {
+      ...{ 'context.canceled': true, 'cancel.initiator': 'local', 'cancel.trigger': 'abort' },
+      ...{
+        'cancel.origin': 'leave (/app/shop.js:3:7)',
+        'url.path': '/orders/7',
+        'http.route': '/orders/:id',
+      },
+      ...attributes,
+    },
+    events: [{ name: 'context.canceled', timeMs: 1_050, attributes: {} }],
+  });
+}
+
+describe('the store', () => {
+  it('keeps a span that comes twice once', () => {
+    const store = new SpanStore();
+    const one = span('1');
+    store.add([one, span('1')]);
+    store.add([one]);
+    assert.deepEqual([store.spanCount, store.traceCount, store.droppedSpanCount], [2, 1, 0]);
+  });
+  it('makes room by the traces that heard nothing for longest, and counts what went', () => {
+    const store = new SpanStore(4);
+    store.add([span('1'), span('1')]);
+    store.add([span('2')]);
+    store.add([span('1')]);
+    store.add([span('3')]);
+    assert.deepEqual(
+      store.traces().map(({ traceId }) => traceId.at(-1)),
+      ['3', '1'],
+    );
+    assert.deepEqual([store.spanCount, store.droppedSpanCount], [4, 1]);
+  });
+  it('keeps the newest spans of a trace that fills it alone', () => {
+    const store = new SpanStore(3);
+    const spans = Array.from({ length: 5 }, () => span('1'));
+    store.add(spans);
+    assert.deepEqual(store.trace('1'.padStart(32, '0'))?.spans, spans.slice(2));
+    assert.equal(store.droppedSpanCount, 2);
+  });
+});
+
+describe('filters', () => {
+  const store = new SpanStore();
+  store.add([cancelled('1'), span('1', { serviceName: 'stock', kind: 'client' })]);
+  store.add([cancelled('2', { 'cancel.initiator': 'peer', 'cancel.trigger': 'disconnect', note: 'Blue' })]);
+  store.add([span('3')]);
+  const found = (query: string): string[] =>
+    store
+      .traces()
+      .filter((trace) => isFound(trace, filterOf(new URLSearchParams(query))))
+      .map(({ traceId }) => traceId.at(-1) as string)
+      .sort();
+
+  for (const [query, expected] of [
+    ['', ['1', '2']],
+    ['all=true', ['1', '2', '3']],
+    ['initiator=peer', ['2']],
+    ['trigger=abort', ['1']],
+    ['service=stock', ['1']],
+    ['service=stock&initiator=local', []],
+    ['outcome=deadline_exceeded', []],
+    ['origin=SHOP.js:3', ['1', '2']],
+    ['operation=/orders', ['1', '2']],
+    ['text=blue', ['2']],
+    ['min=101', []],
+    ['max=100&min=x', ['1', '2']],
+  ] as const) {
+    it(query || 'none: what was cancelled', () => assert.deepEqual(found(query), expected));
+  }
+});
+
+describe('what is made of it', () => {
+  const store = new SpanStore();
+  store.add([cancelled('1'), cancelled('2'), cancelled('3', { 'cancel.origin': undefined })]);
+  it('lines: how often, of which operations', () => {
+    const [line, ...others] = linesOf(store.traces());
+    assert.deepEqual(others, []);
+    assert.equal(line?.count, 2);
+    assert.deepEqual(line?.operations, ['GET /orders/:id']);
+  });
+  it('an overview: in which second, by whom, of how many', () => {
+    const { perSecond, routes, startMs } = overviewOf(store.traces(), 1_900, 2);
+    assert.equal(startMs, 0);
+    assert.deepEqual(perSecond.local, [0, 3]);
+    assert.deepEqual(perSecond.deadline_exceeded, [0, 0]);
+    assert.deepEqual(routes, [{ service: 'shop', route: 'GET /orders/:id', count: 3, cancelledCount: 3 }]);
+  });
+  it('a summary: who began it', () => {
+    const [trace] = store.traces();
+    assert.equal(trace && summaryOf(trace).first?.atMs, 1_050);
+  });
+});
+
+describe('the file that is kept', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'keep-'));
+  after(() => rmSync(folder, { recursive: true }));
+  const request = (name: string): object => ({
+    resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: 'a', spanId: 'b', name }] }] }],
+  });
+  async function namesIn(file: string): Promise<string[]> {
+    const names: string[] = [];
+    const kept = await KeepFile.open(file, (spans) => names.push(...spans.map(({ name }) => name)));
+    await kept.close();
+    return names;
+  }
+
+  it('has what was added, after a restart, and after a line that was cut off', async () => {
+    const file = join(folder, 'spans.jsonl');
+    const first = await KeepFile.open(file, () => assert.fail('there is no file yet'));
+    await Promise.all([first.add(request('one')), first.add(request('two'))]);
+    await first.close();
+    appendFileSync(file, '{"resourceSpans":[{"sco');
+    assert.deepEqual(await namesIn(file), ['one', 'two']);
+    const again = await KeepFile.open(file, () => {});
+    await again.add(request('three'));
+    await again.close();
+    assert.deepEqual(await namesIn(file), ['one', 'two', 'three']);
+    assert.equal(readFileSync(file, 'utf8').split('\n').length, 4);
+  });
+  it('ends a line that lacks its end', async () => {
+    const file = join(folder, 'no-end.jsonl');
+    writeFileSync(file, JSON.stringify(request('one')));
+    const kept = await KeepFile.open(file, () => {});
+    await kept.add(request('two'));
+    await kept.close();
+    assert.deepEqual(await namesIn(file), ['one', 'two']);
+  });
+  it('is refused when it is something else, by its line; or cannot be written', async () => {
+    const file = join(folder, 'notes.txt');
+    writeFileSync(file, 'Dear diary\n{}\n');
+    await assert.rejects(namesIn(file), /notes\.txt:1: no OTLP .*--keep has made/);
+    await assert.rejects(namesIn(folder), /cannot be written \(EISDIR\)/);
+  });
+});
