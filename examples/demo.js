@@ -8,7 +8,7 @@ import { startProcess } from './processes.js';
 
 const limitMs = 60_000;
 /** What the new stock is deployed with: queries end with the request that they are for. */
-const cure = '{"workEndsWithRequest":true,"propagate":{"cancel":true}}';
+const cure = '{"propagate":{"cancel":true}}';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 for (const [signal, exitCode] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
@@ -102,7 +102,6 @@ function environmentFor(endpoint) {
   const isHarmless = /^(?!OTEL_)|^OTEL_(LOG_LEVEL$|INSTRUMENTATION_|EXPORTER_OTLP_(TRACES_)?HEADERS$)/;
   const inherited = Object.entries(process.env).filter(([name]) => isHarmless.test(name));
   return {
-    OTEL_INSTRUMENTATION_CANCELLATION_CONFIG: '{"workEndsWithRequest":true}',
     ...Object.fromEntries(inherited),
     HOST: '127.0.0.1',
     PORT: '0',

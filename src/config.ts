@@ -97,14 +97,14 @@ export interface CancellationInstrumentationConfig {
   capturePendingStack?: boolean;
   /**
    * Whether what a handler does for an incoming operation is for that one alone: it is to end when that is cancelled, and within
-   * its time. Then it is a finding when it does not: `cancel_not_propagated`, `late_operation`, `work_after_cancel`,
-   * `deadline_dropped`, `deadline_extended`. Only the application knows: who finishes an order, fills a cache or shares what it
-   * asks for is right to go on, and looks the same. What is meant to go on all the same is called by `detached()`.
-   * @default false
+   * its time. It is a finding when it does not: `cancel_not_propagated`, `late_operation`, `work_after_cancel`,
+   * `deadline_dropped`, `deadline_extended`. What is meant to go on all the same (an order that is finished, a cache that is filled, a
+   * request that several wait for) is called by `detached()`; in a service that does so everywhere, this is false.
+   * @default true
    */
   workEndsWithRequest?: boolean;
   /**
-   * With `workEndsWithRequest`, a handler that goes on for longer than this after its operation was cancelled is a finding,
+   * A handler that goes on for longer than this after its operation was cancelled is a finding,
    * in ms: 0 to 86 400 000.
    * @default 100
    */
@@ -205,7 +205,7 @@ export function resolveConfig(
     captureDeadlineStack: optionalBoolean('captureDeadlineStack', config.captureDeadlineStack) ?? true,
     capturePendingStack: optionalBoolean('capturePendingStack', config.capturePendingStack) ?? true,
     propagate: resolvePropagate(config.propagate ?? {}),
-    workEndsWithRequest: optionalBoolean('workEndsWithRequest', config.workEndsWithRequest) ?? false,
+    workEndsWithRequest: optionalBoolean('workEndsWithRequest', config.workEndsWithRequest) ?? true,
     workAfterCancelMs: integerBetween('workAfterCancelMs', config.workAfterCancelMs ?? 100, 0, DAY_MS),
     maxWorkAfterCancelMs: integerBetween(
       'maxWorkAfterCancelMs',

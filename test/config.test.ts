@@ -30,7 +30,7 @@ describe('options', () => {
       maxStackFrames: 40,
       captureDeadlineStack: true,
       capturePendingStack: true,
-      workEndsWithRequest: false,
+      workEndsWithRequest: true,
       workAfterCancelMs: 100,
       maxWorkAfterCancelMs: 60_000,
       propagate: {
@@ -76,7 +76,7 @@ describe('options', () => {
       },
     ],
     ['trackAsync', { trackAsync: true }, { trackAsync: true }],
-    ['workEndsWithRequest', { workEndsWithRequest: true }, { workEndsWithRequest: true }],
+    ['workEndsWithRequest', { workEndsWithRequest: false }, { workEndsWithRequest: false }],
     ['guessLostContext', { guessLostContext: true }, { guessLostContext: true }],
     ['enabled', { enabled: false }, {}],
     ['integrations', { integrations: [] }, { integrations: [] }],

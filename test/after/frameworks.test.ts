@@ -24,7 +24,7 @@ import { scriptFlags, scriptUrl } from '../support/script.ts';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
-const telemetry = new Telemetry(setup, { workEndsWithRequest: true });
+const telemetry = new Telemetry(setup);
 const { closeServers, serve } = await import('../integrations/http/chain.ts');
 const require = createRequire(import.meta.url);
 const http = require('node:http') as typeof import('node:http');

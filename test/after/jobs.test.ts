@@ -18,7 +18,7 @@ import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
 const metrics = new CollectedMetrics();
-const telemetry = new Telemetry(setup, { workEndsWithRequest: true }, { meterProvider: metrics.provider });
+const telemetry = new Telemetry(setup, undefined, { meterProvider: metrics.provider });
 const { ask, closeServers, serve } = await import('../integrations/http/chain.ts');
 after(closeServers);
 

@@ -13,7 +13,7 @@ import {
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
-const telemetry = new Telemetry(setup, { workEndsWithRequest: true, maxWorkAfterCancelMs: 600 });
+const telemetry = new Telemetry(setup, { maxWorkAfterCancelMs: 600 });
 const service = await new GrpcService(loadGrpc()).listen();
 const client = await service.client();
 

@@ -9,7 +9,7 @@ import type { ReadableSpan, Span as SdkSpan } from '@opentelemetry/sdk-trace-bas
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
-const telemetry = new Telemetry(setup, { workEndsWithRequest: true, maxWorkAfterCancelMs: 2_500 });
+const telemetry = new Telemetry(setup, { maxWorkAfterCancelMs: 2_500 });
 const { closeServers, serve } = await import('../integrations/http/chain.ts');
 const { default: http } = await import('node:http');
 after(closeServers);

@@ -1,4 +1,7 @@
-/** Programs that are right, and look like ones that are wrong: no rule may find fault with them. */
+/**
+ * Programs that are right, and look like ones that are wrong: where the application says that its work may go on, no rule finds
+ * fault with them.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
@@ -8,7 +11,7 @@ import { SpanKind, trace } from '@opentelemetry/api';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
-const telemetry = new Telemetry(setup);
+const telemetry = new Telemetry(setup, { workEndsWithRequest: false });
 const { ask, closeServers, serve } = await import('../integrations/http/chain.ts');
 const { default: http } = await import('node:http');
 after(closeServers);

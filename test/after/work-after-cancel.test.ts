@@ -27,7 +27,7 @@ const REJECTING = `
   });
 `;
 
-const telemetry = new Telemetry(setup, { workEndsWithRequest: true, maxWorkAfterCancelMs: 1_500 });
+const telemetry = new Telemetry(setup, { maxWorkAfterCancelMs: 1_500 });
 const { default: http } = await import('node:http');
 const { undici } = loadUndici('undici7');
 

@@ -15,7 +15,7 @@ import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
 /** A good handler stops within this, on a busy machine as well. */
-const telemetry = new Telemetry(setup, { workEndsWithRequest: true, workAfterCancelMs: 500 });
+const telemetry = new Telemetry(setup, { workAfterCancelMs: 500 });
 const { default: http } = await import('node:http');
 
 const folder = mkdtempSync(join(tmpdir(), 'paths-'));

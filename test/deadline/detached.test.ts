@@ -9,7 +9,7 @@ import { currentDeadline, currentSignal, detached } from '../../src/index.ts';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
-const telemetry = new Telemetry(setup, { workEndsWithRequest: true, propagate: { cancel: true } });
+const telemetry = new Telemetry(setup, { propagate: { cancel: true } });
 const { ask, closeServers, serve } = await import('../integrations/http/chain.ts');
 const { default: http } = await import('node:http');
 

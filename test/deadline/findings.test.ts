@@ -7,7 +7,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
-const telemetry = new Telemetry(setup, { workEndsWithRequest: true });
+const telemetry = new Telemetry(setup);
 const { closeServers, serve } = await import('../integrations/http/chain.ts');
 const { default: http } = await import('node:http');
 const { default: http2 } = await import('node:http2');

@@ -35,7 +35,6 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/-e "http\.createServer/, { here: 'prints the first span' }],
   [/^curl --max-time 0\.2/, { here: 'prints the first span' }],
   [RegExp(`node --import ${OURS}/register examples/shop/`), { by: 'test/examples/demo.test.ts' }],
-  [/^export OTEL_INSTRUMENTATION_CANCELLATION_CONFIG=/, { by: 'test/examples/demo.test.ts' }],
   [/npm run demo$/, { by: 'test/examples/demo.test.ts' }],
   [/^npx cancel-trace run -- (node app\.js|npm start)$/, { by: 'test/cli/desk.test.ts' }],
   [/^npx cancel-trace view/, { by: 'test/cli/desk.test.ts' }],

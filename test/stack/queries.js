@@ -20,7 +20,7 @@ const exporter = new InMemorySpanExporter();
 new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();
 registerInstrumentations({
   instrumentations: [
-    new CancellationInstrumentation({ workEndsWithRequest: true }),
+    new CancellationInstrumentation(),
     ...(official === undefined
       ? []
       : [

@@ -32,7 +32,6 @@ export async function openShop(otlpHttpUrl: string): Promise<Shop> {
         OTEL_METRICS_EXPORTER: 'otlp',
         OTEL_METRIC_EXPORT_INTERVAL: '1000',
         OTEL_METRIC_EXPORT_TIMEOUT: '1000',
-        OTEL_INSTRUMENTATION_CANCELLATION_CONFIG: '{"workEndsWithRequest":true}',
         ...env,
       },
       isService: true,

@@ -20,7 +20,7 @@ export async function metricsSuite(setup: Setup, isSampled: boolean): Promise<vo
   const metrics = new CollectedMetrics();
   const telemetry = new Telemetry(
     setup,
-    { guessLostContext: true, workEndsWithRequest: true },
+    { guessLostContext: true },
     {
       meterProvider: metrics.provider,
       ...(isSampled ? {} : { sampler: new AlwaysOffSampler() }),

@@ -65,6 +65,7 @@ describe('an official span', () => {
       instrumentationLibrary: { name: OFFICIAL },
       isRecording: () => true,
       spanContext: () => ({ traceId: '1'.repeat(32), spanId: '2'.repeat(16), traceFlags: 1 }),
+      setAttribute: (key: string, value: unknown) => Object.assign(written, { [key]: value }),
       setAttributes: (attributes: object) => Object.assign(written, attributes),
       setStatus: () => {},
       addEvent: () => {},

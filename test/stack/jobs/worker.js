@@ -17,7 +17,6 @@ const exporter = new InMemorySpanExporter();
 new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();
 const official = [new IORedisInstrumentation(), new KafkaJsInstrumentation()];
 const ours = new CancellationInstrumentation({
-  workEndsWithRequest: true,
   propagate: { cancel: order === 'propagate' },
 });
 registerInstrumentations({
