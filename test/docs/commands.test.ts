@@ -39,7 +39,7 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/^npx cancel-trace run -- (node app\.js|npm start)$/, { by: 'test/cli/desk.test.ts' }],
   [/^npx cancel-trace view/, { by: 'test/cli/desk.test.ts' }],
   [RegExp(`^npx ${OURS} report`), { by: 'test/stack/jaeger/report.test.ts' }],
-  [/^npm (test|run test:(stack|setups))( -- \w[\w ./-]*)?$/, { here: 'chooses files' }],
+  [/^npm (test|run test:(deep|stack|setups))( -- \w[\w ./-]*)?$/, { here: 'chooses files' }],
   [/^npm ci( && npm test)?$/, { by: '.ci/run' }],
   [/^npm run (lint|build)$/, { by: '.ci/run' }],
   [/^bash \.ci\/run$/, { not: 'it is what runs all of this' }],
@@ -81,7 +81,7 @@ describe('a command of the documentation', () => {
     }
 
     const [, name = 'fast', words] =
-      /^npm (?:test|run test:(stack|setups)) -- (\w[\w ./-]*)$/.exec(command) ?? [];
+      /^npm (?:test|run test:(deep|stack|setups)) -- (\w[\w ./-]*)$/.exec(command) ?? [];
     if (words !== undefined) {
       it(`chooses files: ${command} (${page})`, () => {
         const files = filesByGroup(join(root, 'test')).get(name) ?? [];

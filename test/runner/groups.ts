@@ -12,10 +12,11 @@ export type Group = {
   readonly limitMinutes: number;
 };
 
-/** A folder of test/ with this name is a group of its own; all other files are the group of `npm test`. */
+/** A folder of test/ with this name is a group of its own; all other files are the group of `npm test`, but for the deep ones. */
 export const groups: Readonly<Record<string, Group>> = {
   // Most of these wait for sockets and timers.
   fast: { command: 'npm test', concurrency: (cores) => 3 * cores, limitMinutes: 20 },
+  deep: { command: 'npm run test:deep', concurrency: (cores) => 2 * cores, limitMinutes: 20 },
   stack: {
     command: 'npm run test:stack',
     needs:
@@ -31,16 +32,23 @@ export const groups: Readonly<Record<string, Group>> = {
   },
 };
 
+/**
+ * What does again what other files do, under one more condition: a million operations, a fault in each function of ours, each way
+ * for a process to end. It takes as long as all the others, and seldom finds what they have not found.
+ */
+const isDeep = /^(memory|register.(exit-|metrics|signals|export-health))|sabotage\.test\.ts$/;
+
 /** Of `npm test`, those that take as long as a dozen others: at the end one of them would run alone. */
 const isLong =
-  /^(memory|register|worlds|package|neighbours|integrations.abort.collectable|integrations.(grpc|undici|http2).contract|after.(frameworks|owned-spans))|sabotage\.test\.ts$/;
+  /^(register|worlds|package|neighbours|integrations.abort.collectable|integrations.(grpc|undici|http2).contract|after.(frameworks|owned-spans))/;
 
 /** @returns of each group the paths of its test files, relative to test/, in the order in which they start */
 export function filesByGroup(folder: string): Map<string, string[]> {
   const files = new Map(Object.keys(groups).map((name) => [name, [] as string[]]));
   for (const entry of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
-    if (entry.endsWith('.test.ts') && !entry.split(sep).includes('node_modules'))
-      (files.get(entry.split(sep)[0] ?? '') ?? files.get('fast'))?.push(entry);
+    if (!entry.endsWith('.test.ts') || entry.split(sep).includes('node_modules')) continue;
+    const [folder = ''] = entry.split(sep);
+    files.get(isDeep.test(entry) ? 'deep' : files.has(folder) ? folder : 'fast')?.push(entry);
   }
   const fast = files.get('fast') ?? [];
   files.set('fast', [
