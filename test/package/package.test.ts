@@ -77,6 +77,9 @@ function filesIn(directory: string): string[] {
     .sort();
 }
 
+/** Bundled: only `dist/cli` is left of them. */
+const isOfCommand = /^(cli|desk|receiver|spans)\//;
+
 describe('the tarball', () => {
   it('contains dist/, the documentation, and the stack with its configuration, nothing else', () => {
     assert.deepEqual(
@@ -88,8 +91,15 @@ describe('the tarball', () => {
       filesIn(join(root, 'docs')).filter((file) => !file.startsWith('pictures/')),
     );
     const kinds = new Set(filesIn(join(unpacked, 'dist')).map((file) => /(\.d)?\.\w+$/.exec(file)?.[0]));
-    // The licences of what is bundled are the one text.
-    assert.deepEqual([...kinds].sort(), ['.cjs', '.d.cts', '.d.ts', '.js', '.txt']);
+    // The licences of what is bundled are text, all others are the page of the command.
+    const page = ['.css', '.html', '.svg'];
+    assert.deepEqual([...kinds].sort(), ['.cjs', ...page, '.d.cts', '.d.ts', '.js', '.txt'].sort());
+    assert.deepEqual(filesIn(join(unpacked, 'dist/cli/page')), [
+      'icon.svg',
+      'index.html',
+      'main.css',
+      'main.js',
+    ]);
   });
 
   it('has all that its stack mounts, apart from the shop, which is in the checkout', () => {
@@ -108,12 +118,24 @@ describe('the tarball', () => {
     const sources = filesIn(join(root, 'src'))
       .map((file) => file.replace(/\.ts$/, ''))
       // Inside of export-worker.js, with the packages that it names.
-      .filter((file) => file !== 'register/exporter-packages');
+      .filter((file) => file !== 'register/exporter-packages')
+      .filter((file) => !isOfCommand.test(file));
     for (const kind of ['.js', '.d.ts']) {
       const built = filesIn(join(unpacked, 'dist')).filter((file) => file.endsWith(kind));
-      const names = built.map((file) => file.slice(0, -kind.length)).filter((file) => !file.endsWith('.d'));
+      const names = built
+        .map((file) => file.slice(0, -kind.length))
+        .filter((file) => !file.endsWith('.d') && !isOfCommand.test(file));
       assert.deepEqual(names, sources, kind);
     }
+  });
+
+  it('has the command in a few files, with all that it needs', () => {
+    const files = filesIn(join(unpacked, 'dist')).filter((file) => isOfCommand.test(file));
+    const names = files.map((file) => file.replace(/-[A-Z\d]{8}\.js$/, '-….js'));
+    assert.deepEqual(
+      [...new Set(names)].filter((name) => !name.startsWith('cli/page/')),
+      ['cli/LICENSES.txt', 'cli/chunk-….js', 'cli/main.js', 'cli/otlp-grpc-….js', 'cli/parts.js'],
+    );
   });
 
   it('has what its exports name', () => {
@@ -143,6 +165,8 @@ describe('the tarball', () => {
     for (const file of filesIn(join(unpacked, 'dist'))) {
       // Types of what is bundled; nobody who uses the package comes to read them.
       if (/^register\/.*\.d\.ts$/.test(file)) continue;
+      // Code without white space, in which anything may look like an import; what it really imports is tried by its tests.
+      if (file.startsWith('cli/')) continue;
       const text = readFileSync(join(unpacked, 'dist', file), 'utf8');
       for (const [, specifier] of text.matchAll(
         /(?:\bfrom ?|\bimport |\b(?:import|require|load)\()['"]([^'".][^'"]*)['"]/g,
