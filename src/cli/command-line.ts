@@ -9,15 +9,16 @@ import {
   suggestionFor,
   UsageError,
 } from './arguments.ts';
+import { COMMAND_NAME } from './command-name.ts';
 import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 import { viewCommand } from './view.ts';
 
 const COMMANDS: readonly Command[] = [runCommand, viewCommand, reportCommand];
 
-const USAGE = `usage: ${PACKAGE_NAME} <command> [options]
+const USAGE = `usage: ${COMMAND_NAME} <command> [options]
 
-${COMMANDS.map(({ name, summary }) => `  ${name}  ${summary}\n`).join('')}
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(7)} ${summary}\n`).join('')}
   --help      this, or, after a command, what it takes
   --version   of the package
 `;
