@@ -95,7 +95,7 @@ export class CancellationInstrumentation {
     for (const part of this.#parts) part.enable();
     this.#saySecond();
     this.#recorder.open();
-    if (this.#recorder.stopsWithOwner) this.#release ??= keepAlive(isStopReason);
+    if (this.#recorder.passesCancelsOn) this.#release ??= keepAlive(isStopReason);
     if (this.#packageNames.length === 0) return;
     this.#unwatch ??= watchFiles(this.#packageNames, (file) => {
       for (const part of this.#parts) part.see(file);

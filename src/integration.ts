@@ -216,8 +216,8 @@ export interface Host {
     read: ReadHeader<Request>,
   ): DeadlineHeader | undefined;
 
-  /** Whether the options say that outgoing operations end with the incoming one that they work for. */
-  readonly stopsWithOwner: boolean;
+  /** Whether what is started here ends with an incoming operation: the options say so, and the code at hand works for one. */
+  stopsWithOwner(): boolean;
 
   /**
    * How to end an outgoing operation together with the incoming one that it works for, where the options say so. An error

@@ -40,7 +40,8 @@ import { sentryClient } from './vendors.ts';
 
 /** The operations that it is given are those that it has made. */
 export class Recorder implements Host {
-  readonly stopsWithOwner: boolean;
+  /** The options say that outgoing operations end with the incoming one that they work for. */
+  readonly passesCancelsOn: boolean;
   readonly stopsInTransaction: boolean;
   readonly abortOrigins: AbortOrigins;
   readonly #parts: Parts;
@@ -52,7 +53,7 @@ export class Recorder implements Host {
 
   constructor(abortOrigins: AbortOrigins, surroundings: Surroundings) {
     const parts = createParts(surroundings, (job) => this.#endings.jobEnds(job));
-    this.stopsWithOwner = parts.config.propagate.cancel;
+    this.passesCancelsOn = parts.config.propagate.cancel;
     this.stopsInTransaction = parts.config.propagate.cancelInTransaction;
     this.abortOrigins = abortOrigins;
     this.#parts = parts;
@@ -158,8 +159,12 @@ export class Recorder implements Host {
     return this.#parts.deadlines.tell(operation, request, read);
   }
 
+  stopsWithOwner(): boolean {
+    return this.passesCancelsOn && ownerIn(context.active()) !== undefined;
+  }
+
   stopWithOwner(operation: OperationRecord, stop: (reason: Error) => void): void {
-    if (this.stopsWithOwner && operation.owner !== undefined) operation.stop = stop;
+    if (this.passesCancelsOn && operation.owner !== undefined) operation.stop = stop;
   }
 
   endsWithProcess<Subject extends object>(
@@ -178,7 +183,7 @@ export class Recorder implements Host {
   }
 
   stopWithIncoming(stop: () => void): (() => void) | undefined {
-    const owner = this.stopsWithOwner ? ownerIn(context.active()) : undefined;
+    const owner = this.passesCancelsOn ? ownerIn(context.active()) : undefined;
     if (owner === undefined || owner.isSettled || owner.cancellation !== undefined) return undefined;
     const stops = owner.stops ?? new Set();
     owner.stops = stops;

@@ -8,6 +8,7 @@ import { abortCall } from './client.ts';
 import type { Target } from './description.ts';
 import { dataOf, isComputed, isObject, readThrough } from './given.ts';
 import { isSignal, unwatchSignal, watchSignal } from './signals.ts';
+import { signalBeside, stopperFor } from './stopper.ts';
 import { type Watch, watchOf } from './watch.ts';
 
 /** @param owner globalThis, or the exports of undici's own file */
@@ -43,7 +44,7 @@ function enterFetch(watch: Watch, args: unknown[]) {
   const parent = context.active();
   const isReadLater = isComputed(init, 'signal');
   const signal = isReadLater ? undefined : signalOf(input, init);
-  const stopper = host.stopsWithOwner && signal === undefined ? stopperFor(args) : undefined;
+  const stopper = host.stopsWithOwner() ? stopperFor(args) : undefined;
   // A body that is read from inside of another fetch() may call fetch(): it must not be taken for the other one.
   const isInside = parent.getValue(CALL_KEY) !== undefined;
   if ((!isReadLater && signal === undefined && stopper === undefined && !isInside) || host.isSuppressed()) {
@@ -52,26 +53,25 @@ function enterFetch(watch: Watch, args: unknown[]) {
   const call = new Call(signal, parent, () => targetOf(input, init));
   const inside = parent.setValue(CALL_KEY, call);
   if (!isReadLater && stopper === undefined) return { call, given: args, inside };
-  /** Returns what fetch() is to take for the signal in the place of none. */
+  /** Returns what fetch() is to take for the signal, if not what it is given. */
   const noticeSignal = installation.guard((value: unknown): AbortSignal | undefined => {
     if (isSignal(value)) call.signal = value;
     else if (value === undefined) call.signal = signalOfRequest(input);
-    // Not where there is a signal: AbortSignal.any() leaves something behind on one that lives long.
-    if (stopper === undefined || call.signal !== undefined || (value ?? undefined) !== undefined)
-      return undefined;
-    call.stopper = stopper;
-    return stopper.signal;
+    if (stopper === undefined) return undefined;
+    const signal = signalBeside(stopper, call.signal, value);
+    if (signal !== undefined) call.stopper = stopper;
+    return signal;
   });
-  const seen = readThrough(isObject(init) ? init : {}, (key, value) =>
-    key === 'signal' ? (noticeSignal(value) ?? value) : value,
-  );
+  const seen = readThrough(isObject(init) ? init : {}, stopper && 'signal', (key, value) => {
+    if (key === 'signal') return noticeSignal(value) ?? value;
+    return stopper !== undefined && value === undefined ? keptOfRequest(input, key) : value;
+  });
   return { call, given: [input, seen, ...args.slice(2)], inside };
 }
 
-/** What ends a fetch() as a signal of the application would. Undefined where fetch() is to refuse what it is given. */
-function stopperFor([input, init]: unknown[]): AbortController | undefined {
-  const isRefused = input === undefined || (init !== undefined && init !== null && !isObject(init));
-  return isRefused ? undefined : new AbortController();
+/** fetch() takes these from a Request only where it is given no options at all, not even a signal. */
+function keptOfRequest(input: unknown, key: PropertyKey): unknown {
+  return key === 'referrer' || key === 'referrerPolicy' ? readRequest(input, key) : undefined;
 }
 
 /** fetch() has returned its promise. */
@@ -117,7 +117,10 @@ function targetOf(input: unknown, init: unknown): Target | undefined {
 }
 
 /** Of a Request, also of another copy of undici, by the getter of its class. Undefined of anything else. */
-function readRequest(input: unknown, key: 'url' | 'method' | 'signal'): unknown {
+function readRequest(
+  input: unknown,
+  key: 'url' | 'method' | 'signal' | 'referrer' | 'referrerPolicy',
+): unknown {
   if (typeof input !== 'object' || input === null) return undefined;
   for (let at = Object.getPrototypeOf(input); at !== null; at = Object.getPrototypeOf(at)) {
     if (at.constructor?.name !== 'Request' || !Object.hasOwn(at, 'duplex')) continue;

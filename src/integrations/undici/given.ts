@@ -21,17 +21,33 @@ export function isComputed(object: unknown, key: string): boolean {
 }
 
 /**
- * Stands for `object`, whose properties are read of itself, private fields and getters included.
+ * Stands for `object`, whose properties are read of itself, private fields and getters included. It can be spread, too:
+ * who replaces fetch() often does so with the options.
  *
+ * @param added a property that it has in any case
  * @param see is given each value that is read, and returns what whoever reads gets
  */
-export function readThrough(object: object, see: (key: PropertyKey, value: unknown) => unknown): object {
+export function readThrough(
+  object: object,
+  added: PropertyKey | undefined,
+  see: (key: PropertyKey, value: unknown) => unknown,
+): object {
+  const read = (key: PropertyKey): unknown => see(key, Reflect.get(object, key));
   return new Proxy(
     {},
     {
-      get: (_target, key) => see(key, Reflect.get(object, key)),
+      get: (_target, key) => read(key),
       has: (_target, key) => Reflect.has(object, key),
       getPrototypeOf: () => Reflect.getPrototypeOf(object),
+      ownKeys: () => {
+        const keys = Reflect.ownKeys(object);
+        return added === undefined || Object.hasOwn(object, added) ? keys : [...keys, added as string];
+      },
+      getOwnPropertyDescriptor: (_target, key) => {
+        const own = Object.getOwnPropertyDescriptor(object, key);
+        if (own === undefined && key !== added) return undefined;
+        return { get: () => read(key), enumerable: own?.enumerable ?? true, configurable: true };
+      },
     },
   );
 }

@@ -11,7 +11,7 @@ export function passOn(host: Host, exchange: Exchange): void {
   host.stopWithOwner(operation, (reason) => stop(exchange, reason));
 }
 
-/** As a signal of the application would. A fetch() with a signal of its own fails as if its connection broke. */
+/** As a signal of the application would. A fetch() with a signal that is not Node's own fails as if its connection broke. */
 function stop({ request, call, operation }: Exchange, reason: Error): void {
   if (operation.isSettled) return;
   if (call?.stopper !== undefined) call.stopper.abort(reason);
