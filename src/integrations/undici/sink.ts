@@ -25,6 +25,7 @@ export function watchSink(host: Host, installation: Installation, handler: objec
   call.hasSink = true;
   after(handler, 'factory', installation, (_handler, _args, sink) => {
     if (typeof (sink as { destroy?: unknown } | undefined)?.destroy !== 'function') return;
+    const isOwn = Object.hasOwn(sink as object, 'destroy');
     before(sink as object, 'destroy', installation, (stream: Sink, [error]: unknown[], above) => {
       if (
         stream.destroyed ||
@@ -35,6 +36,8 @@ export function watchSink(host: Host, installation: Installation, handler: objec
         return;
       call.sinkEnd = { error, stack: host.captureStack(above) };
     });
+    // Streams inherit it: it is not to be seen among what the application itself has put on this one.
+    if (!isOwn) Object.defineProperty(sink as object, 'destroy', { enumerable: false });
   });
 }
 

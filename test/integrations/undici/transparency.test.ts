@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { channel } from 'node:diagnostics_channel';
 import { getEventListeners, getMaxListeners } from 'node:events';
 import { Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { after, afterEach, describe, it } from 'node:test';
 import { context, propagation, SpanKind, trace } from '@opentelemetry/api';
 import { CancellationInstrumentation } from '../../../src/index.ts';
@@ -53,6 +54,20 @@ describe('fetch() and undici look as without us', () => {
     const { value: _, ...attributes } = before.fetch as PropertyDescriptor;
     const { value: __, ...now } = Object.getOwnPropertyDescriptor(globalThis, 'fetch') as PropertyDescriptor;
     assert.deepEqual(now, attributes);
+  });
+
+  it('the stream that undici.stream() writes to has no property more, as far as it is looked at', async () => {
+    for (const version of undiciVersions()) {
+      const { undici, agent } = loadUndici(version);
+      const sink = new PassThrough().resume();
+      const keys = Object.keys(sink);
+      await undici.stream(
+        `${server.origin}/status/200?close`,
+        { method: 'GET', dispatcher: agent },
+        () => sink,
+      );
+      assert.deepEqual(Object.keys(sink), keys, version);
+    }
   });
 
   it('fetch() without or with wrong arguments fails as before', async () => {
