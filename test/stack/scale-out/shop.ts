@@ -10,6 +10,8 @@ import { startTelemetry } from './telemetry.ts';
 
 /** Longer than the samplers of the tests wait with a decision. */
 const workOnMs = 8_000;
+/** Longer than the visitor who asks has told the shop to take. */
+const slowMs = 200;
 
 /** Handlers that outlive the cancel of their request. */
 const atWork: Promise<unknown>[] = [];
@@ -27,8 +29,11 @@ const server = http.createServer((request, response) => {
       response.write('something');
       response.on('close', () => atWork.push(delay(workOnMs).then(() => response.end())));
       break;
-    case '/asks': // forgets the time limit that it was given
-      http.get(`${url}/done`, (answer) => answer.resume().on('end', () => response.end()));
+    case '/slow':
+      setTimeout(() => response.end('done'), slowMs);
+      break;
+    case '/asks': // forgets the time limit that it was given, and what it asks takes longer
+      http.get(`${url}/slow`, (answer) => answer.resume().on('end', () => response.end()));
       break;
   }
 });

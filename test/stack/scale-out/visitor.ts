@@ -30,7 +30,7 @@ const visits: Record<Kind, (shop: string) => Promise<unknown>> = {
     const held = await fetch(`${shop}/held`, { headers, signal: AbortSignal.timeout(timeLimitMs) });
     return held.text();
   },
-  asking: async (shop) => (await fetch(`${shop}/asks`, { headers: { 'timeout-ms': '60000' } })).text(),
+  asking: async (shop) => (await fetch(`${shop}/asks`, { headers: { 'timeout-ms': '50' } })).text(),
   workedOn: (shop) => leave(`${shop}/works-on`),
 };
 
