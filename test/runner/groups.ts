@@ -34,13 +34,13 @@ export const groups: Readonly<Record<string, Group>> = {
 
 /**
  * What does again what other files do, under one more condition: a million operations, a fault in each function of ours, each way
- * for a process to end. It takes as long as all the others, and seldom finds what they have not found.
+ * for a process with `register` to begin and to end (the demo, the command and the documentation's commands run with it as well). It takes as long as all the others, and seldom finds what they have not found.
  */
-const isDeep = /^(memory|register.(exit|metrics|signals|export-health))|sabotage\.test\.ts$/;
+const isDeep = /^(memory|register.(?!environment))|sabotage\.test\.ts$/;
 
 /** Of `npm test`, those that take as long as a dozen others: at the end one of them would run alone. */
 const isLong =
-  /^(register|worlds|package|neighbours|integrations.abort.collectable|integrations.(grpc|undici|http2).contract|after.(frameworks|owned-spans))/;
+  /^(worlds|package|neighbours|integrations.abort.collectable|integrations.(grpc|undici|http2).contract|after.(frameworks|owned-spans))/;
 
 /** @returns of each group the paths of its test files, relative to test/, in the order in which they start */
 export function filesByGroup(folder: string): Map<string, string[]> {
