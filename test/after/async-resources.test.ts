@@ -100,12 +100,16 @@ describe(`async resources that are pending at the cancel, ${setup}`, () => {
   });
 
   it('a promise that nobody resolves is pending, those that were resolved or rejected are not', async () => {
+    // One that nobody holds is collected, and no longer pending then.
+    const held: Promise<void>[] = [];
     const never = await pendingWhenLeft((leave) => () => {
       async function hang(): Promise<void> {
         for (let count = 0; count < 50; count++) await null;
         await Promise.reject(new Error('expected')).catch(() => {});
         leave();
-        await new Promise(() => {});
+        const forever = new Promise<void>(() => {});
+        held.push(forever);
+        await forever;
       }
       void hang();
     });
@@ -113,6 +117,7 @@ describe(`async resources that are pending at the cancel, ${setup}`, () => {
     const count = Number(promises?.['cancel.async.count']);
     assert.ok(count >= 2 && count <= 4, `hang(), what it awaits, and V8's own for the await: ${count}`);
     assert.match(String(promises?.['cancel.async.origin']), /^hang \(.*async-resources\.test\.ts:/);
+    assert.equal(held.length, 1);
   });
 
   it('the most frequent type comes first', async () => {
