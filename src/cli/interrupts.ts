@@ -1,9 +1,9 @@
 /** The signals by which somebody at a terminal, or a supervisor, ends a command. */
 
+import { constants } from 'node:os';
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export type EndSignal = (typeof SIGNALS)[number];
-
-const NUMBERS: Readonly<Record<EndSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
 
 /** @returns what stops listening */
 export function onEndSignal(listener: (signal: EndSignal) => void): () => void {
@@ -24,5 +24,5 @@ export function nextEndSignal(): Promise<EndSignal> {
 
 /** As shells tell that a signal ended something. */
 export function exitCodeOf(signal: NodeJS.Signals): number {
-  return 128 + (NUMBERS[signal as EndSignal] ?? 0);
+  return 128 + constants.signals[signal];
 }

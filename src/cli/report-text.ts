@@ -1,6 +1,6 @@
 /** Findings as text: by rule, with the traces to look at. */
 
-import type { Finding } from '../spans/findings.ts';
+import { byRule, type Finding } from '../spans/findings.ts';
 import type { CancelPath } from '../spans/path/cancel-path.ts';
 import { titleOf } from '../spans/title.ts';
 import { drawPaths } from './cancel-path-text.ts';
@@ -15,15 +15,8 @@ export function drawReport(
   paths: readonly CancelPath[],
   spanCount: number,
 ): string {
-  const byRule = new Map<string, Finding[]>();
-  for (const finding of findings) {
-    const others = byRule.get(finding.rule);
-    if (others === undefined) byRule.set(finding.rule, [finding]);
-    else others.push(finding);
-  }
-  const mostFrequent = [...byRule].sort(([, a], [, b]) => b.length - a.length);
   let text = '';
-  for (const [rule, found] of mostFrequent) {
+  for (const [rule, found] of byRule(findings)) {
     text += `${plain(rule)}  ${found.length}\n`;
     for (const { detail, span } of found.slice(0, MAX_SHOWN)) {
       text += `  trace ${span.traceId}  ${plain(span.serviceName)}: ${plain(titleOf(span))}\n    ${plain(detail)}\n`;

@@ -1,6 +1,7 @@
 /** Draws traces in which something was cancelled: who, why, when, in which phase, and from which line. Pure: spans in, text out. */
 import { styleText } from 'node:util';
 import { cancelOf, findingsOn, isCancelled } from '../spans/cancel.ts';
+import { groupBy } from '../spans/group-by.ts';
 import type { ExportedSpan } from '../spans/span.ts';
 import { titleOf } from '../spans/title.ts';
 import { treeOf } from '../spans/tree.ts';
@@ -39,7 +40,7 @@ interface Detail {
 
 /** Each trace that has a cancelled span, the earliest first; '' if there is none. Each line has its line break. */
 export function drawTraces(spans: readonly ExportedSpan[], { cwd, isColoured }: DrawOptions): string {
-  const drawings = tracesOf(spans)
+  const drawings = [...groupBy(spans, ({ traceId }) => traceId).values()]
     .filter((trace) => trace.some(isCancelled))
     .sort((a, b) => startOf(a) - startOf(b))
     .map((trace) => ({ trace, lines: drawTree(trace, cwd) }));
@@ -67,18 +68,8 @@ export function drawTraces(spans: readonly ExportedSpan[], { cwd, isColoured }: 
   return text;
 }
 
-function tracesOf(spans: readonly ExportedSpan[]): ExportedSpan[][] {
-  const traces = new Map<string, ExportedSpan[]>();
-  for (const span of spans) {
-    const trace = traces.get(span.traceId);
-    if (trace === undefined) traces.set(span.traceId, [span]);
-    else trace.push(span);
-  }
-  return [...traces.values()];
-}
-
 function startOf(trace: readonly ExportedSpan[]): number {
-  return Math.min(...trace.map(({ startMs }) => startMs));
+  return trace.reduce((least, { startMs }) => Math.min(least, startMs), Number.POSITIVE_INFINITY);
 }
 
 function drawTree(trace: readonly ExportedSpan[], cwd: string): (Row | Detail)[] {

@@ -1,10 +1,10 @@
 /** What the page asks: JSON, made of the spans that are kept at that moment. */
 import { type Context, Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
-import { findingsOf } from '../spans/findings.ts';
+import { byRule, type Finding, findingsOf } from '../spans/findings.ts';
 import { titleOf } from '../spans/title.ts';
 import { deadlinesOf } from './deadlines.ts';
-import { type Filter, filterOf, isFound } from './filter.ts';
+import { type Filter, filterOf, isFound, TRACES_A_PAGE } from './filter.ts';
 import { linesOf } from './lines.ts';
 import { overviewOf } from './overview.ts';
 import { sourceLinesOf } from './source-lines.ts';
@@ -22,7 +22,6 @@ export interface DeskInfo {
   readonly jaegerUrl: string | undefined;
 }
 
-const MAX_TRACES_A_PAGE = 200;
 const WINDOW_S = 300;
 const MAX_WINDOW_S = 3_600;
 const MAX_FINDINGS_A_RULE = 100;
@@ -41,7 +40,7 @@ export function apiRoutes(store: SpanStore, info: DeskInfo): Hono {
   routes.get('/traces', (context) => {
     const offset = numberIn(context, 'offset', 0, Number.MAX_SAFE_INTEGER);
     const found = foundIn(store, filterOf(new URL(context.req.url).searchParams));
-    const traces = found.slice(offset, offset + MAX_TRACES_A_PAGE).map(summaryOf);
+    const traces = found.slice(offset, offset + TRACES_A_PAGE).map(summaryOf);
     return context.json({ total: found.length, offset, traces });
   });
   routes.get('/traces/:id', (context) => {
@@ -80,24 +79,19 @@ function numberIn(context: Context, name: string, whenAbsent: number, max: numbe
   return Number.isInteger(value) && value >= 0 ? Math.min(value, max) : whenAbsent;
 }
 
-function told({ rule, detail, span }: ReturnType<typeof findingsOf>[number]): object {
+function told({ rule, detail, span }: Finding): object {
   const { traceId, spanId, serviceName: service, endMs } = span;
   return { rule, detail, traceId, spanId, service, operation: titleOf(span), endMs };
 }
 
-/** The rule that fired most often first; of each the latest. */
+/** Of each rule the latest. */
 function findingsByRule(
   traces: readonly StoredTrace[],
 ): { rule: string; count: number; findings: object[] }[] {
-  const all = findingsOf(traces.flatMap(({ spans }) => spans));
-  const byRule = new Map<string, typeof all>();
-  for (const finding of all) byRule.set(finding.rule, [...(byRule.get(finding.rule) ?? []), finding]);
-  return [...byRule]
-    .map(([rule, findings]) => {
-      const latest = findings.sort((a, b) => b.span.endMs - a.span.endMs).slice(0, MAX_FINDINGS_A_RULE);
-      return { rule, count: findings.length, findings: latest.map(told) };
-    })
-    .sort((a, b) => b.count - a.count);
+  return byRule(findingsOf(traces.flatMap(({ spans }) => spans))).map(([rule, findings]) => {
+    const latest = findings.sort((a, b) => b.span.endMs - a.span.endMs).slice(0, MAX_FINDINGS_A_RULE);
+    return { rule, count: findings.length, findings: latest.map(told) };
+  });
 }
 
 /** What the filters offer. */

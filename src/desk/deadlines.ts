@@ -1,5 +1,6 @@
 /** How far operations ended from their deadline: the cells of a heat map, by operation and by time. Pure. */
 import { deadlineOf } from '../spans/cancel.ts';
+import { groupBy } from '../spans/group-by.ts';
 import { routeOf } from '../spans/title.ts';
 import type { StoredTrace } from './store.ts';
 
@@ -49,13 +50,7 @@ export function deadlinesOf(traces: readonly StoredTrace[]): Deadlines {
   const startMs = seen.reduce((least, { endMs }) => Math.min(least, endMs), Number.POSITIVE_INFINITY);
   const lastMs = seen.reduce((most, { endMs }) => Math.max(most, endMs), 0);
   const stepMs = Math.max(1_000, Math.ceil((lastMs - startMs + 1) / COLUMNS));
-  const rows = new Map<string, typeof seen>();
-  for (const each of seen) {
-    const key = `${each.service} ${each.operation}`;
-    const row = rows.get(key);
-    if (row === undefined) rows.set(key, [each]);
-    else row.push(each);
-  }
+  const rows = groupBy(seen, ({ service, operation }) => `${service} ${operation}`);
   return {
     startMs: seen.length === 0 ? 0 : startMs,
     stepMs,
@@ -92,7 +87,10 @@ function rowOf(row: readonly Seen[], startMs: number, stepMs: number): DeadlineR
         : {
             count: cell.length,
             missedCount: cell.filter(isMissed).length,
-            worstMs: Math.max(...cell.map(({ deviationMs }) => deviationMs)),
+            worstMs: cell.reduce(
+              (worst, { deviationMs }) => Math.max(worst, deviationMs),
+              Number.NEGATIVE_INFINITY,
+            ),
           },
     ),
   };

@@ -37,6 +37,10 @@ const WORDS = [
   'text',
 ] as const;
 const NUMBERS = ['min', 'max'] as const;
+/** As they stand in an address. */
+export const FILTER_NAMES: readonly string[] = [...WORDS, ...NUMBERS, 'all'];
+/** How many are answered at a time. */
+export const TRACES_A_PAGE = 200;
 
 /** What is empty, or no number where one is needed, is not asked for. */
 export function filterOf(query: URLSearchParams): Filter {

@@ -1,5 +1,6 @@
 /** The desk with all that spans come by: OTLP/HTTP and OTLP/gRPC, and the file in which they are kept. */
 import type { Keep } from '../receiver/intake.ts';
+import type { GrpcReceiver } from '../receiver/otlp-grpc.ts';
 import { UserError } from '../spans/user-error.ts';
 import type { DeskInfo } from './api.ts';
 import { KeepFile } from './keep-file.ts';
@@ -37,8 +38,6 @@ export async function startReceiving(options: ReceivingOptions): Promise<Receivi
     store.add(spans);
   };
   const desk = await onPort(httpPort, host, (port) => openDesk({ host, port, store, keep, info }));
-  // Few need it, and it is large.
-  const { listenGrpc } = await import('../receiver/otlp-grpc.ts');
   const grpc = grpcPort && (await onPort(grpcPort, host, (port) => listenGrpc(host, port, keep)));
   return {
     ...desk,
@@ -49,6 +48,12 @@ export async function startReceiving(options: ReceivingOptions): Promise<Receivi
       await file?.close();
     },
   };
+}
+
+/** Loaded where it is asked for: it is large. */
+async function listenGrpc(host: string, port: number, keep: Keep): Promise<GrpcReceiver> {
+  const receiver = await import('../receiver/otlp-grpc.ts');
+  return await receiver.listenGrpc(host, port, keep);
 }
 
 async function onPort<T>(port: Port, host: string, listen: (port: number) => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 /** What becomes of an export request, in whatever encoding it came: its spans are checked, kept, and only then acknowledged. */
 import { spansOfOtlp } from '../spans/otlp.ts';
-import { ShapeError } from '../spans/shape.ts';
+import { isFields, ShapeError } from '../spans/shape.ts';
 import type { Attributes, ExportedSpan } from '../spans/span.ts';
 
 /** Where spans go. The request is acknowledged when it is settled, and refused when it rejects. */
@@ -62,7 +62,7 @@ function spansIn(request: unknown): ExportedSpan[] {
     throw error;
   }
   // Protobuf's JSON may leave out what is empty.
-  if (JSON.stringify(request) === '{}') return [];
+  if (isFields(request) && Object.keys(request).length === 0) return [];
   throw new RefusedError(400, 'no OTLP: resourceSpans is missing');
 }
 

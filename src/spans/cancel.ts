@@ -15,7 +15,7 @@ import {
   ATTR_DEADLINE_TIMEOUT_MS,
   EVENT_CANCEL_FINDING,
 } from '../telemetry/attributes.ts';
-import type { ExportedSpan } from './span.ts';
+import type { Attributes, ExportedSpan } from './span.ts';
 
 export type Outcome = 'canceled' | 'deadline_exceeded';
 
@@ -33,27 +33,31 @@ export interface Cancel {
 
 /** @returns undefined: it was not cancelled */
 export function cancelOf({ attributes, events, endMs }: ExportedSpan): Cancel | undefined {
-  const isDeadline = attributes[ATTR_DEADLINE_EXCEEDED] === true;
-  if (!isDeadline && attributes[ATTR_CONTEXT_CANCELED] !== true) return undefined;
-  const eventName = isDeadline ? ATTR_DEADLINE_EXCEEDED : ATTR_CONTEXT_CANCELED;
+  const mark = markOf(attributes);
+  if (mark === undefined) return undefined;
   const said = (key: string): string | undefined => {
     const value = attributes[key];
     return value === undefined ? undefined : String(value);
   };
   return {
-    outcome: isDeadline ? 'deadline_exceeded' : 'canceled',
+    outcome: mark === ATTR_DEADLINE_EXCEEDED ? 'deadline_exceeded' : 'canceled',
     initiator: said(ATTR_CANCEL_INITIATOR),
     trigger: said(ATTR_CANCEL_TRIGGER),
     phase: said(ATTR_CANCEL_PHASE),
     reason: said(ATTR_CANCEL_REASON),
     origin: said(ATTR_CANCEL_ORIGIN),
     stack: said(ATTR_CANCEL_STACKTRACE),
-    atMs: events.find(({ name }) => name === eventName)?.timeMs ?? endMs,
+    atMs: events.find(({ name }) => name === mark)?.timeMs ?? endMs,
   };
 }
 
 export function isCancelled({ attributes }: ExportedSpan): boolean {
-  return attributes[ATTR_CONTEXT_CANCELED] === true || attributes[ATTR_DEADLINE_EXCEEDED] === true;
+  return markOf(attributes) !== undefined;
+}
+
+/** The name of its event, too. */
+function markOf(attributes: Attributes): string | undefined {
+  return [ATTR_DEADLINE_EXCEEDED, ATTR_CONTEXT_CANCELED].find((key) => attributes[key] === true);
 }
 
 /** How long its handler went on, in ms. */

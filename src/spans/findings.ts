@@ -3,11 +3,17 @@
 import { ATTR_DEADLINE_SOURCE, ATTR_DEADLINE_TIMEOUT_MS } from '../telemetry/attributes.ts';
 import { PACKAGE_NAME } from '../version.ts';
 import { findingsOn, isCancelled, type ToldFinding } from './cancel.ts';
+import { groupBy } from './group-by.ts';
 import type { ExportedSpan } from './span.ts';
 import { type Vanished, vanishedProcesses } from './vanished.ts';
 
 export interface Finding extends ToldFinding {
   readonly span: ExportedSpan;
+}
+
+/** By their rules, that which fired most often first. */
+export function byRule(findings: readonly Finding[]): [rule: string, findings: Finding[]][] {
+  return [...groupBy(findings, ({ rule }) => rule)].sort(([, a], [, b]) => b.length - a.length);
 }
 
 export function findingsOf(spans: readonly ExportedSpan[]): Finding[] {

@@ -9,6 +9,7 @@ import {
   ATTR_SERVER_ADDRESS,
   ATTR_SERVER_PORT,
 } from '@opentelemetry/semantic-conventions';
+import { groupBy } from './group-by.ts';
 import type { ExportedSpan } from './span.ts';
 
 export interface Vanished {
@@ -28,15 +29,9 @@ export function vanishedProcesses(spans: readonly ExportedSpan[]): Vanished[] {
   for (const span of spans) if (span.kind === 'server') served.set(span.traceId + span.parentSpanId, span);
   const serverOf = (client: ExportedSpan): ExportedSpan | undefined =>
     served.get(client.traceId + client.spanId);
-  const byAddress = new Map<string, ExportedSpan[]>();
-  for (const span of spans) {
-    const address = span.kind === 'client' ? addressOf(span) : undefined;
-    if (address === undefined) continue;
-    const others = byAddress.get(address);
-    if (others === undefined) byAddress.set(address, [span]);
-    else others.push(span);
-  }
-  return [...byAddress].flatMap(([address, clients]) => {
+  const outgoing = spans.filter(({ kind }) => kind === 'client');
+  return [...groupBy(outgoing, addressOf)].flatMap(([address, clients]) => {
+    if (address === undefined) return [];
     const servers = clients.flatMap((client) => serverOf(client) ?? []);
     return groupsOfResets(clients).flatMap((group) => {
       // That it was recorded on the other side as well means that this side lived to do so.

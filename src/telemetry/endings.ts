@@ -106,7 +106,7 @@ export class Endings {
     this.#asyncResources?.write(operation);
     if (operation.owner !== undefined) markNeeded(operation.owner.span);
     // Whether it failed is for its queue to say.
-    if (operation instanceof Job) return;
+    if (operation.isLeftToItsOwner) return;
     const code = statusOf(this.#config.status, operation, cancellation);
     if (!operation.ownsSpan) fixStatus(span, code);
     else if (code === SpanStatusCode.ERROR) span.setStatus({ code });
@@ -130,7 +130,7 @@ export class Endings {
     this.#metrics.ended(operation, settlement);
     const { span, cancellation } = operation;
     if (!operation.ownsSpan) {
-      const isEndedWithIt = cancellation !== undefined && !(operation instanceof Job);
+      const isEndedWithIt = cancellation !== undefined && !operation.isLeftToItsOwner;
       if (isEndedWithIt || settlement?.endsOfficialSpan === true) this.#endUnlessEnded(span, settlement);
       return;
     }
@@ -180,7 +180,7 @@ export class Endings {
       const phase = operation.side === 'server' ? 'handle' : 'wait';
       this.cancel(operation, { kind: 'process-end', phase, ...end });
       // Nobody is left to end that of a job.
-      this.settle(operation, { endsOfficialSpan: operation instanceof Job });
+      this.settle(operation, { endsOfficialSpan: operation.isLeftToItsOwner });
     });
     // Incoming ones first: what was made for them is cut because they are.
     const incoming = operations.filter(({ side }) => side === 'server');
@@ -208,7 +208,7 @@ export class Endings {
   #abandon(operation: OperationRecord): void {
     this.#over(operation);
     if (operation.ownsSpan) operation.span.end();
-    else if (operation.cancellation !== undefined && !(operation instanceof Job))
+    else if (operation.cancellation !== undefined && !operation.isLeftToItsOwner)
       this.#endUnlessEnded(operation.span);
   }
 

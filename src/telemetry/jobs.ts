@@ -28,6 +28,10 @@ export class Job extends OperationRecord {
     super('server', MESSAGING, span, false, trace.setSpan(parent, span), undefined, performance.now());
   }
 
+  override get isLeftToItsOwner(): boolean {
+    return true;
+  }
+
   /** Its owner says that it has failed. */
   get isError(): boolean {
     return this.hasFailed || this.span.status?.code === SpanStatusCode.ERROR;

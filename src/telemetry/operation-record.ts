@@ -75,4 +75,9 @@ export class OperationRecord implements Operation {
     this.owner = owner;
     this.startedAtMs = startedAtMs;
   }
+
+  /** Whoever owns its span alone ends it, and says how it went: a cancel is added to it, and takes nothing from it. */
+  get isLeftToItsOwner(): boolean {
+    return false;
+  }
 }

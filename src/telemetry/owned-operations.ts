@@ -2,8 +2,8 @@
  * Which outgoing operations are made for which incoming one, and what that says of either: what was pending,
  * what came late, what ran on, and what took longer than there was time.
  *
- * That an operation runs on is no fault in itself: somebody else may wait for it, or it may have to be finished. So the rules
- * are for applications that say that nothing is to.
+ * That an operation runs on is no fault in itself: somebody else may wait for it, or it may have to be finished. An application
+ * that means it to says so (`detached()`, or `workEndsWithRequest: false`), and has no finding for it.
  */
 import { type Context, type Span, trace } from '@opentelemetry/api';
 import type { ResolvedConfig } from '../config.ts';

@@ -60,9 +60,9 @@ it('the demo prints the cancelled traces with origin lines in examples/ and ends
   const [, ranOnMs, wastedMs] =
     /^ +before the deploy +ran on for (\d+) ms, database wasted (\d+) ms$/.exec(without) ?? [];
   const [, curedMs] = /^ +after it, with propagate\.cancel +ran on for ([\d.]+) ms/.exec(withCure) ?? [];
-  // It takes 600 ms, and its browser leaves after 200, later on a machine that is busy.
-  assert.ok(Number(ranOnMs) > 50 && Number(wastedMs) > 50, stdout);
-  assert.ok(Number(curedMs) < Number(ranOnMs), stdout);
+  // It takes 600 ms, and its browser leaves after 200.
+  assert.ok(Number(ranOnMs) > 200 && Number(wastedMs) > 200, stdout);
+  assert.ok(Number(curedMs) < Number(ranOnMs) / 2, stdout);
   assert.match(stdout, /because “canceling statement due to user request”/);
 });
 

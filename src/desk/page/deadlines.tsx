@@ -3,7 +3,7 @@ import type { Deadlines } from './answers.ts';
 import { useAnswer } from './ask.ts';
 import { clock, count, ms } from './format.ts';
 import type { ViewProps } from './main.tsx';
-import { Empty } from './parts.tsx';
+import { Empty, Head } from './parts.tsx';
 
 export function DeadlinesView({ version }: ViewProps) {
   const { value } = useAnswer<Deadlines>('deadlines', version);
@@ -19,21 +19,7 @@ export function DeadlinesView({ version }: ViewProps) {
       {operations.length === 0 && <Empty>No operation with a deadline has ended yet.</Empty>}
       <div class="wide">
         <table class="heat">
-          <thead>
-            <tr>
-              <th scope="col">operation</th>
-              <th scope="col" class="number">
-                missed
-              </th>
-              <th scope="col" class="number">
-                median
-              </th>
-              <th scope="col" class="number">
-                worst
-              </th>
-              <th scope="col">from {clock(startMs)}</th>
-            </tr>
-          </thead>
+          <Head columns={['operation', '#missed', '#median', '#worst', `from ${clock(startMs)}`]} />
           <tbody>
             {operations.map((row) => (
               <tr key={row.service + row.operation}>

@@ -6,44 +6,28 @@ import { useAnswer } from './ask.ts';
 import { Chart } from './chart.tsx';
 import { clock, count, ms, percent } from './format.ts';
 import type { ViewProps } from './main.tsx';
-import { Empty, Origin } from './parts.tsx';
+import { Empty, Head, Origin } from './parts.tsx';
 
 const MINUTES = 5;
+/** Names of custom properties of the style sheet. */
+const INITIATORS = { local: '--canceled', peer: '--accent', inherited: '--dim' };
+const OUTCOMES = { canceled: '--canceled', deadline_exceeded: '--deadline' };
 
 export function NowView({ version, state }: ViewProps) {
   const { value } = useAnswer<Overview>(`overview?seconds=${MINUTES * 60}`, version);
   if (value === undefined) return <Empty>Loading …</Empty>;
   const { startMs, perSecond, routes, lines, wasted } = value;
-  const series = (names: readonly (readonly [string, string])[]) =>
-    names.map(([label, color]) => ({ label, color, values: perSecond[label] ?? [] }));
   return (
     <>
       <h1>Last {MINUTES} minutes</h1>
       <div class="columns">
         <section>
           <h2>Cancelled operations a second, by who began</h2>
-          <Chart
-            label="Cancelled operations by initiator"
-            startMs={startMs}
-            stepMs={1_000}
-            series={series([
-              ['local', '--canceled'],
-              ['peer', '--accent'],
-              ['inherited', '--dim'],
-            ])}
-          />
+          <PerSecond label="initiator" startMs={startMs} perSecond={perSecond} colors={INITIATORS} />
         </section>
         <section>
           <h2>By outcome</h2>
-          <Chart
-            label="Cancelled operations by outcome"
-            startMs={startMs}
-            stepMs={1_000}
-            series={series([
-              ['canceled', '--canceled'],
-              ['deadline_exceeded', '--deadline'],
-            ])}
-          />
+          <PerSecond label="outcome" startMs={startMs} perSecond={perSecond} colors={OUTCOMES} />
         </section>
         <Routes routes={routes} />
         <section>
@@ -79,6 +63,23 @@ export function NowView({ version, state }: ViewProps) {
   );
 }
 
+function PerSecond(
+  props: Pick<Overview, 'startMs' | 'perSecond'> & {
+    label: string;
+    colors: Readonly<Record<string, string>>;
+  },
+) {
+  const { label, startMs, perSecond, colors } = props;
+  const series = Object.entries(colors).map(([name, color]) => ({
+    label: name,
+    color,
+    values: perSecond[name] ?? [],
+  }));
+  return (
+    <Chart label={`Cancelled operations by ${label}`} startMs={startMs} stepMs={1_000} series={series} />
+  );
+}
+
 function Routes({ routes }: Pick<Overview, 'routes'>) {
   return (
     <section>
@@ -87,20 +88,7 @@ function Routes({ routes }: Pick<Overview, 'routes'>) {
         <Empty>No incoming request was cancelled.</Empty>
       ) : (
         <table>
-          <thead>
-            <tr>
-              <th scope="col">route</th>
-              <th scope="col" class="number">
-                cancelled
-              </th>
-              <th scope="col" class="number">
-                of
-              </th>
-              <th scope="col" class="number">
-                rate
-              </th>
-            </tr>
-          </thead>
+          <Head columns={['route', '#cancelled', '#of', '#rate']} />
           <tbody>
             {routes.map(({ service, route, count: all, cancelledCount }) => (
               <tr key={service + route}>

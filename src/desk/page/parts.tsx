@@ -7,6 +7,21 @@ export function Empty({ children }: { children: ComponentChildren }) {
   return <p class="note">{children}</p>;
 }
 
+/** @param columns a name that begins with `#` is one of numbers */
+export function Head({ columns }: { columns: readonly string[] }) {
+  return (
+    <thead>
+      <tr>
+        {columns.map((name) => (
+          <th key={name} scope="col" class={name.startsWith('#') ? 'number' : undefined}>
+            {name.replace('#', '')}
+          </th>
+        ))}
+      </tr>
+    </thead>
+  );
+}
+
 export function OutcomeMark({ outcome }: { outcome: string | undefined }) {
   if (outcome === undefined) return null;
   const isDeadline = outcome === 'deadline_exceeded';

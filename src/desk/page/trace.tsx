@@ -165,7 +165,7 @@ function SpanView({
           </div>
         ))}
       </details>
-      {cancelOf(span) === undefined && span.status.message && <p>{span.status.message}</p>}
+      {cancel === undefined && span.status.message && <p>{span.status.message}</p>}
     </section>
   );
 }

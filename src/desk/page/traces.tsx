@@ -1,10 +1,11 @@
 /** The list of traces, and what it is filtered by. */
+import { FILTER_NAMES, TRACES_A_PAGE } from '../filter.ts';
 import { addressWith, go } from './address.ts';
 import type { FoundTraces, Words } from './answers.ts';
 import { useAnswer } from './ask.ts';
 import { clock, count, ms } from './format.ts';
 import type { ViewProps } from './main.tsx';
-import { Empty, Origin, OutcomeMark, Who } from './parts.tsx';
+import { Empty, Head, Origin, OutcomeMark, Who } from './parts.tsx';
 
 const CHOICES = {
   outcome: ['canceled', 'deadline_exceeded'],
@@ -14,25 +15,9 @@ const TRIGGERS = [
   ...['abort', 'cancel', 'destroy', 'body_cancel', 'disconnect', 'reset', 'status', 'shutdown', 'exit'],
   ...['deadline', 'signal_timeout', 'timeout', 'parent'],
 ];
-const FILTERS = [
-  ...[
-    'service',
-    'operation',
-    'outcome',
-    'initiator',
-    'trigger',
-    'origin',
-    'finding',
-    'text',
-    'min',
-    'max',
-    'all',
-  ],
-];
-
 export function TracesView({ address, state, version }: ViewProps) {
   const query = new URLSearchParams(
-    [...address].filter(([name]) => FILTERS.includes(name) || name === 'offset'),
+    [...address].filter(([name]) => FILTER_NAMES.includes(name) || name === 'offset'),
   );
   const { value } = useAnswer<FoundTraces>(`traces?${query}`, version);
   return (
@@ -78,7 +63,7 @@ function Filters({ address, version }: Pick<ViewProps, 'address' | 'version'>) {
       <input type="number" min="0" value={address.get(name) ?? ''} onInput={set(name)} />
     </label>
   );
-  const isFiltered = FILTERS.some((name) => address.has(name));
+  const isFiltered = FILTER_NAMES.some((name) => address.has(name));
   return (
     <search class="filters">
       {field('text', 'anything')}
@@ -111,23 +96,7 @@ function Found({ found, address, cwd }: { found: FoundTraces; address: URLSearch
       </p>
       <div class="wide">
         <table>
-          <thead>
-            <tr>
-              <th scope="col">at</th>
-              <th scope="col">trace</th>
-              <th scope="col" class="number">
-                took
-              </th>
-              <th scope="col">outcome</th>
-              <th scope="col">who</th>
-              <th scope="col">why</th>
-              <th scope="col">line</th>
-              <th scope="col" class="number">
-                wasted
-              </th>
-              <th scope="col">findings</th>
-            </tr>
-          </thead>
+          <Head columns={['at', 'trace', '#took', 'outcome', 'who', 'why', 'line', '#wasted', 'findings']} />
           <tbody>
             {traces.map(({ traceId, startMs, root, durationMs, spanCount, first, wastedMs, findings }) => (
               <tr key={traceId}>
@@ -154,7 +123,7 @@ function Found({ found, address, cwd }: { found: FoundTraces; address: URLSearch
       </div>
       <p class="pages">
         {offset > 0 && (
-          <a href={addressWith({ offset: String(Math.max(0, offset - 200)) }, address)}>newer</a>
+          <a href={addressWith({ offset: String(Math.max(0, offset - TRACES_A_PAGE)) }, address)}>newer</a>
         )}
         {end < total && <a href={addressWith({ offset: String(end) }, address)}>older</a>}
       </p>

@@ -3,6 +3,7 @@
  * Whatever is wrong with a trace (spans that are missing, several roots, a loop), each of its spans is in one hop.
  */
 import type { ExportedSpan } from '../span.ts';
+import { type Family, familyOf } from '../tree.ts';
 
 export interface Hop {
   /** The first span of the hop: of its incoming operation, or of whatever began the trace. */
@@ -27,18 +28,11 @@ export interface Outgoing {
 
 /** @returns those that no other hop of the trace has asked for, in the order of their starts */
 export function firstHopsOf(trace: readonly ExportedSpan[]): Hop[] {
-  const bySpanId = new Map(trace.map((span) => [span.spanId, span]));
-  const children = new Map<string, ExportedSpan[]>();
-  const roots: ExportedSpan[] = [];
-  for (const span of [...bySpanId.values()].sort(byStart)) {
-    const { parentSpanId } = span;
-    if (parentSpanId === undefined || !bySpanId.has(parentSpanId)) roots.push(span);
-    else if (!children.get(parentSpanId)?.push(span)) children.set(parentSpanId, [span]);
-  }
+  const { spans, roots, children } = familyOf(trace);
   const building = new Building(children);
   const hops = roots.map((root) => building.hopOf(root));
   // What is left is a loop, and what hangs on it: the first of it is taken for its root.
-  for (const span of [...bySpanId.values()].sort(byStart)) {
+  for (const span of spans) {
     if (!building.seen.has(span)) hops.push(building.hopOf(span));
   }
   return hops;
@@ -53,9 +47,9 @@ interface UnfilledHop extends Hop {
 class Building {
   readonly seen = new Set<ExportedSpan>();
   readonly #unfilled: UnfilledHop[] = [];
-  readonly #children: ReadonlyMap<string, readonly ExportedSpan[]>;
+  readonly #children: Family['children'];
 
-  constructor(children: ReadonlyMap<string, readonly ExportedSpan[]>) {
+  constructor(children: Family['children']) {
     this.#children = children;
   }
 
@@ -124,8 +118,4 @@ function isExit({ kind }: ExportedSpan): boolean {
 
 function startOf({ spans: [outermost], next: [got] }: Outgoing): number {
   return (outermost ?? got?.first)?.startMs ?? 0;
-}
-
-function byStart(a: ExportedSpan, b: ExportedSpan): number {
-  return a.startMs - b.startMs;
 }
