@@ -4,6 +4,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { deadlinesOf } from '../../src/desk/deadlines.ts';
 import { filterOf, isFound } from '../../src/desk/filter.ts';
 import { KeepFile } from '../../src/desk/keep-file.ts';
 import { linesOf } from '../../src/desk/lines.ts';
@@ -116,6 +117,31 @@ describe('what is made of it', () => {
     assert.deepEqual(perSecond.local, [0, 3]);
     assert.deepEqual(perSecond.deadline_exceeded, [0, 0]);
     assert.deepEqual(routes, [{ service: 'shop', route: 'GET /orders/:id', count: 3, cancelledCount: 3 }]);
+  });
+  it('deadlines: by operation, and by what was pending where that was followed', () => {
+    const late = { 'deadline.timeout_ms': 50, 'deadline.deviation_ms': 40 };
+    const pending = ['PROMISE', 'Timeout'].map((type) => ({
+      ...{ name: 'cancel.async', timeMs: 1_050, attributes: { 'cancel.async.type': type } },
+    }));
+    const timed = new SpanStore();
+    timed.add([
+      span('1', { attributes: { 'deadline.timeout_ms': 50, 'deadline.deviation_ms': -20 } }),
+      span('2', { attributes: late, endMs: 3_100 }),
+      span('3', { attributes: { ...late, 'deadline.deviation_ms': 90 }, endMs: 3_100, events: pending }),
+      span('4', { events: pending }),
+    ]);
+    const { operations, asyncTypes, startMs, stepMs } = deadlinesOf(timed.traces());
+    assert.deepEqual([startMs, stepMs], [1_100, 1_000]);
+    const told = ({ name, count, missedCount, worstMs }: (typeof operations)[number]): unknown[] => [
+      ...[name, count, missedCount, worstMs],
+    ];
+    assert.deepEqual(operations.map(told), [['GET (server)', 3, 2, 90]]);
+    assert.deepEqual(asyncTypes.map(told), [
+      ['PROMISE', 1, 1, 90],
+      ['Timeout', 1, 1, 90],
+    ]);
+    const late2s = { count: 1, missedCount: 1, worstMs: 90 };
+    assert.deepEqual(asyncTypes[0]?.cells.slice(0, 3), [null, null, late2s]);
   });
   it('a summary: who began it', () => {
     const [trace] = store.traces();
