@@ -1,17 +1,21 @@
 /** The options that `run` and `view` share, read and checked. */
 import { MAX_SPANS } from '../desk/store.ts';
 import { type Arguments, type Command, UsageError } from './arguments.ts';
+import { DEFAULT_EDITOR, EDITOR_NAMES, editorUrlOf } from './editors.ts';
 
 export const DESK_OPTIONS: Command['options'] = {
   host: { type: 'string' },
   port: { type: 'string' },
   keep: { type: 'string' },
   'max-spans': { type: 'string' },
+  editor: { type: 'string' },
 };
 
 export const DESK_USAGE: string = `  --host ADDRESS   to listen on (default 127.0.0.1: whoever reaches it may read and write)
   --keep FILE      spans are appended to it before they are acknowledged, and read from it at the start
   --max-spans N    how many are held (default ${MAX_SPANS}); of more the oldest traces go
+  --editor NAME    that a line of code opens in: ${EDITOR_NAMES.slice(0, -4).join(', ')},
+                   ${EDITOR_NAMES.slice(-4).join(', ')} (default ${DEFAULT_EDITOR}), or an address with {file}, {line} and {column}
 `;
 
 export interface DeskSettings {
@@ -20,6 +24,8 @@ export interface DeskSettings {
   readonly port: number | undefined;
   readonly keepFile: string | undefined;
   readonly maxSpans: number;
+  /** Undefined: none. */
+  readonly editorUrl: string | undefined;
 }
 
 /** @throws {UsageError} */
@@ -32,6 +38,7 @@ export function deskSettings({ values }: Arguments): DeskSettings {
     port: portIn(values, 'port'),
     keepFile: values.get('keep'),
     maxSpans: Number(maxSpans),
+    editorUrl: editorUrlOf(values.get('editor') ?? DEFAULT_EDITOR),
   };
 }
 

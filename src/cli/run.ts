@@ -45,7 +45,7 @@ async function run(args: Arguments, { stderr }: Output): Promise<Result> {
   if (command === undefined || positionals.length > 0) {
     throw new UsageError(`run needs a command after --, as in: ${COMMAND_NAME} run -- node app.js`);
   }
-  const { host, port, keepFile, maxSpans } = deskSettings(args);
+  const { host, port, keepFile, maxSpans, editorUrl } = deskSettings(args);
   const isAtTerminal = stderr.isTTY === true;
   const hasPage = isAtTerminal && !flags.has('no-page');
   const store = new SpanStore(maxSpans);
@@ -54,6 +54,7 @@ async function run(args: Arguments, { stderr }: Output): Promise<Result> {
     info: {
       version: PACKAGE_VERSION,
       cwd: process.cwd(),
+      editorUrl,
       source: [command, ...commandArgs].join(' '),
       jaegerUrl: undefined,
     },

@@ -52,7 +52,7 @@ async function view(args: Arguments, { stdout }: Output): Promise<Result> {
   if (others.length > 0) throw new UsageError(`view takes one source, but has ${positionals.join(' ')}`);
   const since = values.get('since') ?? String(MINUTES);
   if (!(Number(since) > 0)) throw new UsageError(`--since must be a number of minutes, but is ${since}`);
-  const { host, port, keepFile, maxSpans } = deskSettings(args);
+  const { host, port, keepFile, maxSpans, editorUrl } = deskSettings(args);
   const grpcPort = portIn(values, 'grpc-port');
   const store = new SpanStore(maxSpans);
   if (source !== undefined) {
@@ -65,6 +65,7 @@ async function view(args: Arguments, { stdout }: Output): Promise<Result> {
     info: {
       version: PACKAGE_VERSION,
       cwd: process.cwd(),
+      editorUrl,
       source: source ?? 'listening',
       jaegerUrl: isJaeger ? source.replace(/\/$/, '') : undefined,
     },

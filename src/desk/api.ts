@@ -3,6 +3,7 @@ import { type Context, Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { byRule, type Finding, findingsOf } from '../spans/findings.ts';
 import { titleOf } from '../spans/title.ts';
+import { workedFor } from '../spans/work-after-cancel.ts';
 import { deadlinesOf } from './deadlines.ts';
 import { type Filter, filterOf, isFound, TRACES_A_PAGE } from './filter.ts';
 import { linesOf } from './lines.ts';
@@ -18,6 +19,8 @@ export interface DeskInfo {
   readonly cwd: string;
   /** Where spans come from, for the head of the page. */
   readonly source: string;
+  /** Opens a place in code in an editor: `{file}`, `{line}` and `{column}` are put into it. Undefined: there is none. */
+  readonly editorUrl: string | undefined;
   /** Of Jaeger's pages, where a trace can be looked at as well. */
   readonly jaegerUrl: string | undefined;
 }
@@ -49,7 +52,7 @@ export function apiRoutes(store: SpanStore, info: DeskInfo): Hono {
     return context.json({
       summary: summaryOf(trace),
       spans: trace.spans,
-      findings: findingsOf(trace.spans).map(told),
+      findings: findingsOf(trace.spans).map((finding) => told(finding, trace)),
     });
   });
   routes.get('/traces/:id/source', async (context) => {
@@ -60,7 +63,7 @@ export function apiRoutes(store: SpanStore, info: DeskInfo): Hono {
   });
   routes.get('/lines', (context) => context.json(linesOf(store.traces())));
   routes.get('/deadlines', (context) => context.json(deadlinesOf(store.traces())));
-  routes.get('/findings', (context) => context.json(findingsByRule(store.traces())));
+  routes.get('/findings', (context) => context.json(findingsByRule(store)));
   routes.get('/words', (context) => context.json(wordsOf(store.traces())));
   routes.get('/changes', (context) => streamChanges(context, store));
   return routes;
@@ -79,18 +82,18 @@ function numberIn(context: Context, name: string, whenAbsent: number, max: numbe
   return Number.isInteger(value) && value >= 0 ? Math.min(value, max) : whenAbsent;
 }
 
-function told({ rule, detail, span }: Finding): object {
+function told({ rule, detail, span }: Finding, trace: StoredTrace | undefined): object {
   const { traceId, spanId, serviceName: service, endMs } = span;
-  return { rule, detail, traceId, spanId, service, operation: titleOf(span), endMs };
+  const operation = titleOf(workedFor(span, trace?.spans ?? []));
+  return { rule, detail, traceId, spanId, service, operation, endMs };
 }
 
 /** Of each rule the latest. */
-function findingsByRule(
-  traces: readonly StoredTrace[],
-): { rule: string; count: number; findings: object[] }[] {
-  return byRule(findingsOf(traces.flatMap(({ spans }) => spans))).map(([rule, findings]) => {
+function findingsByRule(store: SpanStore): { rule: string; count: number; findings: object[] }[] {
+  return byRule(findingsOf(store.traces().flatMap(({ spans }) => spans))).map(([rule, findings]) => {
     const latest = findings.sort((a, b) => b.span.endMs - a.span.endMs).slice(0, MAX_FINDINGS_A_RULE);
-    return { rule, count: findings.length, findings: latest.map(told) };
+    const shown = latest.map((finding) => told(finding, store.trace(finding.span.traceId)));
+    return { rule, count: findings.length, findings: shown };
   });
 }
 
@@ -109,15 +112,22 @@ function wordsOf(traces: readonly StoredTrace[]): Record<string, string[]> {
 /** Server-sent events: that there is more, and how much; what exactly, the page asks. */
 function streamChanges(context: Context, store: SpanStore): Response {
   return streamSSE(context, async (stream) => {
+    let isMore = false;
     let wake: () => void = () => {};
-    const stop = store.onAdd(() => wake());
+    const stop = store.onAdd(() => {
+      isMore = true;
+      wake();
+    });
     stream.onAbort(() => {
       stop();
       wake();
     });
     while (!stream.aborted) {
+      isMore = false;
       await stream.writeSSE({ data: JSON.stringify(countsOf(store)) });
       await stream.sleep(TELL_EVERY_MS);
+      // What came meanwhile waits no longer.
+      if (isMore || stream.aborted) continue;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, HEARTBEAT_MS);
         wake = () => {

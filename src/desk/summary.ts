@@ -18,6 +18,7 @@ export interface TraceSummary {
   /** Of the first cancel: who began it. */
   readonly first:
     | {
+        readonly spanId: string;
         readonly service: string;
         readonly title: string;
         readonly atMs: number;
@@ -63,6 +64,7 @@ function summarize({ traceId, spans }: StoredTrace): TraceSummary {
     canceledCount: cancels.filter(({ cancel }) => cancel.outcome === 'canceled').length,
     deadlineExceededCount: cancels.filter(({ cancel }) => cancel.outcome === 'deadline_exceeded').length,
     first: first && {
+      spanId: first.span.spanId,
       service: first.span.serviceName,
       title: titleOf(first.span),
       atMs: first.cancel.atMs,

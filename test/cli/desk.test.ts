@@ -9,6 +9,7 @@ import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { editorUrlOf } from '../../src/cli/editors.ts';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'desk-'));
@@ -198,5 +199,21 @@ describe('view', () => {
     assert.match(stderr, /127\.0\.0\.1:\d+: something else listens there\. Name another port\n$/);
     child.kill('SIGTERM');
     await ended(child);
+  });
+});
+
+describe('--editor', () => {
+  it('is a name, or an address of another one', () => {
+    assert.equal(editorUrlOf('vscode'), 'vscode://file/{file}:{line}:{column}');
+    assert.equal(editorUrlOf('idea'), 'idea://open?file={file}&line={line}&column={column}');
+    assert.equal(editorUrlOf('mine://{file}#{line}'), 'mine://{file}#{line}');
+    assert.equal(editorUrlOf('none'), undefined);
+  });
+  it('is nothing that a browser would open itself', () => {
+    assert.throws(() => editorUrlOf('vscod'), /unknown editor vscod \(did you mean vscode\?\)/);
+    assert.throws(() => editorUrlOf('toString'), /unknown editor/);
+    for (const named of ['javascript:alert("{file}")', 'https://example.com/{file}', 'mine://no-file']) {
+      assert.throws(() => editorUrlOf(named), /--editor may be an address such as idea:/);
+    }
   });
 });

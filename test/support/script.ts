@@ -10,7 +10,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const compiled = process.env.COMPILED_TESTS;
 
 /** Of the process. */
-export const scriptFlags: readonly string[] = compiled === undefined ? ['--import', 'tsx'] : [];
+export const scriptFlags: readonly string[] =
+  compiled === undefined ? ['--import', 'tsx'] : ['--enable-source-maps'];
 
 /**
  * @param path relative to `from`

@@ -9,8 +9,10 @@ export interface Answer<T> {
 }
 
 /**
+ * The old answer stands until the new one is there, unless it is of something else.
+ *
  * @param path below /api/
- * @param version asked again when it changes; the old answer stands until the new one is there
+ * @param version asked again when it changes
  */
 export function useAnswer<T>(path: string, version: unknown): Answer<T> {
   const [answer, setAnswer] = useState<Answer<T> & { path?: string }>({ value: undefined, error: undefined });
@@ -24,7 +26,8 @@ export function useAnswer<T>(path: string, version: unknown): Answer<T> {
     );
     return () => controller.abort();
   }, [path, version]);
-  return answer.path === path ? answer : { value: undefined, error: undefined };
+  const isOfSame = answer.path?.split('?')[0] === path.split('?')[0];
+  return isOfSame ? answer : { value: undefined, error: undefined };
 }
 
 async function ask<T>(path: string, signal: AbortSignal): Promise<T> {

@@ -2,10 +2,22 @@
 
 export function ms(value: number): string {
   const size = Math.abs(value);
-  if (size < 9.95) return `${value.toFixed(1)} ms`;
-  if (size < 9_995) return `${Math.round(value)} ms`;
-  if (size < 99_950) return `${(value / 1_000).toFixed(1)} s`;
-  return `${Math.round(value / 1_000)} s`;
+  if (size < 9.95) return signed(value, 1, 'ms');
+  if (size < 9_995) return signed(value, 0, 'ms');
+  return size < 99_950 ? signed(value / 1_000, 1, 's') : signed(value / 1_000, 0, 's');
+}
+
+/** By a minus that is as wide as a figure. */
+function signed(value: number, digits: number, unit: string): string {
+  return `${value
+    .toFixed(digits)
+    .replace(/^-(?=.*[1-9])/, '−')
+    .replace('-', '')} ${unit}`;
+}
+
+/** Of a step of time. */
+export function step(stepMs: number): string {
+  return stepMs < 60_000 ? count(Math.round(stepMs / 1_000), 'second') : ms(stepMs);
 }
 
 export function clock(unixMs: number): string {
@@ -52,3 +64,8 @@ export const WHO: Readonly<Record<string, string>> = {
   peer: 'the other side',
   inherited: 'passed on',
 };
+
+/** From a deadline. */
+export function deviation(deviationMs: number): string {
+  return deviationMs > 0 ? `${ms(deviationMs)} after it` : `${ms(-deviationMs)} before it`;
+}

@@ -4,6 +4,7 @@ import { addressWith, onLink, useAddress } from './address.ts';
 import type { State } from './answers.ts';
 import { type Live, useAnswer, useLive } from './ask.ts';
 import { DeadlinesView } from './deadlines.tsx';
+import { EditorUrl } from './editor.tsx';
 import { FindingsView } from './findings.tsx';
 import { count } from './format.ts';
 import { LinesView } from './lines.tsx';
@@ -57,7 +58,9 @@ function Page() {
         <Kept live={live} counts={counts} source={state.source} />
       </header>
       <main id="main" tabIndex={-1}>
-        {address.has('trace') ? <TraceView {...props} /> : <View {...props} />}
+        <EditorUrl.Provider value={state.editorUrl}>
+          {address.has('trace') ? <TraceView {...props} /> : <View {...props} />}
+        </EditorUrl.Provider>
       </main>
     </>
   );

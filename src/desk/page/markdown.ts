@@ -4,8 +4,8 @@ import { titleOf } from '../../spans/title.ts';
 import type { TraceSummary } from '../summary.ts';
 import type { PlacedFinding } from './answers.ts';
 import { ms, shortOrigin } from './format.ts';
+import type { Row } from './rows.ts';
 import { sentenceOf } from './sentence.ts';
-import type { Row } from './waterfall.tsx';
 
 export function markdownOf(
   summary: TraceSummary,

@@ -1,7 +1,8 @@
 /** Small things that several views show. */
 import type { ComponentChildren } from 'preact';
 import { addressWith } from './address.ts';
-import { placeOf, shortOrigin, WHO } from './format.ts';
+import { EditorLink } from './editor.tsx';
+import { shortOrigin, WHO } from './format.ts';
 
 export function Empty({ children }: { children: ComponentChildren }) {
   return <p class="note">{children}</p>;
@@ -36,7 +37,7 @@ export function Who({ initiator }: { initiator: string | undefined }) {
   return <abbr title={WHO[initiator] ?? initiator}>{initiator}</abbr>;
 }
 
-/** A place in code: what it cancelled is a step away, and so is the place itself. */
+/** A line that cancelled: what it cancelled is a step away. */
 export function Origin({ origin, cwd }: { origin: string | undefined; cwd: string }) {
   if (origin === undefined) return <span class="dim">no line of this side</span>;
   return (
@@ -49,13 +50,11 @@ export function Origin({ origin, cwd }: { origin: string | undefined; cwd: strin
   );
 }
 
-export function EditorLink({ origin }: { origin: string }) {
-  const place = placeOf(origin);
-  if (place === undefined || !place.file.startsWith('/')) return null;
-  const href = `vscode://file${encodeURI(place.file)}:${place.line}:${place.column}`;
+export function Place({ origin, cwd }: { origin: string; cwd: string }) {
   return (
-    <a class="editor" href={href} title="Open in editor" aria-label={`Open ${place.file} in the editor`}>
-      ↗
-    </a>
+    <span class="origin">
+      <code>{shortOrigin(origin, cwd)}</code>
+      <EditorLink origin={origin} />
+    </span>
   );
 }

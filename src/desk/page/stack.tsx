@@ -1,8 +1,8 @@
 /** A stack, with the frames that are not the application's folded, and its source where it is there. */
 import type { SourceLines } from '../source-lines.ts';
 import { useAnswer } from './ask.ts';
+import { EditorLink } from './editor.tsx';
 import { placeOf, shortFile } from './format.ts';
-import { EditorLink } from './parts.tsx';
 
 export function Stack({ stack, traceId, cwd }: { stack: string; traceId: string; cwd: string }) {
   const frames = stack

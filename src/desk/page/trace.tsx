@@ -1,20 +1,20 @@
-/** One trace: the sentence, the waterfall, and a span in full. */
-import { useState } from 'preact/hooks';
-import { cancelOf, deadlineOf } from '../../spans/cancel.ts';
+/** One trace: the sentence, the waterfall, the way of the cancel, and a span in full. */
+import { cancelPathsOf } from '../../spans/path/cancel-path.ts';
 import type { ExportedSpan } from '../../spans/span.ts';
-import { titleOf } from '../../spans/title.ts';
-import { treeOf } from '../../spans/tree.ts';
 import { addressWith, go } from './address.ts';
 import { ADVICE } from './advice.ts';
 import type { PlacedFinding, WholeTrace } from './answers.ts';
 import { useAnswer } from './ask.ts';
+import { Copy } from './copy.tsx';
 import { clock, ms } from './format.ts';
 import type { ViewProps } from './main.tsx';
 import { markdownOf } from './markdown.ts';
-import { Empty, Origin, OutcomeMark, Who } from './parts.tsx';
+import { Empty } from './parts.tsx';
+import { rowsOf } from './rows.ts';
 import { sentenceOf } from './sentence.ts';
-import { Stack } from './stack.tsx';
-import { type Row, Waterfall } from './waterfall.tsx';
+import { SpanView } from './span.tsx';
+import { Waterfall } from './waterfall.tsx';
+import { Way } from './way.tsx';
 
 export function TraceView({ address, state, version }: ViewProps) {
   const id = address.get('trace') ?? '';
@@ -27,31 +27,28 @@ export function TraceView({ address, state, version }: ViewProps) {
     );
   if (value === undefined) return <Empty>Loading …</Empty>;
   const { summary, spans, findings } = value;
-  const rows: Row[] = treeOf(spans).map((placed) => ({
-    ...placed,
-    cancel: cancelOf(placed.span),
-    deadline: deadlineOf(placed.span),
-  }));
-  const selected = address.get('span') ?? undefined;
+  const { cwd, jaegerUrl } = state;
+  const rows = rowsOf(spans);
+  // Who began is what somebody looks for.
+  const selected = address.get('span') ?? summary.first?.spanId;
   const row = rows.find(({ span }) => span.spanId === selected);
-  const select = ({ spanId }: ExportedSpan) =>
-    go(addressWith({ span: spanId === selected ? undefined : spanId }, address), true);
+  const select = ({ spanId }: ExportedSpan) => go(addressWith({ span: spanId }, address), true);
   return (
     <>
-      <h1>{sentenceOf(summary, state.cwd)}</h1>
+      <h1>{sentenceOf(summary, cwd)}</h1>
       <p class="dim">
         {clock(summary.startMs)} · {ms(summary.durationMs)} · {summary.services.join(', ')} · trace{' '}
         <code>{id}</code>
-        {state.jaegerUrl && (
+        {jaegerUrl && (
           <>
             {' · '}
-            <a href={`${state.jaegerUrl}/trace/${id}`} target="_blank" rel="noreferrer">
+            <a href={`${jaegerUrl}/trace/${encodeURIComponent(id)}`} target="_blank" rel="noreferrer">
               open in Jaeger
             </a>
           </>
         )}
         {' · '}
-        <Copy text={() => markdownOf(summary, rows, findings, state.cwd)} />
+        <Copy text={() => markdownOf(summary, rows, findings, cwd)} />
       </p>
       <Waterfall
         rows={rows}
@@ -60,19 +57,10 @@ export function TraceView({ address, state, version }: ViewProps) {
         selected={selected}
         onSelect={select}
       />
-      {row && <SpanView row={row} startMs={summary.startMs} cwd={state.cwd} />}
+      {row && <SpanView row={row} startMs={summary.startMs} cwd={cwd} />}
+      <Way paths={cancelPathsOf(spans)} address={address} />
       <Findings findings={findings} address={address} />
     </>
-  );
-}
-
-function Copy({ text }: { text: () => string }) {
-  const [isCopied, setCopied] = useState(false);
-  const copy = () => navigator.clipboard.writeText(text()).then(() => setCopied(true));
-  return (
-    <button type="button" class="plain" onClick={copy}>
-      {isCopied ? 'copied' : 'copy as Markdown'}
-    </button>
   );
 }
 
@@ -94,99 +82,5 @@ function Findings({ findings, address }: { findings: readonly PlacedFinding[]; a
         ))}
       </ul>
     </section>
-  );
-}
-
-function SpanView({
-  row: { span, cancel, deadline },
-  startMs,
-  cwd,
-}: {
-  row: Row;
-  startMs: number;
-  cwd: string;
-}) {
-  const pending = span.events.filter(({ name }) => name === 'cancel.pending' || name === 'cancel.async');
-  return (
-    <section class="detail" aria-label={`Span ${titleOf(span)}`}>
-      <h2>
-        {span.serviceName} {titleOf(span)} <OutcomeMark outcome={cancel?.outcome} />
-      </h2>
-      {cancel && (
-        <dl>
-          <dt>who</dt>
-          <dd>
-            <Who initiator={cancel.initiator} />
-          </dd>
-          <dt>why</dt>
-          <dd>
-            {cancel.trigger}
-            {cancel.reason && `: “${cancel.reason}”`}
-          </dd>
-          <dt>when</dt>
-          <dd>
-            at {ms(cancel.atMs - startMs)}, in {cancel.phase}
-          </dd>
-          <dt>where</dt>
-          <dd>
-            <Origin origin={cancel.origin} cwd={cwd} />
-          </dd>
-          {deadline && (
-            <>
-              <dt>deadline</dt>
-              <dd>
-                {ms(deadline.timeoutMs)} were left at its start
-                {deadline.deviationMs !== undefined && `, it ended ${ms(deadline.deviationMs)} from it`}
-              </dd>
-            </>
-          )}
-        </dl>
-      )}
-      {cancel?.stack && <Stack stack={cancel.stack} traceId={span.traceId} cwd={cwd} />}
-      {pending.length > 0 && (
-        <>
-          <h3>Pending at the cancel</h3>
-          <ul class="rows">
-            {pending.map(({ attributes }, index) => (
-              <li key={index.toString()}>{pendingInWords(attributes)}</li>
-            ))}
-          </ul>
-        </>
-      )}
-      <details>
-        <summary>All that it says</summary>
-        <Attributes attributes={span.attributes} />
-        {span.events.map(({ name, timeMs, attributes }, index) => (
-          <div key={index.toString()}>
-            <h3>
-              {name} <span class="dim">at {ms(timeMs - startMs)}</span>
-            </h3>
-            <Attributes attributes={attributes} />
-          </div>
-        ))}
-      </details>
-      {cancel === undefined && span.status.message && <p>{span.status.message}</p>}
-    </section>
-  );
-}
-
-function pendingInWords(attributes: Readonly<Record<string, unknown>>): string {
-  const said = (key: string) => (attributes[key] === undefined ? '' : String(attributes[key]));
-  if ('cancel.async.type' in attributes) {
-    return `${said('cancel.async.count')} × ${said('cancel.async.type')} ${said('cancel.async.origin')}`;
-  }
-  return `${said('name')}, for ${ms(Number(attributes['cancel.pending.elapsed_ms'] ?? 0))} ${said('cancel.pending.origin')}`;
-}
-
-function Attributes({ attributes }: { attributes: Readonly<Record<string, unknown>> }) {
-  return (
-    <dl class="attributes">
-      {Object.entries(attributes).map(([key, value]) => (
-        <div key={key}>
-          <dt>{key}</dt>
-          <dd>{typeof value === 'object' ? JSON.stringify(value) : String(value)}</dd>
-        </div>
-      ))}
-    </dl>
   );
 }

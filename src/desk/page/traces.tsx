@@ -15,6 +15,7 @@ const TRIGGERS = [
   ...['abort', 'cancel', 'destroy', 'body_cancel', 'disconnect', 'reset', 'status', 'shutdown', 'exit'],
   ...['deadline', 'signal_timeout', 'timeout', 'parent'],
 ];
+
 export function TracesView({ address, state, version }: ViewProps) {
   const query = new URLSearchParams(
     [...address].filter(([name]) => FILTER_NAMES.includes(name) || name === 'offset'),
@@ -95,13 +96,13 @@ function Found({ found, address, cwd }: { found: FoundTraces; address: URLSearch
         {traces.length < total && `, ${offset + 1} to ${end}`}
       </p>
       <div class="wide">
-        <table>
+        <table class="traces">
           <Head columns={['at', 'trace', '#took', 'outcome', 'who', 'why', 'line', '#wasted', 'findings']} />
           <tbody>
             {traces.map(({ traceId, startMs, root, durationMs, spanCount, first, wastedMs, findings }) => (
               <tr key={traceId}>
                 <td>{clock(startMs)}</td>
-                <td>
+                <td class="name">
                   <a href={addressWith({ trace: traceId })}>
                     {root.service} {root.title}
                   </a>{' '}
@@ -113,9 +114,15 @@ function Found({ found, address, cwd }: { found: FoundTraces; address: URLSearch
                 </td>
                 <td>{first && <Who initiator={first.initiator} />}</td>
                 <td>{first?.trigger}</td>
-                <td>{first && <Origin origin={first.origin} cwd={cwd} />}</td>
-                <td class="number">{wastedMs > 0 && ms(wastedMs)}</td>
-                <td>{findings.join(', ')}</td>
+                <td class="line">{first && <Origin origin={first.origin} cwd={cwd} />}</td>
+                <td class="number" data-name={wastedMs > 0 ? 'wasted' : undefined}>
+                  {wastedMs > 0 && ms(wastedMs)}
+                </td>
+                <td class="findings">
+                  {findings.map((rule) => (
+                    <code key={rule}>{rule}</code>
+                  ))}
+                </td>
               </tr>
             ))}
           </tbody>

@@ -1,19 +1,20 @@
 /** A trace on one clock: bars, the instants of its cancels across all of them, what went on afterwards. */
-import type { Cancel, Deadline } from '../../spans/cancel.ts';
+import { useState } from 'preact/hooks';
+import { AT_ONCE_MS } from '../../spans/path/cancel-marks.ts';
 import type { ExportedSpan } from '../../spans/span.ts';
 import { titleOf } from '../../spans/title.ts';
-import type { Placed } from '../../spans/tree.ts';
 import { SPAN_WORK_AFTER_CANCEL } from '../../telemetry/attributes.ts';
 import { ms } from './format.ts';
+import type { Row } from './rows.ts';
 
 const ARROWS: Readonly<Record<string, string>> = { client: '→', server: '←', producer: '⇢', consumer: '⇠' };
 const TICKS = 5;
-
-/** A span with what is drawn of it. */
-export interface Row extends Placed {
-  readonly cancel: Cancel | undefined;
-  readonly deadline: Deadline | undefined;
-}
+/** Of the clock: lines that are nearer to each other are one. */
+const LEAST_APART = 0.004;
+/** From here on a bar has no room behind it. */
+const FAR = 0.6;
+/** More are shown when they are asked for. */
+const MAX_ROWS = 500;
 
 interface Clock {
   readonly startMs: number;
@@ -27,68 +28,112 @@ export interface WaterfallProps extends Clock {
 }
 
 export function Waterfall({ rows, startMs, durationMs, selected, onSelect }: WaterfallProps) {
+  const [isWhole, setWhole] = useState(false);
   const clock = { startMs, durationMs: Math.max(durationMs, 0.001) };
-  const firstCancelMs = Math.min(...rows.flatMap(({ cancel }) => cancel?.atMs ?? []));
-  const move = (event: KeyboardEvent) => {
-    const step = { ArrowDown: 'nextElementSibling', ArrowUp: 'previousElementSibling' } as const;
-    const to = step[event.key as keyof typeof step];
-    const row = (event.target as Element).closest('.span')?.[to ?? 'nextElementSibling'];
-    if (to === undefined || !(row instanceof HTMLElement)) return;
-    event.preventDefault();
-    row.querySelector('button')?.focus();
-  };
+  const shown = isWhole ? rows : rows.slice(0, MAX_ROWS);
   return (
-    <div class="waterfall">
-      <div class="ticks" aria-hidden="true">
-        {Array.from({ length: TICKS }, (_, index) => (
-          <span key={index.toString()}>{ms((clock.durationMs * index) / (TICKS - 1))}</span>
-        ))}
-      </div>
+    <section aria-label="Waterfall" class="waterfall">
+      <Ticks rows={rows} clock={clock} />
       <ol>
-        {rows.map((row) => (
+        {shown.map((row) => (
           <li key={row.span.spanId} class="span">
             <button
               type="button"
-              aria-expanded={row.span.spanId === selected}
+              aria-current={row.span.spanId === selected}
               aria-label={inWords(row, startMs)}
               onClick={() => onSelect(row.span)}
-              onKeyDown={move}
+              onKeyDown={moveFocus}
             >
-              <span class="label" style={{ paddingInlineStart: `${row.depth * 0.9}rem` }}>
+              <span class="label" style={{ paddingInlineStart: `${0.5 + Math.min(row.depth, 24) * 0.9}rem` }}>
                 <b>{row.span.serviceName}</b> {ARROWS[row.span.kind] ?? '·'} {titleOf(row.span)}
               </span>
               <span class="track">
-                {Number.isFinite(firstCancelMs) && (
-                  <span class="instant" style={{ insetInlineStart: at(firstCancelMs, clock) }} />
-                )}
                 <Bar row={row} clock={clock} />
               </span>
             </button>
           </li>
         ))}
       </ol>
+      {shown.length < rows.length && (
+        <button type="button" class="plain" onClick={() => setWhole(true)}>
+          show the other {rows.length - shown.length}
+        </button>
+      )}
+    </section>
+  );
+}
+
+function moveFocus(event: KeyboardEvent): void {
+  const row = (event.target as Element).closest('.span');
+  const list = row?.parentElement;
+  const to = {
+    ArrowDown: row?.nextElementSibling,
+    ArrowUp: row?.previousElementSibling,
+    Home: list?.firstElementChild,
+    End: list?.lastElementChild,
+  }[event.key];
+  if (!(to instanceof HTMLElement)) return;
+  event.preventDefault();
+  to.querySelector('button')?.focus();
+}
+
+function Ticks({ rows, clock }: { rows: readonly Row[]; clock: Clock }) {
+  return (
+    <div class="clock" aria-hidden="true">
+      <div class="ticks">
+        {Array.from({ length: TICKS }, (_, index) => (
+          <span
+            key={index.toString()}
+            class="tick"
+            style={{ insetInlineStart: `${(100 * index) / (TICKS - 1)}%` }}
+          >
+            <span class="time">{ms((clock.durationMs * index) / (TICKS - 1))}</span>
+          </span>
+        ))}
+        {instantsOf(rows, clock).map(({ atMs, outcome }) => (
+          <span key={atMs} class={`instant ${outcome}`} style={{ insetInlineStart: at(atMs, clock) }} />
+        ))}
+      </div>
     </div>
   );
 }
 
-function Bar({ row: { span, cancel, deadline }, clock }: { row: Row; clock: Clock }) {
+function instantsOf(rows: readonly Row[], { durationMs }: Clock): { atMs: number; outcome: string }[] {
+  const instants: { atMs: number; outcome: string }[] = [];
+  const cancels = rows.flatMap(({ cancel }) => cancel ?? []).sort((a, b) => a.atMs - b.atMs);
+  for (const { atMs, outcome } of cancels) {
+    const last = instants.at(-1);
+    if (last === undefined || atMs - last.atMs > durationMs * LEAST_APART) instants.push({ atMs, outcome });
+  }
+  return instants;
+}
+
+function Bar({ row: { span, cancel, deadline, ownerCancelMs }, clock }: { row: Row; clock: Clock }) {
   const kind = span.name === SPAN_WORK_AFTER_CANCEL ? 'after' : (cancel?.outcome ?? span.status.code);
+  const clockEndMs = clock.startMs + clock.durationMs;
   const dueMs = deadline && span.startMs + deadline.timeoutMs;
-  const isDueSeen = dueMs !== undefined && dueMs <= clock.startMs + clock.durationMs;
+  const isDueSeen = dueMs !== undefined && dueMs <= clockEndMs;
   const delayMs = span.attributes['cancel.propagation_ms'];
+  const workMs = ownerCancelMs === undefined ? 0 : span.endMs - Math.max(ownerCancelMs, span.startMs);
+  const endMs = Math.min(span.endMs, clockEndMs);
+  const isFar = endMs - clock.startMs > FAR * clock.durationMs;
   return (
     <>
-      <span
-        class={`bar ${kind}`}
-        style={{ insetInlineStart: at(span.startMs, clock), width: wide(span, clock) }}
-      />
-      {cancel && <span class="cut" style={{ insetInlineStart: at(cancel.atMs, clock) }} />}
-      {isDueSeen && <span class="flag" style={{ insetInlineStart: at(dueMs, clock) }} title="its deadline" />}
-      <span
-        class="said"
-        style={{ insetInlineStart: at(Math.min(span.endMs, clock.startMs + clock.durationMs), clock) }}
-      >
-        <span>
+      <span class={`bar ${kind}`} style={placed(span.startMs, span.durationMs, clock)} />
+      {workMs > AT_ONCE_MS && <span class="for-nobody" style={placed(span.endMs - workMs, workMs, clock)} />}
+      {cancel && ownerCancelMs !== undefined && cancel.atMs > ownerCancelMs && (
+        <span class="hop" style={placed(ownerCancelMs, cancel.atMs - ownerCancelMs, clock)} />
+      )}
+      {cancel && (
+        <span class={`cut ${cancel.outcome}`} style={{ insetInlineStart: at(cancel.atMs, clock) }} />
+      )}
+      {isDueSeen && (
+        <span class="flag" style={{ insetInlineStart: at(dueMs, clock) }} title="its deadline">
+          ⚑
+        </span>
+      )}
+      <span class={isFar ? 'said inside' : 'said'} style={{ insetInlineStart: at(endMs, clock) }}>
+        <span class="words">
           {ms(span.durationMs)}
           {typeof delayMs === 'number' && ` · told after ${ms(delayMs)}`}
           {deadline && ` · ⚑ ${ms(deadline.timeoutMs)} left`}
@@ -98,20 +143,23 @@ function Bar({ row: { span, cancel, deadline }, clock }: { row: Row; clock: Cloc
   );
 }
 
+function placed(fromMs: number, lengthMs: number, clock: Clock): { insetInlineStart: string; width: string } {
+  const width = `max(2px, ${(100 * lengthMs) / clock.durationMs}%)`;
+  return { insetInlineStart: at(fromMs, clock), width };
+}
+
 /** Of the clock's whole, from its start. */
 function at(unixMs: number, { startMs, durationMs }: Clock): string {
   return `${Math.max(0, Math.min(100, (100 * (unixMs - startMs)) / durationMs))}%`;
 }
 
-function wide(span: ExportedSpan, clock: Clock): string {
-  return `max(2px, ${(100 * span.durationMs) / clock.durationMs}%)`;
-}
-
-function inWords({ span, cancel, deadline }: Row, startMs: number): string {
+function inWords({ span, cancel, deadline, ownerCancelMs }: Row, startMs: number): string {
   const parts = [`${span.serviceName} ${span.kind} ${titleOf(span)}`, `took ${ms(span.durationMs)}`];
   if (cancel) {
     const outcome = cancel.outcome === 'canceled' ? 'cancelled' : 'deadline exceeded';
     parts.push(`${outcome} at ${ms(cancel.atMs - startMs)}, ${cancel.initiator}, by ${cancel.trigger}`);
+  } else if (ownerCancelMs !== undefined && span.endMs > ownerCancelMs + AT_ONCE_MS) {
+    parts.push(`ended ${ms(span.endMs - ownerCancelMs)} after what it was for`);
   }
   if (deadline) parts.push(`${ms(deadline.timeoutMs)} were left`);
   return parts.join(', ');
