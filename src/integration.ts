@@ -220,6 +220,12 @@ export interface Host {
   stopsWithOwner(): boolean;
 
   /**
+   * Of the cancelled incoming operation that the code at hand works for: the requests, told apart by whoever asks, of which the
+   * first try was made since the cancel. Undefined where nothing that is started here ends with it, and until it is cancelled.
+   */
+  triedSinceCancel(): Set<string> | undefined;
+
+  /**
    * How to end an outgoing operation together with the incoming one that it works for, where the options say so. An error
    * that has this reason, or is it, and that nobody handles, does not end the process.
    */

@@ -31,8 +31,10 @@ export class LateWork {
   operations = 0;
   /** What went out, before as well, and is not over; without what is inside of another of these. */
   readonly open: Set<Outgoing> = new Set();
-  /** Spans of these, and those inside of them. */
-  readonly #openSpanIds = new Set<string>();
+  /** The ids of their spans, and of those inside of them: which of them it is. */
+  readonly #outermost = new Map<string, Outgoing>();
+  /** Of those that are open: what was inside of them, and was over last, was stopped. */
+  readonly #stopped = new Set<Outgoing>();
   /** On what the time since the cancel was spent, as far as it is over. */
   readonly spent: SpentTime = new SpentTime();
   /** What of it is right to do when told: to undo, to give back. */
@@ -57,31 +59,41 @@ export class LateWork {
     this.lastProofMs = atMs;
   }
 
-  /** True when the span is inside of what goes out, which then is told of already. */
-  isInside(span: Span): boolean {
-    return this.#openSpanIds.has(parentSpanIdOf(span) ?? '');
-  }
-
   /** To be called for each span of the operation in the order of their starts. */
   began(span: Span): void {
-    if (this.isInside(span)) this.#openSpanIds.add(span.spanContext().spanId);
+    const outermost = this.#around(span);
+    if (outermost !== undefined) this.#outermost.set(span.spanContext().spanId, outermost);
   }
 
-  /** @returns false when it is inside of another that is open */
+  /** @returns false when it is inside of another that is open, which then is told of already */
   wentOut(outgoing: Outgoing): boolean {
     const { span } = outgoing;
-    const isInside = this.isInside(span);
-    this.#openSpanIds.add(span.spanContext().spanId);
-    if (!isInside) this.open.add(outgoing);
-    return !isInside;
+    const outermost = this.#around(span) ?? outgoing;
+    this.#outermost.set(span.spanContext().spanId, outermost);
+    if (outermost === outgoing) this.open.add(outgoing);
+    return outermost === outgoing;
   }
 
-  /** @returns false when it did not count, being inside of another */
-  cameBack(outgoing: Outgoing, on: SpentOn | undefined, atMs: number): boolean {
-    this.#openSpanIds.delete(outgoing.span.spanContext().spanId);
+  /**
+   * @param wasStopped whether it was cancelled, and not merely done
+   * @returns false when it did not count, being inside of another
+   */
+  cameBack(outgoing: Outgoing, on: SpentOn | undefined, atMs: number, wasStopped = false): boolean {
+    const { spanId } = outgoing.span.spanContext();
+    const outermost = this.#outermost.get(spanId);
+    this.#outermost.delete(spanId);
+    if (outermost !== undefined) {
+      if (wasStopped) this.#stopped.add(outermost);
+      else this.#stopped.delete(outermost);
+    }
     if (!this.open.delete(outgoing)) return false;
     if (on !== undefined) this.spent.add(on, Math.max(outgoing.startedAtMs, this.cancelledAtMs), atMs);
     return true;
+  }
+
+  /** Whether the request that was made inside of it was stopped: whoever made the outer span need not say so. */
+  wasStoppedInside(outgoing: Outgoing): boolean {
+    return this.#stopped.has(outgoing);
   }
 
   /** @param atMs when the clean-up that was begun then was done */
@@ -96,5 +108,8 @@ export class LateWork {
   /** The span is that of an operation of ours, which is told of by itself. */
   forget(span: Span): void {
     for (const outgoing of this.open) if (outgoing.span === span) this.open.delete(outgoing);
+  }
+  #around(span: Span): Outgoing | undefined {
+    return this.#outermost.get(parentSpanIdOf(span) ?? '');
   }
 }

@@ -131,7 +131,7 @@ export class OwnedOperations {
     if (!isPending) return;
     const ranOnMs = performance.now() - cancellation.atMs;
     if (operation.cancellation !== undefined || ranOnMs < STOPPED_WHEN_TOLD_MS) {
-      owner.lateWork?.cameBack(operation, undefined, 0);
+      owner.lateWork?.cameBack(operation, undefined, 0, operation.cancellation !== undefined);
       return;
     }
     this.#workAfterCancel.operationEnded(owner, operation);

@@ -153,10 +153,11 @@ export class OwnedSpans {
   #judge(
     owner: OperationRecord,
     cancellation: Cancellation,
-    { span, startedAtMs }: OwnedSpan,
+    owned: OwnedSpan,
     ranOnMs: number,
     system: string,
   ): void {
+    const { span, startedAtMs } = owned;
     const lateMs = startedAtMs - cancellation.atMs;
     // What is right to do when told: to roll back, to give back a lock.
     if (undoes(span) || (lateMs >= 0 && lateMs < STOPPED_WHEN_TOLD_MS)) return;
@@ -164,7 +165,7 @@ export class OwnedSpans {
       this.#workAfterCancel.countLate(owner);
       const detail = `started ${Math.round(lateMs)} ms after its incoming operation was cancelled`;
       this.#find(span, system, 'late_operation', detail);
-    } else if (!wasStopped(span)) {
+    } else if (!wasStopped(span) && owner.lateWork?.wasStoppedInside(owned) !== true) {
       const detail = `ran on for ${Math.round(ranOnMs)} ms after its incoming operation was cancelled`;
       this.#find(span, system, 'cancel_not_propagated', detail);
     }

@@ -47,6 +47,8 @@ export class Recorder implements Host {
   readonly #parts: Parts;
   readonly #beginnings: Beginnings;
   readonly #endings: Endings;
+  /** By their owner: seldom asked for, and nothing that every operation has to have. */
+  readonly #triedSinceCancel = new WeakMap<OperationRecord, Set<string>>();
   readonly #beforeEnd = new Set<(start: StartWaiting) => void>();
   /** The application calls it, or Node. */
   readonly #beginShutdown: (trigger: ShutdownTrigger) => void;
@@ -161,6 +163,14 @@ export class Recorder implements Host {
 
   stopsWithOwner(): boolean {
     return this.passesCancelsOn && ownerIn(context.active()) !== undefined;
+  }
+
+  triedSinceCancel(): Set<string> | undefined {
+    const owner = this.passesCancelsOn ? ownerIn(context.active()) : undefined;
+    if (owner?.cancellation === undefined) return undefined;
+    const tried = this.#triedSinceCancel.get(owner) ?? new Set();
+    this.#triedSinceCancel.set(owner, tried);
+    return tried;
   }
 
   stopWithOwner(operation: OperationRecord, stop: (reason: Error) => void): void {

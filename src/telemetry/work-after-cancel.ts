@@ -113,7 +113,8 @@ export class WorkAfterCancel {
   operationEnded(owner: OperationRecord, operation: OperationRecord): void {
     const work = this.#sign(owner);
     if (work === undefined) return;
-    work.cameBack(operation, rowOf(operation.system).spentOn, work.lastSignMs);
+    const { system, cancellation } = operation;
+    work.cameBack(operation, rowOf(system).spentOn, work.lastSignMs, cancellation !== undefined);
     if (isCleanUp(work, operation)) work.cleanedUp(operation, work.lastSignMs);
   }
 

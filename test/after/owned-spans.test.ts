@@ -6,6 +6,7 @@ import { after, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Attributes, context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { ReadableSpan, Span as SdkSpan } from '@opentelemetry/sdk-trace-base';
+import { currentSignal } from '../../src/index.ts';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
@@ -249,6 +250,26 @@ describe(`spans of others, ${setup}`, () => {
     assert.equal(work.attributes['cancel.wasted.http_ms'], undefined);
     assert.deepEqual((await spanCalled('dns.lookup')).events, []);
     assert.equal((await spanCalled('search')).attributes['cancel.finding'], 'cancel_not_propagated');
+  });
+
+  it('one of which the request inside was stopped did not run on, whatever it says', async () => {
+    const port = await serve(() => {});
+    for (const [name, next] of [
+      ['stopped', undefined],
+      ['stopped, and something else was not', () => query('another', 100)],
+    ] as const) {
+      await leave(async () => {
+        const outer = tracer.startSpan(name, { kind: SpanKind.CLIENT });
+        await context.with(trace.setSpan(context.active(), outer), async () => {
+          const signal = currentSignal() as AbortSignal;
+          await Promise.all([next?.(), fetch(`http://127.0.0.1:${port}`, { signal }).catch(() => {})]);
+          await delay(40);
+        });
+        outer.end();
+      });
+      const { attributes } = await spanCalled(name);
+      assert.equal(attributes['cancel.finding'], next && 'cancel_not_propagated');
+    }
   });
 
   it('a request of ours is pending and late once, and its time is that of HTTP', async () => {

@@ -1,11 +1,13 @@
 /** Deadlines and cancels that are passed on by every client of HTTP, over real sockets. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
 import { text } from 'node:stream/consumers';
 import { after, beforeEach, describe, it } from 'node:test';
 import { SpanKind } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import { detached } from '../../src/index.ts';
 import { loadUndici, undiciVersions } from '../integrations/undici/library.ts';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
@@ -191,6 +193,35 @@ describe(`fetch() where cancels are passed on, ${setup}`, () => {
       assert.equal((error as Error).name, 'AbortError');
       telemetry.reset();
     }
+  });
+
+  it('is not sent again by a client that tries again by itself', async () => {
+    const asked: string[] = [];
+    const path = (request: IncomingMessage): string =>
+      `${request.url} ${request.headers['x-stainless-retry-count'] ?? 'once'}`;
+    const port = await serve((request, response) => {
+      asked.push(path(request));
+      if (request.url === '/slow') return onSlow(once(response, 'close'));
+      response.end();
+    });
+    const tried = (to: string, retries: number): Promise<unknown> => {
+      const headers = new Headers({ 'X-Stainless-Retry-Count': String(retries) });
+      return fetch(`http://127.0.0.1:${port}${to}`, { headers, method: 'POST' });
+    };
+    const error = await cancelled(async () => {
+      await tried('/well', 1);
+      await tried('/slow', 0).catch((failure: Error) => assert.equal(failure.name, 'AbortError'));
+      await assert.rejects(tried('/slow', 1), { name: 'AbortError' });
+      await assert.rejects(tried('/well', 2), { name: 'AbortError' });
+      await detached(() => tried('/well', 3));
+      await fetch(`http://127.0.0.1:${port}/well`, { method: 'POST' });
+      await tried('/audit', 0);
+      await tried('/audit', 1);
+      throw new Error('enough');
+    });
+    assert.equal((error as Error).message, 'enough');
+    assert.deepEqual(asked, ['/well 1', '/slow 0', '/well 3', '/well once', '/audit 0', '/audit 1']);
+    assert.equal(outgoings().length, asked.length, 'what is not sent has no span');
   });
 
   it('ends with the signal of a Request', async () => {

@@ -3,10 +3,12 @@ import { context } from '@opentelemetry/api';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
+import { createStopReason } from '../../operation/stop-reason.ts';
 import { CALL_KEY, Call } from './call.ts';
 import { abortCall } from './client.ts';
 import type { Target } from './description.ts';
 import { dataOf, isComputed, isObject, readThrough } from './given.ts';
+import { isRetryOfCancelled } from './retry.ts';
 import { isSignal, unwatchSignal, watchSignal } from './signals.ts';
 import { signalBeside, stopperFor } from './stopper.ts';
 import { type Watch, watchOf } from './watch.ts';
@@ -51,6 +53,7 @@ function enterFetch(watch: Watch, args: unknown[]) {
     return undefined;
   }
   const call = new Call(signal, parent, () => targetOf(input, init));
+  if (stopper !== undefined && isRetryOfCancelled(host, call, init)) stopper.abort(createStopReason());
   const inside = parent.setValue(CALL_KEY, call);
   if (!isReadLater && stopper === undefined) return { call, given: args, inside };
   /** Returns what fetch() is to take for the signal, if not what it is given. */
