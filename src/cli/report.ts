@@ -1,6 +1,6 @@
 /** The command `report`: broken propagation in the spans of a file or a Jaeger. */
 
-import { findingsOf } from '../spans/findings.ts';
+import { findingsAmong, findingsOf } from '../spans/findings.ts';
 import { cancelPathsOf, worstOf } from '../spans/path/cancel-path.ts';
 import { readSpans } from '../spans/source.ts';
 import type { ExportedSpan } from '../spans/span.ts';
@@ -23,7 +23,7 @@ how, after how many ms, who stopped, who told the next ones, and for how long ea
 
   source           a file of spans as OTLP JSON, one object or one a line, or as Jaeger's user interface
                    downloads them; or the address of a Jaeger, such as http://localhost:16686
-  --service NAME   of a Jaeger: traces of this service only
+  --service NAME   of a Jaeger: traces of this service only, which do not tell whether a server vanished
   --since MINUTES  of a Jaeger: how far back (default ${DEFAULT_MINUTES})
   --paths N        so many cancels hop by hop, those that cost most first (default ${DEFAULT_PATHS})
   --trace ID       of this trace only, all of its cancels; the begin of its id is enough
@@ -67,8 +67,9 @@ async function report({ positionals, values, flags }: Arguments): Promise<Result
   const isAsked = (span: ExportedSpan): boolean => span.traceId.startsWith(traceId);
   const spans = all.filter(isAsked);
   if (spans.length === 0) throw new UserError(`${from}: no trace ${traceId}`);
-  // Whether a process has vanished is told by the other traces, too.
-  const findings = findingsOf(all).filter(({ span }) => isAsked(span));
+  // Whether a process has vanished is told by the other traces, too, and by those of other services.
+  const known = values.has('service') ? findingsOf(all) : findingsAmong(all);
+  const findings = known.filter(({ span }) => isAsked(span));
   const paths = cancelPathsOf(spans);
   const shown = traceId === '' ? worstOf(paths, Number(count)) : paths;
   const text = flags.has('json')

@@ -1,7 +1,7 @@
 /** What the page asks: JSON, made of the spans that are kept at that moment. */
 import { type Context, Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
-import { byRule, type Finding, findingsOf } from '../spans/findings.ts';
+import { byRule, type Finding, findingsAmong } from '../spans/findings.ts';
 import { titleOf } from '../spans/title.ts';
 import { workedFor } from '../spans/work-after-cancel.ts';
 import { deadlinesOf } from './deadlines.ts';
@@ -52,7 +52,9 @@ export function apiRoutes(store: SpanStore, info: DeskInfo): Hono {
     return context.json({
       summary: summaryOf(trace),
       spans: trace.spans,
-      findings: findingsOf(trace.spans).map((finding) => told(finding, trace)),
+      findings: findingsIn(store)
+        .filter(({ span }) => span.traceId === trace.traceId)
+        .map((finding) => told(finding, trace)),
     });
   });
   routes.get('/traces/:id/source', async (context) => {
@@ -88,9 +90,13 @@ function told({ rule, detail, span }: Finding, trace: StoredTrace | undefined): 
   return { rule, detail, traceId, spanId, service, operation, endMs };
 }
 
+function findingsIn(store: SpanStore): Finding[] {
+  return findingsAmong(store.traces().flatMap(({ spans }) => spans));
+}
+
 /** Of each rule the latest. */
 function findingsByRule(store: SpanStore): { rule: string; count: number; findings: object[] }[] {
-  return byRule(findingsOf(store.traces().flatMap(({ spans }) => spans))).map(([rule, findings]) => {
+  return byRule(findingsIn(store)).map(([rule, findings]) => {
     const latest = findings.sort((a, b) => b.span.endMs - a.span.endMs).slice(0, MAX_FINDINGS_A_RULE);
     const shown = latest.map((finding) => told(finding, store.trace(finding.span.traceId)));
     return { rule, count: findings.length, findings: shown };

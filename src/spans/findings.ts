@@ -16,15 +16,21 @@ export function byRule(findings: readonly Finding[]): [rule: string, findings: F
   return [...groupBy(findings, ({ rule }) => rule)].sort(([, a], [, b]) => b.length - a.length);
 }
 
+/** Those of which one trace tells all. */
 export function findingsOf(spans: readonly ExportedSpan[]): Finding[] {
   const told = spans.flatMap((span) => findingsOn(span).map((finding) => ({ ...finding, span })));
-  return [...told, ...lostDeadlines(spans), ...vanishedProcesses(spans).map(findingOf)];
+  return [...told, ...lostDeadlines(spans)];
+}
+
+/** @param spans all that there are, of all services */
+export function findingsAmong(spans: readonly ExportedSpan[]): Finding[] {
+  return [...findingsOf(spans), ...vanishedProcesses(spans).map(findingOf)];
 }
 
 function findingOf({ serviceName, address, spans }: Vanished): Finding {
   const [span] = spans as readonly [ExportedSpan];
   const count = spans.length === 1 ? 'a request' : `${spans.length} requests`;
-  const detail = `${serviceName} at ${address} ended with ${count} in flight: reset, and no SERVER span`;
+  const detail = `${serviceName} at ${address} ended with ${count} in flight: reset, no SERVER span, and nobody there since`;
   return { rule: 'process_vanished', detail, span };
 }
 
