@@ -1,11 +1,8 @@
-/**
- * How far operations ended from their deadline: the cells of a heat map, by operation and by time; and, of those that were
- * cancelled while it was followed what they wait for, by its type. Pure.
- */
-import { deadlineOf } from '../spans/cancel.ts';
+/** How far operations ended from their deadline: the cells of a heat map, by operation or async type, and by time. Pure. */
+import { deadlineOf, pendingAsyncTypesOf } from '../spans/cancel.ts';
 import { groupBy } from '../spans/group-by.ts';
+import type { ExportedSpan } from '../spans/span.ts';
 import { routeOf } from '../spans/title.ts';
-import { ATTR_CANCEL_ASYNC_TYPE, EVENT_CANCEL_ASYNC } from '../telemetry/attributes.ts';
 import type { StoredTrace } from './store.ts';
 
 export interface Deadlines {
@@ -14,13 +11,14 @@ export interface Deadlines {
   /** Width of a column. */
   readonly stepMs: number;
   readonly operations: readonly DeadlineRow[];
-  /** Their `operation` is a type of async resource, as Node calls it. */
+  /** The same, by each type of what was pending at the cancel: of those that were cancelled where `trackAsync` was on. */
   readonly asyncTypes: readonly DeadlineRow[];
 }
 
 export interface DeadlineRow {
   readonly service: string;
-  readonly operation: string;
+  /** Of the operation, or the async type. */
+  readonly name: string;
   readonly count: number;
   readonly missedCount: number;
   /** ms, the middle one; negative: in time. */
@@ -41,54 +39,53 @@ const COLUMNS = 60;
 const MAX_ROWS = 50;
 
 export function deadlinesOf(traces: readonly StoredTrace[]): Deadlines {
-  const operations: Seen[] = [];
-  const asyncTypes: Seen[] = [];
-  for (const { spans } of traces) {
-    for (const span of spans) {
-      const deviationMs = deadlineOf(span)?.deviationMs;
-      if (deviationMs === undefined) continue;
-      const { serviceName: service, kind, endMs, events } = span;
-      operations.push({ service, operation: `${routeOf(span)} (${kind})`, endMs, deviationMs });
-      const types = events
-        .filter(({ name }) => name === EVENT_CANCEL_ASYNC)
-        .map(({ attributes }) => String(attributes[ATTR_CANCEL_ASYNC_TYPE]));
-      for (const type of new Set(types)) asyncTypes.push({ service, operation: type, endMs, deviationMs });
-    }
-  }
-  const startMs = operations.reduce((least, { endMs }) => Math.min(least, endMs), Number.POSITIVE_INFINITY);
-  const lastMs = operations.reduce((most, { endMs }) => Math.max(most, endMs), 0);
+  const spans = traces.flatMap((trace) => trace.spans);
+  const seen = spans.flatMap((span) => {
+    const deviationMs = deadlineOf(span)?.deviationMs;
+    return deviationMs === undefined ? [] : { span, endMs: span.endMs, deviationMs };
+  });
+  const startMs = seen.reduce((least, { endMs }) => Math.min(least, endMs), Number.POSITIVE_INFINITY);
+  const lastMs = seen.reduce((most, { endMs }) => Math.max(most, endMs), 0);
   const stepMs = Math.max(1_000, Math.ceil((lastMs - startMs + 1) / COLUMNS));
+  const rowsBy = (namesOf: (span: ExportedSpan) => readonly string[]): DeadlineRow[] =>
+    rowsOf(
+      seen.flatMap((each) =>
+        namesOf(each.span).map((name) => ({ ...each, service: each.span.serviceName, name })),
+      ),
+      startMs,
+      stepMs,
+    );
   return {
-    startMs: operations.length === 0 ? 0 : startMs,
+    startMs: seen.length === 0 ? 0 : startMs,
     stepMs,
-    operations: rowsOf(operations, startMs, stepMs),
-    asyncTypes: rowsOf(asyncTypes, startMs, stepMs),
+    operations: rowsBy((span) => [`${routeOf(span)} (${span.kind})`]),
+    asyncTypes: rowsBy(pendingAsyncTypesOf),
   };
 }
 
 interface Seen {
   readonly service: string;
-  readonly operation: string;
+  readonly name: string;
   readonly endMs: number;
   readonly deviationMs: number;
 }
 
 function rowsOf(seen: readonly Seen[], startMs: number, stepMs: number): DeadlineRow[] {
-  return [...groupBy(seen, ({ service, operation }) => `${service} ${operation}`).values()]
+  return [...groupBy(seen, ({ service, name }) => `${service} ${name}`).values()]
     .map((row) => rowOf(row, startMs, stepMs))
     .sort((a, b) => b.missedCount - a.missedCount || b.count - a.count)
     .slice(0, MAX_ROWS);
 }
 
 function rowOf(row: readonly Seen[], startMs: number, stepMs: number): DeadlineRow {
-  const [{ service, operation }] = row as readonly [Seen];
+  const [{ service, name }] = row as readonly [Seen];
   const sorted = row.map(({ deviationMs }) => deviationMs).sort((a, b) => a - b);
   const columns: Seen[][] = Array.from({ length: COLUMNS }, () => []);
   for (const each of row)
     columns[Math.min(COLUMNS - 1, Math.floor((each.endMs - startMs) / stepMs))]?.push(each);
   return {
     service,
-    operation,
+    name,
     count: row.length,
     missedCount: row.filter(isMissed).length,
     medianMs: sorted[Math.floor(sorted.length / 2)] ?? 0,

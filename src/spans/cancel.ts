@@ -1,5 +1,6 @@
 /** What a span says of how it was cancelled, by the names of docs/telemetry.md. Pure. */
 import {
+  ATTR_CANCEL_ASYNC_TYPE,
   ATTR_CANCEL_FINDING_DETAIL,
   ATTR_CANCEL_FINDING_RULE,
   ATTR_CANCEL_INITIATOR,
@@ -13,6 +14,7 @@ import {
   ATTR_DEADLINE_DEVIATION_MS,
   ATTR_DEADLINE_EXCEEDED,
   ATTR_DEADLINE_TIMEOUT_MS,
+  EVENT_CANCEL_ASYNC,
   EVENT_CANCEL_FINDING,
 } from '../telemetry/attributes.ts';
 import type { Attributes, ExportedSpan } from './span.ts';
@@ -76,6 +78,12 @@ export function deadlineOf({ attributes }: ExportedSpan): Deadline | undefined {
   const timeoutMs = numberOf(attributes[ATTR_DEADLINE_TIMEOUT_MS]);
   if (timeoutMs === undefined) return undefined;
   return { timeoutMs, deviationMs: numberOf(attributes[ATTR_DEADLINE_DEVIATION_MS]) };
+}
+
+/** Types of the async resources that were pending at the cancel, where `trackAsync` was on. */
+export function pendingAsyncTypesOf({ events }: ExportedSpan): string[] {
+  const pending = events.filter(({ name }) => name === EVENT_CANCEL_ASYNC);
+  return [...new Set(pending.map(({ attributes }) => String(attributes[ATTR_CANCEL_ASYNC_TYPE])))];
 }
 
 export interface ToldFinding {

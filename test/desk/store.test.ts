@@ -121,6 +121,31 @@ describe('what is made of it', () => {
     assert.deepEqual(perSecond.deadline_exceeded, [0, 0]);
     assert.deepEqual(routes, [{ service: 'shop', route: 'GET /orders/:id', count: 3, cancelledCount: 3 }]);
   });
+  it('deadlines: by operation, and by what was pending where that was followed', () => {
+    const late = { 'deadline.timeout_ms': 50, 'deadline.deviation_ms': 40 };
+    const pending = ['PROMISE', 'Timeout'].map((type) => ({
+      ...{ name: 'cancel.async', timeMs: 1_050, attributes: { 'cancel.async.type': type } },
+    }));
+    const timed = new SpanStore();
+    timed.add([
+      span('1', { attributes: { 'deadline.timeout_ms': 50, 'deadline.deviation_ms': -20 } }),
+      span('2', { attributes: late, endMs: 3_100 }),
+      span('3', { attributes: { ...late, 'deadline.deviation_ms': 90 }, endMs: 3_100, events: pending }),
+      span('4', { events: pending }),
+    ]);
+    const { operations, asyncTypes, startMs, stepMs } = deadlinesOf(timed.traces());
+    assert.deepEqual([startMs, stepMs], [1_100, 1_000]);
+    const told = ({ name, count, missedCount, worstMs }: (typeof operations)[number]): unknown[] => [
+      ...[name, count, missedCount, worstMs],
+    ];
+    assert.deepEqual(operations.map(told), [['GET (server)', 3, 2, 90]]);
+    assert.deepEqual(asyncTypes.map(told), [
+      ['PROMISE', 1, 1, 90],
+      ['Timeout', 1, 1, 90],
+    ]);
+    const late2s = { count: 1, missedCount: 1, worstMs: 90 };
+    assert.deepEqual(asyncTypes[0]?.cells.slice(0, 3), [null, null, late2s]);
+  });
   it('a summary: who began it', () => {
     const [trace] = store.traces();
     assert.equal(trace && summaryOf(trace).first?.atMs, 1_050);
@@ -140,46 +165,6 @@ describe('changes', () => {
     store.add([span('2')]);
     assert.match(await next(), /"spans":2/);
     await reader.cancel();
-  });
-});
-
-describe('deadlines', () => {
-  const ended = (deviationMs: number, endMs: number, types: readonly string[] = []): ExportedSpan =>
-    span('1', {
-      ...{ endMs, name: 'GET /slow' },
-      attributes: { 'deadline.timeout_ms': 100, 'deadline.deviation_ms': deviationMs },
-      events: types.map((type) => ({
-        ...{ name: 'cancel.async', timeMs: endMs },
-        attributes: { 'cancel.async.type': type, 'cancel.async.count': 2 },
-      })),
-    });
-  const store = new SpanStore();
-  store.add([
-    ended(-40, 1_000),
-    ended(5, 1_900, ['Timeout', 'PROMISE', 'Timeout']),
-    ended(30, 2_000, ['Timeout']),
-  ]);
-  const { operations, asyncTypes, startMs, stepMs } = deadlinesOf(store.traces());
-
-  it('by operation, the worst of each cell', () => {
-    assert.deepEqual([startMs, stepMs, operations.length], [1_000, 1_000, 1]);
-    const [{ operation, missedCount, medianMs, worstMs, cells }] = operations as [(typeof operations)[0]];
-    assert.equal(operation, 'GET /slow (server)');
-    assert.deepEqual([missedCount, medianMs, worstMs], [2, 5, 30]);
-    assert.deepEqual(cells.slice(0, 3), [
-      { count: 2, missedCount: 1, worstMs: 5 },
-      { count: 1, missedCount: 1, worstMs: 30 },
-      null,
-    ]);
-  });
-  it('by the type of what was pending, each operation once', () => {
-    assert.deepEqual(
-      asyncTypes.map(({ operation, count, worstMs }) => [operation, count, worstMs]),
-      [
-        ['Timeout', 2, 30],
-        ['PROMISE', 1, 5],
-      ],
-    );
   });
 });
 

@@ -1,11 +1,13 @@
 /**
  * Makes JavaScript of all of src/ and test/ at once, into .cache/tests: a loader in each of the many processes would
- * take longer than most of the tests. Files know nothing of it: `import.meta` and stacks name what they were made of.
+ * take longer than most of the tests. Types become blanks, so each line and column stays where it was, and no process
+ * pays for source maps. Files know nothing of it: `import.meta` and stacks name what they were made of.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { transformSync } from 'amaro';
+import { init, parse } from 'es-module-lexer/minimal';
 
 export type Compiled = {
   readonly outdir: string;
@@ -16,28 +18,18 @@ export type Compiled = {
 };
 
 export async function compile(root: string): Promise<Compiled> {
+  await init();
   const outdir = join(root, '.cache/tests');
+  const outputOf = (source: string) => join(outdir, relative(root, source)).replace(/\.ts$/, '.js');
   const imports = new Map<string, string[]>();
-  const { outputFiles } = await build({
-    entryPoints: ['src', 'test'].flatMap((folder) => sourcesIn(join(root, folder))),
-    outdir,
-    outbase: root,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    keepNames: true,
-    sourcemap: 'inline',
-    sourcesContent: false,
-    // Only so that the plugin is asked about imports; nothing is put together.
-    bundle: true,
-    plugins: [oneByOne(imports)],
-    define: Object.fromEntries(metaNames.map((name) => [`import.meta.${name}`, `import_meta_${name}`])),
-    write: false,
-  });
-  for (const { path, text } of outputFiles) writeWhole(path, text);
+  for (const source of ['src', 'test'].flatMap((folder) => sourcesIn(join(root, folder)))) {
+    const { code, imported } = javaScriptOf(source);
+    imports.set(source, imported);
+    writeWhole(outputOf(source), code);
+  }
   return {
     outdir,
-    outputOf: (source) => join(outdir, relative(root, source)).replace(/\.ts$/, '.js'),
+    outputOf,
     reachableFrom(source) {
       const reached = new Set([source]);
       for (const file of reached) for (const imported of imports.get(file) ?? []) reached.add(imported);
@@ -46,39 +38,47 @@ export async function compile(root: string): Promise<Compiled> {
   };
 }
 
-const metaNames = ['url', 'filename', 'dirname'] as const;
-
 function sourcesIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts') && !name.includes('node_modules'))
     .map((name) => join(folder, name));
 }
 
-/** @param imports is filled: of each file those that it imports */
-function oneByOne(imports: Map<string, string[]>): Plugin {
-  return {
-    name: 'one by one',
-    setup({ onLoad, onResolve }) {
-      onResolve({ filter: /^/ }, ({ kind, path, importer }) => {
-        if (kind === 'entry-point') return undefined;
-        if (!path.startsWith('.')) return { path, external: true };
-        const imported = resolve(dirname(importer), path);
-        // One that is missing fails the test that imports it, not all of them.
-        if (existsSync(imported)) imports.set(importer, [...(imports.get(importer) ?? []), imported]);
-        // What is no TypeScript stays where it is.
-        const external = path.endsWith('.ts') ? path.replace(/ts$/, 'js') : pathToFileURL(imported).href;
-        return { path: external, external: true };
-      });
-      onLoad({ filter: /\.ts$/ }, ({ path }) => {
-        const values = { url: pathToFileURL(path).href, filename: path, dirname: dirname(path) };
-        const meta = metaNames.map((name) => `import_meta_${name} = ${JSON.stringify(values[name])}`);
-        // On the first line, so that the others keep their numbers.
-        const text = readFileSync(path, 'utf8').replace(/^#!/, '//');
-        return { loader: 'ts', contents: `const ${meta.join(', ')}; ${text}` };
-      });
-    },
+function javaScriptOf(source: string): { code: string; imported: string[] } {
+  const text = readFileSync(source, 'utf8').replace(/^#!/, '//');
+  const { code } = transformSync(text, { mode: 'strip-only', filename: source });
+  const url = pathToFileURL(source).href;
+  const values = { url, filename: source, dirname: dirname(source) };
+  const meta = Object.entries(values).map(
+    ([name, value]) => `import_meta_${name} = ${JSON.stringify(value)}`,
+  );
+  const imported: string[] = [];
+  const pieces: string[] = [];
+  let done = 0;
+  const replace = (start: number, end: number, by: string) => {
+    pieces.push(code.slice(done, start), by);
+    done = end;
   };
+  for (const { n: specifier, s: start, e: end, d: kind } of parse(code, source)[0]) {
+    // With the name behind it: import_meta_url.
+    if (kind === isMeta && /^\.(url|filename|dirname)\b/.test(code.slice(end)))
+      replace(start, end + 1, 'import_meta_');
+    if (specifier === undefined || !specifier.startsWith('.')) continue;
+    const file = resolve(dirname(source), specifier);
+    // One that is missing fails the test that imports it, not all of them.
+    if (existsSync(file)) imported.push(file);
+    // What is no TypeScript stays where it is.
+    const name = file.endsWith('.ts') ? specifier.replace(/ts$/, 'js') : pathToFileURL(file).href;
+    replace(start, end, kind === isStatic ? name : JSON.stringify(name));
+  }
+  pieces.push(code.slice(done));
+  // Before the first line, which is no line more; a stack tells the name at the end.
+  return { code: `const ${meta.join(', ')}; ${pieces.join('')}\n//# sourceURL=${url}\n`, imported };
 }
+
+/** What the lexer calls them. */
+const isStatic = -1;
+const isMeta = -2;
 
 /** Two runs may compile at once, and none may read half a file. */
 function writeWhole(path: string, text: string): void {

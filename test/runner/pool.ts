@@ -70,7 +70,7 @@ function runOne(
     `--test-reporter=${join(settings.outdir, 'test/runner/events.js')}`,
     `--test-reporter-destination=${results}`,
   ];
-  const child = spawn(process.execPath, ['--enable-source-maps', ...reporter, run.program], {
+  const child = spawn(process.execPath, [...reporter, run.program], {
     env: { ...process.env, SETUP: run.setup, COMPILED_TESTS: settings.outdir },
     stdio: ['ignore', 'pipe', 'pipe'],
     // The leader of a group: whatever it starts can be ended with it.

@@ -10,8 +10,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const compiled = process.env.COMPILED_TESTS;
 
 /** Of the process. */
-export const scriptFlags: readonly string[] =
-  compiled === undefined ? ['--import', 'tsx'] : ['--enable-source-maps'];
+export const scriptFlags: readonly string[] = compiled === undefined ? ['--import', 'tsx'] : [];
 
 /**
  * @param path relative to `from`

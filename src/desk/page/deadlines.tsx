@@ -61,9 +61,9 @@ function HeatMap(props: { title: string; rows: readonly DeadlineRow[]; deadlines
       <Head columns={[title, '#missed', '#median', '#worst', `from ${clock(deadlines.startMs)}`]} />
       <tbody>
         {rows.map((row) => (
-          <tr key={row.service + row.operation}>
+          <tr key={row.service + row.name}>
             <th scope="row">
-              {row.service} {row.operation}
+              {row.service} {row.name}
             </th>
             <td class="number" data-name="missed">
               {row.missedCount} of {row.count}
