@@ -60,18 +60,26 @@ describe('signals that nobody holds are collected', () => {
       '(() => { const c = new AbortController(); c.abort(shared); return c.signal; })()',
     ],
   ];
-  for (const [name, make] of many) {
+  // All in one process each: most of the time is that of its start.
+  const counts = runBoth(`
+    const lasting = new AbortController();
+    const aborted = new AbortController();
+    aborted.abort('user left');
+    const shared = new Error('shared');
+    const counts = [];
+    async function count(make) {
+      collected = 0;
+      (() => { for (let i = 0; i < 1000; i++) watch(make()); })();
+      counts.push(await collect(1000));
+    }
+    ${many.map(([, make]) => `await count(() => ${make});`).join('\n')}
+    console.log(JSON.stringify(counts));
+    process.exit();`) as { without: number[]; with: number[] };
+  for (const [index, [name]] of many.entries()) {
     it(`${name}, as many as without us`, () => {
-      const counts = runBoth(`
-        const lasting = new AbortController();
-        const aborted = new AbortController();
-        aborted.abort('user left');
-        const shared = new Error('shared');
-        (() => { for (let i = 0; i < 1000; i++) watch(${make}); })();
-        console.log(await collect(1000));
-        process.exit();`) as { without: number; with: number };
       // A frame of the stack or a register may keep the last one or two alive.
-      assert.ok(counts.with >= Math.min(counts.without, 990), JSON.stringify(counts));
+      const least = Math.min(counts.without[index] ?? 0, 990);
+      assert.ok(least > 0 && (counts.with[index] ?? 0) >= least, JSON.stringify(counts));
     });
   }
 });
@@ -81,12 +89,12 @@ describe('a lasting signal', () => {
     const [before, afterwards] = run(`
       const lasting = new AbortController();
       lasting.abort(new Error('user left'));
-      const use = () => { for (let i = 0; i < 20_000; i++) AbortSignal.any([lasting.signal]); };
+      const use = () => { for (let i = 0; i < 10_000; i++) AbortSignal.any([lasting.signal]); };
       use();
       const before = await heap();
       for (let round = 0; round < 5; round++) { use(); await heap(); }
       console.log(JSON.stringify([before, await heap()]));`) as [number, number];
-    assert.ok(afterwards - before < 1_000_000, `heap grew from ${before} to ${afterwards}`);
+    assert.ok(afterwards - before < 500_000, `heap grew from ${before} to ${afterwards}`);
   });
 
   it('keeps the object alive that called abort() no longer than itself', () => {

@@ -1,5 +1,5 @@
 /** The undici that is under test: the one in Node, or a copy of the package, installed under its own name. */
-import { cpSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -40,7 +40,9 @@ export function loadUndici(alias: keyof typeof MANIFESTS): UndiciLibrary {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), `${alias}-`)));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const copy = join(folder, 'node_modules', 'undici');
-  cpSync(dirname(MANIFESTS[alias]()), copy, { recursive: true });
+  mkdirSync(copy, { recursive: true });
+  for (const part of ['package.json', 'index.js', 'lib'])
+    cpSync(join(dirname(MANIFESTS[alias]()), part), join(copy, part), { recursive: true });
   const undici = require(copy) as Undici;
   const { fetch, Request } = undici as unknown as typeof globalThis;
   const agent = new undici.Agent();
