@@ -41,6 +41,8 @@ export function unwatchSignal({ signals }: Watch, signal: AbortSignal, call: Cal
 
 /** Whatever undici takes for a signal: also one of another realm, or of a polyfill. */
 export function isSignal(value: unknown): value is AbortSignal {
+  // Most have none: an error that is thrown and caught costs microseconds.
+  if (value === undefined || value === null) return false;
   try {
     if (value instanceof AbortSignal) return true;
     const { aborted, addEventListener } = value as Partial<AbortSignal>;
