@@ -315,6 +315,12 @@ export interface Host {
    */
   job(kind?: SpanKind): Operation | undefined;
 
+  /** Says what a job was given by, such as a channel of its queue, until it is over. */
+  takenFrom(job: Operation, source: object): void;
+
+  /** The jobs in flight that were given by it, oldest first. */
+  jobsFrom(source: object): Operation[];
+
   /** Of an incoming operation that somebody else runs: what its handler returned, which tells how long it is at work. */
   handledBy(operation: Operation, result: unknown): void;
 

@@ -1,5 +1,6 @@
 import type { Integration } from '../integration.ts';
 import { abortIntegration } from './abort/index.ts';
+import { amqplibIntegration } from './amqplib/index.ts';
 import { bullmqIntegration } from './bullmq/index.ts';
 import { grpcIntegration } from './grpc/index.ts';
 import { httpIntegration } from './http/index.ts';
@@ -24,4 +25,5 @@ export const defaultIntegrations: readonly Integration[] = [
   jobsIntegration,
   bullmqIntegration,
   kafkajsIntegration,
+  amqplibIntegration,
 ];

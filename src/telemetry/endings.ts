@@ -147,11 +147,11 @@ export class Endings {
 
   /**
    * The work for a job has ended in this error: it is cancelled when that comes from a signal that was aborted, or that
-   * a limit was set on.
+   * a limit was set on. Without an error, when it follows from such a limit.
    */
   jobFailed(job: Job, error: unknown): void {
     job.hasFailed = true;
-    const story = this.#abortOrigins.abortOf(error);
+    const story = error === undefined ? job.passedLimit : this.#abortOrigins.abortOf(error);
     if (story !== undefined) this.cancel(job, { kind: 'signal', phase: 'handle', ...story });
   }
 

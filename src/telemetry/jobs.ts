@@ -5,6 +5,7 @@
  * Its span stays its owner's, who alone ends it and says how it went: a cancel is added to it, and takes nothing from it.
  */
 import { type Context, context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { SignalStory } from '../cancellation/abort-origins.ts';
 import type { Guard } from '../operation/guard.ts';
 import { beforeEnd, beforeException } from './official-span.ts';
 import type { OpenOperations } from './open-operations.ts';
@@ -23,6 +24,8 @@ export class Job extends OperationRecord {
   /** What it ended with, as far as it is told. */
   error: unknown = undefined;
   hasFailed = false;
+  /** The limit of a timeout signal that was made in the job has passed, and what runs now follows from that. */
+  passedLimit: SignalStory | undefined = undefined;
 
   constructor(span: SdkSpan, parent: Context) {
     super('server', MESSAGING, span, false, trace.setSpan(parent, span), undefined, performance.now());
@@ -98,6 +101,17 @@ export class Jobs {
     return span?.kind === kind ? this.#begin(span, active) : undefined;
   }
 
+  /** Of a signal that was made in the job; its listeners are about to be told. */
+  limitPasses(job: Job, story: SignalStory): void {
+    job.passedLimit = story;
+    whenFollowed(
+      this.#parts.guard(() => {
+        job.passedLimit = undefined;
+      }),
+      this.#parts.guard,
+    );
+  }
+
   #begin(span: SdkSpan, parent: Context): Job | undefined {
     if (!this.#isOn || !span.isRecording() || isCall(span)) return undefined;
     const { open, shutdown, spanStarts, guard } = this.#parts;
@@ -114,6 +128,24 @@ export class Jobs {
     beforeEnd(span, ended);
     return job;
   }
+}
+
+/** Ticks, and microtasks after each, in which a handler of many layers comes to its end. */
+const FOLLOWING_TICKS = 4;
+const FOLLOWING_MICROTASKS = 50;
+
+/**
+ * What runs in the ticks and microtasks after a callback of the event loop, such as that of a timer, follows from it: the next
+ * callback comes after them.
+ */
+function whenFollowed(done: () => void, guard: Guard): void {
+  let left = FOLLOWING_TICKS * FOLLOWING_MICROTASKS;
+  const next = guard(() => {
+    if (left-- === 0) done();
+    else if (left % FOLLOWING_MICROTASKS === 0) process.nextTick(next);
+    else queueMicrotask(next);
+  });
+  next();
 }
 
 /** To ask whether there are messages is no work for one: the AWS SDK's ReceiveMessage. */

@@ -227,7 +227,9 @@ export class Recorder implements Host {
   }
 
   limitPasses(story: SignalStory): (() => void) | undefined {
-    return limitPasses(ownerIn(context.active()), story, this.#endings);
+    const owner = ownerIn(context.active());
+    if (owner instanceof Job) this.#parts.jobs.limitPasses(owner, story);
+    return limitPasses(owner, story, this.#endings);
   }
 
   watchJobs(): () => void {
@@ -239,6 +241,14 @@ export class Recorder implements Host {
 
   job(kind: SpanKind = SpanKind.CONSUMER): OperationRecord | undefined {
     return this.#parts.jobs.current(kind);
+  }
+
+  takenFrom(job: OperationRecord, source: object): void {
+    job.subject = source;
+  }
+
+  jobsFrom(source: object): OperationRecord[] {
+    return this.#parts.open.all().filter((operation) => operation.subject === source);
   }
 
   handledBy(operation: OperationRecord, result: unknown): void {

@@ -200,6 +200,31 @@ describe(`jobs, ${setup}`, () => {
     assertSilent();
   });
 
+  it('one that ends in an error at once when its limit passes, and tells no error, has missed it', async () => {
+    const { attributes, status } = await run(async function order(own) {
+      const part = delay(5_000, undefined, { signal: AbortSignal.timeout(20) });
+      await part.catch(() => own.setStatus({ code: SpanStatusCode.ERROR, message: 'nacked' }));
+    });
+    assert.equal(attributes['cancel.trigger'], 'signal_timeout');
+    assert.match(String(attributes['cancel.origin']), /order .*jobs\.test/);
+    assert.equal(status.message, 'nacked');
+  });
+
+  it('one that does so a moment later has failed by itself, and so has one that aborts what it does not want any more', async () => {
+    await run(async (own) => {
+      const part = delay(5_000, undefined, { signal: AbortSignal.timeout(20) });
+      await part.catch(() => delay(1));
+      own.setStatus({ code: SpanStatusCode.ERROR });
+    });
+    await run(async (own) => {
+      const parts = new AbortController();
+      const part = delay(5_000, undefined, { signal: parts.signal });
+      parts.abort();
+      await part.catch(() => own.setStatus({ code: SpanStatusCode.ERROR }));
+    });
+    assertSilent();
+  });
+
   it('one that makes a failure of an abort has failed', async () => {
     await run(async () => {
       const part = delay(5_000, undefined, { signal: AbortSignal.timeout(20) });

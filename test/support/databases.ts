@@ -67,16 +67,13 @@ const NOBODY = 65_534;
 
 export async function startDatabase(name: DatabaseName): Promise<Database | { unavailable: string }> {
   const { binaries, prepare, args, url } = RECIPES[name];
-  const found = binaries.map(find);
+  const found = binaries.map(findServerProgram);
   const missing = binaries.find((_binary, index) => found[index] === undefined);
   if (missing !== undefined) return unavailable(`no ${missing}, a program of ${name}`);
   const programs = found as string[];
-  const identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
-  const folder = mkdtempSync(join(tmpdir(), `${name}-`));
-  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  const { identity, folder, remove } = serverFolder(name);
   const env = { PATH: process.env.PATH ?? '', HOME: folder, LC_ALL: 'C' };
   try {
-    if (identity.uid !== undefined) chownSync(folder, identity.uid, identity.gid);
     if (prepare !== undefined) {
       const [program, programArgs] = prepare(folder, programs);
       execFileSync(program, programArgs, { ...identity, env, cwd: folder, stdio: 'pipe' });
@@ -106,8 +103,20 @@ export async function startDatabase(name: DatabaseName): Promise<Database | { un
   }
 }
 
+/** For what the server keeps, and whose it is: nobody's, where the tests run as root. */
+export function serverFolder(name: string): {
+  folder: string;
+  identity: { uid?: number; gid?: number };
+  remove(): void;
+} {
+  const identity = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+  const folder = mkdtempSync(join(tmpdir(), `${name}-`));
+  if (identity.uid !== undefined) chownSync(folder, identity.uid, identity.gid);
+  return { folder, identity, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
 /** Debian puts PostgreSQL's where several versions have room. */
-function find(binary: string): string | undefined {
+export function findServerProgram(binary: string): string | undefined {
   const versions = '/usr/lib/postgresql';
   const folders = [
     ...(process.env.PATH ?? '').split(delimiter),
@@ -117,12 +126,12 @@ function find(binary: string): string | undefined {
   return folders.map((folder) => join(folder, binary)).find((path) => existsSync(path));
 }
 
-function unavailable(reason: string): { unavailable: string } {
+export function unavailable(reason: string): { unavailable: string } {
   if (process.env.CI) throw new Error(reason);
   return { unavailable: reason };
 }
 
-function isListening(port: number): Promise<boolean> {
+export function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, loopback, () => {
       socket.destroy();

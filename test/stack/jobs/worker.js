@@ -1,8 +1,11 @@
 // A worker whose job is cancelled, or fails, or ends well. Prints what became of it, and the spans, as JSON.
-//   node test/stack/jobs/worker.js <queue> <its url> <job> [ours last | propagate | forced | batch]
+//   node test/stack/jobs/worker.js <queue> <its url> <job> [ours last | propagate | forced | batch | how a message is taken back]
 import { createRequire } from 'node:module';
+import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { SpanStatusCode, trace } from '@opentelemetry/api';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
+import { AmqplibInstrumentation } from '@opentelemetry/instrumentation-amqplib';
 import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis';
 import { KafkaJsInstrumentation } from '@opentelemetry/instrumentation-kafkajs';
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
@@ -15,7 +18,7 @@ const CANCELLED_AFTER_MS = 100;
 const [, , queueName, url, jobName, order] = process.argv;
 const exporter = new InMemorySpanExporter();
 new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();
-const official = [new IORedisInstrumentation(), new KafkaJsInstrumentation()];
+const official = [new IORedisInstrumentation(), new KafkaJsInstrumentation(), new AmqplibInstrumentation()];
 const ours = new CancellationInstrumentation({
   propagate: { cancel: order === 'propagate' },
 });
@@ -78,6 +81,13 @@ const jobs = {
   },
   async locked() {
     await delay(1_500);
+  },
+  /** It copes with the limit of a part, and fails later. */
+  async copes() {
+    const part = delay(5_000, undefined, { signal: AbortSignal.timeout(CANCELLED_AFTER_MS) });
+    await part.catch(() => {});
+    await askWarehouse();
+    throw new Error('no sofa');
   },
 };
 
@@ -170,6 +180,63 @@ const queues = {
       async close() {
         await consumer.disconnect();
         await producer.disconnect();
+      },
+    };
+  },
+  async amqplib() {
+    const amqplib = require('amqplib');
+    const { hostname, port: brokerPort } = new URL(url);
+    const sockets = [];
+    // Whose connections can be cut.
+    const cable = createServer((socket) => {
+      const upstream = connect(brokerPort, hostname);
+      socket.pipe(upstream).pipe(socket);
+      for (const end of [socket, upstream]) end.on('error', () => {});
+      sockets.push(socket, upstream);
+    });
+    await new Promise((resolve) => cable.listen(0, '127.0.0.1', resolve));
+    const connection = await amqplib.connect(url.replace(brokerPort, cable.address().port));
+    const channel = await connection.createChannel();
+    for (const emitter of [connection, channel]) emitter.on('error', () => {});
+    const name = `orders-${process.pid}`;
+    await channel.assertQueue(name, { exclusive: true });
+    const ways = {
+      channel: () => channel.close(),
+      connection: () => connection.close(),
+      cut: () => sockets.map((socket) => socket.destroy()),
+      // The broker closes a channel that asks for what is not there.
+      fault: () => channel.checkQueue('none').catch(() => {}),
+      consumer: () => channel.cancel('orders'),
+    };
+    function withdraw() {
+      return ways[order]?.();
+    }
+    let end;
+    const over = new Promise((resolve) => {
+      end = resolve;
+    });
+    async function consume(message) {
+      try {
+        await run({ cancel: () => setTimeout(withdraw, CANCELLED_AFTER_MS) });
+        // Of a channel that is closed nothing can be said any more.
+        if (order === undefined || order === 'consumer') channel.ack(message);
+        end('completed');
+      } catch (error) {
+        if (order === 'records') {
+          trace.getActiveSpan().recordException(error);
+          trace.getActiveSpan().setStatus({ code: SpanStatusCode.ERROR });
+        }
+        channel.nack(message, false, false);
+        end(`failed: ${error.message}`);
+      }
+    }
+    await channel.consume(name, consume, { consumerTag: 'orders' });
+    channel.sendToQueue(name, Buffer.from('sofa'));
+    return {
+      over,
+      async close() {
+        for (const socket of sockets) socket.destroy();
+        cable.close();
       },
     };
   },
