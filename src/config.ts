@@ -116,6 +116,12 @@ export interface CancellationInstrumentationConfig {
    */
   maxWorkAfterCancelMs?: number;
   /**
+   * Whether a handler that is at work for a cancelled operation says so while it is, every two seconds, by a span `work goes
+   * on`: for the page of `cancel-trace`, whose `run` switches it on. Elsewhere such spans are only in the way.
+   * @default false
+   */
+  announceWork?: boolean;
+  /**
    * Whether to follow the promises, timers, sockets and other async resources that the handler of an incoming
    * operation makes, so that a cancel can name those that were pending. Slows down all of the process, since Node
    * then reports every promise: for the hunt of a hang rather than for every day.
@@ -151,6 +157,7 @@ export interface ResolvedConfig {
   readonly workEndsWithRequest: boolean;
   readonly workAfterCancelMs: number;
   readonly maxWorkAfterCancelMs: number;
+  readonly announceWork: boolean;
   readonly trackAsync: boolean;
   readonly guessLostContext: boolean;
 }
@@ -193,6 +200,7 @@ export function resolveConfig(
     'workEndsWithRequest',
     'workAfterCancelMs',
     'maxWorkAfterCancelMs',
+    'announceWork',
     'trackAsync',
     'guessLostContext',
   ]);
@@ -213,6 +221,7 @@ export function resolveConfig(
       1,
       DAY_MS,
     ),
+    announceWork: optionalBoolean('announceWork', config.announceWork) ?? false,
     trackAsync: optionalBoolean('trackAsync', config.trackAsync) ?? false,
     guessLostContext: optionalBoolean('guessLostContext', config.guessLostContext) ?? false,
   };

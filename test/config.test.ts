@@ -40,6 +40,7 @@ describe('options', () => {
         cancel: false,
         cancelInTransaction: false,
       },
+      announceWork: false,
       trackAsync: false,
       guessLostContext: false,
     });
@@ -75,6 +76,7 @@ describe('options', () => {
         },
       },
     ],
+    ['announceWork', { announceWork: true }, { announceWork: true }],
     ['trackAsync', { trackAsync: true }, { trackAsync: true }],
     ['workEndsWithRequest', { workEndsWithRequest: false }, { workEndsWithRequest: false }],
     ['guessLostContext', { guessLostContext: true }, { guessLostContext: true }],
@@ -151,6 +153,7 @@ describe('options', () => {
     [{ propagate: { marginMs: -1 } }, RangeError, 'propagate.marginMs', /from 0 to 60000, but is -1/],
     [{ propagate: { marginMs: 60_001 } }, RangeError, 'propagate.marginMs', /from 0 to 60000/],
     [{ propagate: { cancel: 'yes' } }, TypeError, 'propagate.cancel', /true or false, but is 'yes'/],
+    [{ announceWork: 1 }, TypeError, 'announceWork', /must be true or false, but is number/],
     [{ trackAsync: 'promises' }, TypeError, 'trackAsync', /must be true or false, but is 'promises'/],
     [{ maxStackFrames: 0 }, RangeError, 'maxStackFrames', wholeNumber],
     [{ maxStackFrames: -1 }, RangeError, 'maxStackFrames', wholeNumber],

@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import { startReceiving } from '../desk/receiving.ts';
 import { SpanStore, type StoredTrace } from '../desk/store.ts';
 import { findingsOn, isCancelled } from '../spans/cancel.ts';
+import { isFields } from '../spans/shape.ts';
 import { UserError } from '../spans/user-error.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from '../version.ts';
 import { type Arguments, type Command, type Output, type Result, UsageError } from './arguments.ts';
@@ -123,8 +124,21 @@ function environmentFor(url: string): NodeJS.ProcessEnv {
     OTEL_TRACES_EXPORTER: 'otlp',
     // Often: somebody waits for it.
     OTEL_BSP_SCHEDULE_DELAY: '500',
+    OTEL_INSTRUMENTATION_CANCELLATION_CONFIG: withAnnouncements(
+      process.env.OTEL_INSTRUMENTATION_CANCELLATION_CONFIG,
+    ),
     ...(isServiceNamed() ? {} : { OTEL_SERVICE_NAME: basename(process.cwd()) }),
   };
+}
+
+/** The page shows what goes on for nobody. What is no object is left for the program to complain of. */
+function withAnnouncements(config: string | undefined): string {
+  try {
+    const options: unknown = JSON.parse(config || '{}');
+    return isFields(options) ? JSON.stringify({ announceWork: true, ...options }) : String(config);
+  } catch {
+    return String(config);
+  }
 }
 
 function isServiceNamed(): boolean {

@@ -2,7 +2,7 @@
 import { startReceiving } from '../desk/receiving.ts';
 import { SpanStore } from '../desk/store.ts';
 import { readSpans } from '../spans/source.ts';
-import { PACKAGE_VERSION } from '../version.ts';
+import { PACKAGE_NAME, PACKAGE_VERSION } from '../version.ts';
 import { type Arguments, type Command, type Output, type Result, UsageError } from './arguments.ts';
 import { COMMAND_NAME } from './command-name.ts';
 import { DESK_OPTIONS, DESK_USAGE, deskSettings, portIn } from './desk-options.ts';
@@ -79,7 +79,7 @@ async function view(args: Arguments, { stdout }: Output): Promise<Result> {
   stdout.write(
     flags.has('json')
       ? `${JSON.stringify({ url, otlpHttp: url, otlpGrpcPort: desk.grpcPort })}\n`
-      : `${url}\n\nSpans are taken there by OTLP/HTTP, and by OTLP/gRPC on port ${desk.grpcPort}:\n  OTEL_EXPORTER_OTLP_ENDPOINT=${url} node --import opentelemetry-instrumentation-cancellation/register app.js\nCtrl-C ends.\n`,
+      : `${url}\n\nSpans are taken there by OTLP/HTTP, and by OTLP/gRPC on port ${desk.grpcPort}:\n  OTEL_EXPORTER_OTLP_ENDPOINT=${url} node --import ${PACKAGE_NAME}/register app.js\nWork for nobody is shown while it goes on with OTEL_INSTRUMENTATION_CANCELLATION_CONFIG='{"announceWork":true}' as well.\nCtrl-C ends.\n`,
   );
   await ended;
   await desk.close();

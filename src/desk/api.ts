@@ -11,6 +11,7 @@ import { overviewOf } from './overview.ts';
 import { sourceLinesOf } from './source-lines.ts';
 import type { SpanStore, StoredTrace } from './store.ts';
 import { summaryOf } from './summary.ts';
+import type { WorkNow } from './work-now.ts';
 
 /** What the page is told about where it is. */
 export interface DeskInfo {
@@ -33,9 +34,9 @@ const TELL_EVERY_MS = 500;
 /** A stream without a word would be cut by what is in between. */
 const HEARTBEAT_MS = 15_000;
 
-export function apiRoutes(store: SpanStore, info: DeskInfo): Hono {
+export function apiRoutes(store: SpanStore, work: WorkNow, info: DeskInfo): Hono {
   const routes = new Hono();
-  routes.get('/state', (context) => context.json({ ...info, ...countsOf(store) }));
+  routes.get('/state', (context) => context.json({ ...info, ...countsOf(store, work) }));
   routes.get('/overview', (context) => {
     const seconds = numberIn(context, 'seconds', WINDOW_S, MAX_WINDOW_S);
     return context.json(overviewOf(store.traces(), Date.now(), seconds));
@@ -63,16 +64,27 @@ export function apiRoutes(store: SpanStore, info: DeskInfo): Hono {
     const lines = trace && (await sourceLinesOf(trace, file, numberIn(context, 'line', 1, 1e6), info.cwd));
     return lines === undefined ? context.json({ message: 'not shown' }, 404) : context.json(lines);
   });
+  routes.get('/work', (context) => context.json(work.works()));
   routes.get('/lines', (context) => context.json(linesOf(store.traces())));
   routes.get('/deadlines', (context) => context.json(deadlinesOf(store.traces())));
   routes.get('/findings', (context) => context.json(findingsByRule(store)));
   routes.get('/words', (context) => context.json(wordsOf(store.traces())));
-  routes.get('/changes', (context) => streamChanges(context, store));
+  routes.get('/changes', (context) => streamChanges(context, store, work));
   return routes;
 }
 
-function countsOf(store: SpanStore): { spans: number; traces: number; droppedSpans: number } {
-  return { spans: store.spanCount, traces: store.traceCount, droppedSpans: store.droppedSpanCount };
+/** What the page hears of by itself. */
+export interface Counts {
+  readonly spans: number;
+  readonly traces: number;
+  readonly droppedSpans: number;
+  /** Another one: `/work` answers something else. */
+  readonly workChanges: number;
+}
+
+function countsOf(store: SpanStore, work: WorkNow): Counts {
+  const { spanCount: spans, traceCount: traces, droppedSpanCount: droppedSpans } = store;
+  return { spans, traces, droppedSpans, workChanges: work.changeCount };
 }
 
 function foundIn(store: SpanStore, filter: Filter): StoredTrace[] {
@@ -116,21 +128,22 @@ function wordsOf(traces: readonly StoredTrace[]): Record<string, string[]> {
 }
 
 /** Server-sent events: that there is more, and how much; what exactly, the page asks. */
-function streamChanges(context: Context, store: SpanStore): Response {
+function streamChanges(context: Context, store: SpanStore, work: WorkNow): Response {
   return streamSSE(context, async (stream) => {
     let isMore = false;
     let wake: () => void = () => {};
-    const stop = store.onAdd(() => {
+    const tell = (): void => {
       isMore = true;
       wake();
-    });
+    };
+    const stops = [store.onAdd(tell), work.onChange(tell)];
     stream.onAbort(() => {
-      stop();
+      for (const stop of stops) stop();
       wake();
     });
     while (!stream.aborted) {
       isMore = false;
-      await stream.writeSSE({ data: JSON.stringify(countsOf(store)) });
+      await stream.writeSSE({ data: JSON.stringify(countsOf(store, work)) });
       await stream.sleep(TELL_EVERY_MS);
       // What came meanwhile waits no longer.
       if (isMore || stream.aborted) continue;

@@ -6,6 +6,7 @@ import type { DeskInfo } from './api.ts';
 import { KeepFile } from './keep-file.ts';
 import { type Desk, openDesk } from './server.ts';
 import type { SpanStore } from './store.ts';
+import { WorkNow } from './work-now.ts';
 
 export interface ReceivingOptions {
   readonly store: SpanStore;
@@ -33,11 +34,13 @@ export async function startReceiving(options: ReceivingOptions): Promise<Receivi
   const { store, info, host, httpPort, grpcPort, keepFile } = options;
   const file =
     keepFile === undefined ? undefined : await KeepFile.open(keepFile, (spans) => store.add(spans));
+  const work = new WorkNow(store);
   const keep: Keep = async (spans, request) => {
     await file?.add(request);
     store.add(spans);
+    work.hear(spans);
   };
-  const desk = await onPort(httpPort, host, (port) => openDesk({ host, port, store, keep, info }));
+  const desk = await onPort(httpPort, host, (port) => openDesk({ host, port, store, work, keep, info }));
   const grpc = grpcPort && (await onPort(grpcPort, host, (port) => listenGrpc(host, port, keep)));
   return {
     ...desk,

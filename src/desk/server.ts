@@ -10,6 +10,7 @@ import { apiRoutes, type DeskInfo } from './api.ts';
 import { guarded } from './guarded.ts';
 import { pageRoutes } from './page-files.ts';
 import type { SpanStore } from './store.ts';
+import type { WorkNow } from './work-now.ts';
 
 export interface Desk {
   /** Of the page, and the endpoint of OTLP/HTTP. */
@@ -23,16 +24,17 @@ export interface DeskOptions {
   /** 0: any that is free. */
   readonly port: number;
   readonly store: SpanStore;
+  readonly work: WorkNow;
   readonly keep: Keep;
   readonly info: DeskInfo;
 }
 
 /** @throws {NodeJS.ErrnoException} EADDRINUSE and others, of `listen()` */
-export async function openDesk({ host, port, store, keep, info }: DeskOptions): Promise<Desk> {
+export async function openDesk({ host, port, store, work, keep, info }: DeskOptions): Promise<Desk> {
   const app = new Hono();
   app.use(guarded(host));
   app.route('/', otlpRoutes(keep));
-  app.route('/api', apiRoutes(store, info));
+  app.route('/api', apiRoutes(store, work, info));
   app.route('/', await pageRoutes());
   app.notFound((context) => context.json({ message: `nothing is at ${context.req.path}` }, 404));
   app.onError((error, context) => context.json({ message: error.message }, 500));

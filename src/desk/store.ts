@@ -1,4 +1,5 @@
 /** The spans that are kept, by their traces. There is room for so many; of more the traces that heard nothing for longest go. */
+import { isWorkAnnouncement } from '../spans/cancel.ts';
 import type { ExportedSpan } from '../spans/span.ts';
 
 /** @default of the commands */
@@ -45,11 +46,12 @@ export class SpanStore {
     return this.#droppedSpanCount;
   }
 
-  /** Spans that come twice, as when an exporter tries again, are one. */
+  /** Spans that come twice, as when an exporter tries again, are one. What only says that work goes on is not kept: `WorkNow`. */
   add(spans: readonly ExportedSpan[]): void {
     const heardMs = Date.now();
     const touched = new Set<string>();
     for (const span of spans) {
+      if (isWorkAnnouncement(span)) continue;
       const traceId = span.traceId.toLowerCase();
       const entry = this.#entries.get(traceId) ?? { traceId, byId: new Map(), heardMs, view: undefined };
       const count = entry.byId.size;

@@ -66,6 +66,11 @@ export const ATTR_CANCEL_LATE_OPERATIONS = 'cancel.late_operations';
 /** boolean: false = still running when the limit was reached */
 export const ATTR_CANCEL_SETTLED = 'cancel.settled';
 
+/** INTERNAL span, child of the cancelled one: its handler is at work for it now. Only when asked for, option `announceWork` */
+export const SPAN_WORK_GOES_ON = 'work goes on';
+/** string: name of the span of the operation that the work is for */
+export const ATTR_CANCEL_WORK_FOR = 'cancel.work.for';
+
 /** Event on a SERVER span: an outgoing operation of its own, or a span of others, that was unfinished at the cancel */
 export const EVENT_CANCEL_PENDING = 'cancel.pending';
 /** string: name of that span */

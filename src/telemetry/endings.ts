@@ -23,7 +23,7 @@ import type { OwnedOperations } from './owned-operations.ts';
 import type { OwnedSpan } from './owned-span.ts';
 import type { OwnedSpans } from './owned-spans.ts';
 import type { Parts, WatchLateWrites } from './parts.ts';
-import { writePending } from './pending-events.ts';
+import { pendingOf, writePending } from './pending-events.ts';
 import { markNeeded } from './sampling.ts';
 import type { Shutdown } from './shutdown.ts';
 import { sayUnmarked } from './unmarked.ts';
@@ -102,7 +102,7 @@ export class Endings {
     const { span } = operation;
     writeCancellation(span, operation.system, cancellation, decidedIn(operation, cancellation));
     if (cancellation.outcome === 'deadline_exceeded') this.#deadlines.missed(operation);
-    writePending(operation, open, cancellation.atMs);
+    writePending(span, pendingOf(operation, open), cancellation.atMs);
     this.#asyncResources?.write(operation);
     if (operation.owner !== undefined) markNeeded(operation.owner.span);
     // Whether it failed is for its queue to say.

@@ -1,4 +1,5 @@
 import type { Span } from '@opentelemetry/api';
+import type { Stack } from '../operation/evidence.ts';
 import { parentSpanIdOf } from './official-span.ts';
 import type { OperationRecord } from './operation-record.ts';
 import type { SpentOn } from './spent-on.ts';
@@ -9,6 +10,8 @@ export interface Outgoing {
   readonly span: Span;
   /** On the clock of performance.now(), in ms. */
   readonly startedAtMs: number;
+  /** Of whoever started it, where that is captured. */
+  readonly startStack: Stack | undefined;
 }
 
 /**

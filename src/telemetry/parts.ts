@@ -15,6 +15,7 @@ import { SpanStarts, type WatchStarts } from './span-starts.ts';
 import { Vendors } from './vendors.ts';
 import { Visibility } from './visibility.ts';
 import { WorkAfterCancel } from './work-after-cancel.ts';
+import { WorkAnnouncements } from './work-announcements.ts';
 
 /** Calls back for every write to `target` from now on, and for its end. */
 export type WatchLateWrites = (target: object, onWrite: (isEnd: boolean) => void) => void;
@@ -51,7 +52,10 @@ export function createParts(surroundings: Surroundings, jobEnds: (job: Job) => v
   const metrics = new Metrics();
   const open = new OpenOperations();
   const addFinding = findingsCountedBy(metrics);
-  const workAfterCancel = new WorkAfterCancel(tracer, config, metrics, guard);
+  const announcements = config.announceWork
+    ? new WorkAnnouncements(tracer, config.maxWorkAfterCancelMs, guard)
+    : undefined;
+  const workAfterCancel = new WorkAfterCancel(tracer, config, metrics, guard, announcements);
   const ownedSpans = new OwnedSpans(metrics, workAfterCancel, config, guard);
   const shutdown = new Shutdown(tracer, metrics, open, guard);
   const spanStarts: SpanStarts = new SpanStarts(

@@ -1,5 +1,5 @@
-/** What an incoming operation was waiting for when it was cancelled. */
-import type { Attributes } from '@opentelemetry/api';
+/** What an incoming operation was waiting for when it was cancelled, or is waiting for since. */
+import type { Attributes, Span } from '@opentelemetry/api';
 import { formatFrame, originOf } from '../cancellation/origin.ts';
 import {
   ATTR_CANCEL_PENDING_ELAPSED_MS,
@@ -7,6 +7,7 @@ import {
   ATTR_CANCEL_PENDING_ORIGIN,
   EVENT_CANCEL_PENDING,
 } from './attributes.ts';
+import type { Outgoing } from './late-work.ts';
 import type { OperationRecord } from './operation-record.ts';
 import { OwnedSpan } from './owned-span.ts';
 import { roundMs } from './round-ms.ts';
@@ -15,16 +16,20 @@ import { roundMs } from './round-ms.ts';
 const MAX_EVENTS = 16;
 
 /** @param spans of others that are open */
-export function writePending(operation: OperationRecord, spans: readonly OwnedSpan[], atMs: number): void {
+export function pendingOf(operation: OperationRecord, spans: readonly OwnedSpan[]): Outgoing[] {
   // What goes on elsewhere first: the spans around it say less.
   const outgoing = spans.filter(({ isOutgoing }) => isOutgoing);
   const internal = spans.filter(({ isOutgoing }) => !isOutgoing);
-  for (const pending of [...(operation.pending ?? []), ...outgoing, ...internal].slice(0, MAX_EVENTS)) {
+  return [...(operation.pending ?? []), ...outgoing, ...internal];
+}
+
+export function writePending(span: Span, all: readonly Outgoing[], atMs: number): void {
+  for (const pending of all.slice(0, MAX_EVENTS)) {
     const attributes: Attributes = { [ATTR_CANCEL_PENDING_ELAPSED_MS]: roundMs(atMs - pending.startedAtMs) };
     const { name } = pending.span as { readonly name?: unknown };
     if (typeof name === 'string') attributes[ATTR_CANCEL_PENDING_NAME] = name;
     const frame = pending instanceof OwnedSpan ? pending.line : originOf(pending.startStack)?.frame;
     if (frame !== undefined) attributes[ATTR_CANCEL_PENDING_ORIGIN] = formatFrame(frame);
-    operation.span.addEvent(EVENT_CANCEL_PENDING, attributes);
+    span.addEvent(EVENT_CANCEL_PENDING, attributes);
   }
 }

@@ -5,7 +5,12 @@
  */
 import type { Attributes, Context, Link, Span, SpanContext, SpanKind } from '@opentelemetry/api';
 import { TraceFlags } from '@opentelemetry/api';
-import { ATTR_CONTEXT_CANCELED, ATTR_DEADLINE_EXCEEDED, SPAN_WORK_AFTER_CANCEL } from './attributes.ts';
+import {
+  ATTR_CONTEXT_CANCELED,
+  ATTR_DEADLINE_EXCEEDED,
+  SPAN_WORK_AFTER_CANCEL,
+  SPAN_WORK_GOES_ON,
+} from './attributes.ts';
 
 // The SDK's own interfaces, as far as they are used here: the SDK is no dependency of this package.
 
@@ -111,6 +116,7 @@ function isNeeded(span: EndedSpan): boolean {
     span.attributes[ATTR_CONTEXT_CANCELED] === true ||
     span.attributes[ATTR_DEADLINE_EXCEEDED] === true ||
     span.name === SPAN_WORK_AFTER_CANCEL ||
+    span.name === SPAN_WORK_GOES_ON ||
     (span as Marked)[kNeeded] === true
   );
 }

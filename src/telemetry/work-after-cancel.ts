@@ -27,6 +27,7 @@ import { OwnedSpan } from './owned-span.ts';
 import { roundMs } from './round-ms.ts';
 import { type SpentOn, spentOn, undoes } from './spent-on.ts';
 import { rowOf } from './systems.ts';
+import type { WorkAnnouncements } from './work-announcements.ts';
 
 export interface WorkLimits {
   /** Whether work is to end with what it is for: otherwise it is no finding, however long. */
@@ -49,16 +50,25 @@ export class WorkAfterCancel {
   readonly #limits: WorkLimits;
   readonly #metrics: Metrics;
   readonly #guard: Guard;
+  readonly #announcements: WorkAnnouncements | undefined;
   readonly #onTimer: () => void;
   /** Handlers that go on. */
   readonly #active = new Set<LateWork>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(tracer: () => Tracer, limits: WorkLimits, metrics: Metrics, guard: Guard) {
+  /** @param announcements when they are asked for */
+  constructor(
+    tracer: () => Tracer,
+    limits: WorkLimits,
+    metrics: Metrics,
+    guard: Guard,
+    announcements: WorkAnnouncements | undefined,
+  ) {
     this.#tracer = tracer;
     this.#limits = limits;
     this.#metrics = metrics;
     this.#guard = guard;
+    this.#announcements = announcements;
     this.#onTimer = guard(() => this.#look());
   }
 
@@ -69,6 +79,7 @@ export class WorkAfterCancel {
     const promise = isPending(handled) ? handled : undefined;
     operation.lateWork ??= new LateWork(operation, cancelledAtMs);
     operation.lateWork.promise = promise;
+    this.#announcements?.watch(operation.lateWork);
     if (promise !== undefined) this.#activate(operation.lateWork);
   }
 
@@ -143,6 +154,7 @@ export class WorkAfterCancel {
   /** The process ends or the instrumentation is switched off: what goes on is recorded as not settled. */
   close(): void {
     const nowMs = performance.now();
+    this.#announcements?.close();
     for (const work of this.#active) this.#settleSafely(work, nowMs, false);
   }
 
@@ -151,6 +163,7 @@ export class WorkAfterCancel {
     if (work === undefined) return undefined;
     work.lastSignMs = Math.max(work.lastSignMs, atMs);
     if (isProof) work.lastProofMs = Math.max(work.lastProofMs, atMs);
+    this.#announcements?.watch(work);
     this.#activate(work);
     return work;
   }

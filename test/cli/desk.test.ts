@@ -8,8 +8,10 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { editorUrlOf } from '../../src/cli/editors.ts';
+import type { Work } from '../../src/desk/work-now.ts';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'desk-'));
@@ -51,6 +53,27 @@ server.listen(0, '127.0.0.1', async () => {
   setTimeout(() => process.exit(7), 500);
 });
 `;
+/** A handler that is at work for a client that has left, until somebody asks the other server for /finish. It says where it exports to, and where that is. */
+const BUSY = `
+import http from 'node:http';
+async function findStock(url) {
+  return await (await fetch(url)).text();
+}
+const waiting = [];
+const slow = http.createServer((request, response) => {
+  waiting.push(response);
+  if (request.url === '/finish') for (const each of waiting) each.end('none');
+});
+const shop = http.createServer(async (request, response) => {
+  setTimeout(() => visitor.destroy(), 20);
+  response.end(await findStock('http://127.0.0.1:' + slow.address().port));
+});
+let visitor;
+slow.listen(0, '127.0.0.1', () => shop.listen(0, '127.0.0.1', () => {
+  visitor = http.get('http://127.0.0.1:' + shop.address().port + '/busy').on('error', () => {});
+  console.log(process.env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT + ' http://127.0.0.1:' + slow.address().port);
+}));
+`;
 const app = join(folder, 'app.mjs');
 writeFileSync(app, APP);
 
@@ -78,6 +101,35 @@ describe('run', () => {
       .map((line) => JSON.parse(line));
     assert.ok(traces.length > 0);
     assert.match(traces[0].traceId, /^[0-9a-f]{32}$/);
+  });
+  it('knows what is done for nobody at this moment, until it is over', async () => {
+    const file = join(folder, 'busy.mjs');
+    writeFileSync(file, BUSY);
+    const child = start('run', '--', process.execPath, file);
+    const [line] = await once(child.stdout as never, 'data');
+    const [desk = '', slow = ''] = String(line).trim().split(' ');
+    const works = async (): Promise<Work[]> =>
+      (await (await fetch(new URL('/api/work', desk))).json()) as Work[];
+    after(() => child.kill('SIGTERM'));
+    let [work] = await works();
+    for (; work === undefined || work.operation === 'GET'; [work] = await works()) await delay(50);
+    const { service, operation, pending, isSilent, traceId } = work;
+    const query = { name: 'GET', origin: `findStock (${file}:4:23)` };
+    assert.deepEqual(
+      [service, operation, pending, isSilent],
+      [basename(folder), 'GET /busy', [query], false],
+    );
+    assert.ok(Date.now() - work.sinceMs < 30_000 && work.sinceMs <= Date.now());
+    await fetch(new URL('/finish', slow));
+    while ((await works()).length > 0) await delay(50);
+    const url = new URL(`/api/traces/${traceId}`, desk);
+    const trace = (await (await fetch(url)).json()) as { spans: { name: string }[] };
+    assert.deepEqual(
+      trace.spans.filter(({ name }) => name === 'work goes on'),
+      [],
+    );
+    child.kill('SIGTERM');
+    await ended(child);
   });
   it('passes signals on, and exits as the program does', async () => {
     const idle = `process.on('SIGTERM', () => process.exit(9)); setInterval(() => {}, 1e3); console.log('up')`;

@@ -13,6 +13,7 @@ import { overviewOf } from '../../src/desk/overview.ts';
 import { rowsOf } from '../../src/desk/page/rows.ts';
 import { SpanStore } from '../../src/desk/store.ts';
 import { summaryOf } from '../../src/desk/summary.ts';
+import { WorkNow } from '../../src/desk/work-now.ts';
 import type { ExportedSpan } from '../../src/spans/span.ts';
 import { workedFor } from '../../src/spans/work-after-cancel.ts';
 
@@ -156,7 +157,7 @@ describe('changes', () => {
   it('are told within a second, whenever they come', { timeout: 10_000 }, async () => {
     const store = new SpanStore();
     const info = { version: '', cwd: '', source: '', editorUrl: undefined, jaegerUrl: undefined };
-    const response = await apiRoutes(store, info).request('/changes');
+    const response = await apiRoutes(store, new WorkNow(store), info).request('/changes');
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();
     const next = async (): Promise<string> => Buffer.from((await reader.read()).value ?? []).toString();
     assert.match(await next(), /"spans":0/);

@@ -36,7 +36,7 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/^curl --max-time 0\.2/, { here: 'prints the first span' }],
   [RegExp(`node --import ${OURS}/register examples/shop/`), { by: 'test/examples/demo.test.ts' }],
   [/npm run demo$/, { by: 'test/examples/demo.test.ts' }],
-  [/^npx cancel-trace run -- (node app\.js|npm start)$/, { by: 'test/cli/desk.test.ts' }],
+  [RegExp(`^npx (cancel-trace|${OURS}) run -- (node app\\.js|npm start)$`), { by: 'test/cli/desk.test.ts' }],
   [/^npx cancel-trace view/, { by: 'test/cli/desk.test.ts' }],
   [RegExp(`^npx ${OURS} report`), { by: 'test/stack/jaeger/report.test.ts' }],
   [/^npm (test|run test:(deep|stack|setups))( -- \w[\w ./-]*)?$/, { here: 'chooses files' }],

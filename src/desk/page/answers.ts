@@ -1,17 +1,12 @@
 /** What the server answers, by the path that is asked. */
 import type { ToldFinding } from '../../spans/cancel.ts';
 import type { ExportedSpan } from '../../spans/span.ts';
-import type { DeskInfo } from '../api.ts';
+import type { Counts, DeskInfo } from '../api.ts';
 import type { Deadlines } from '../deadlines.ts';
 import type { Line } from '../lines.ts';
 import type { Overview } from '../overview.ts';
 import type { TraceSummary } from '../summary.ts';
-
-export interface Counts {
-  readonly spans: number;
-  readonly traces: number;
-  readonly droppedSpans: number;
-}
+import type { Work } from '../work-now.ts';
 
 export type State = DeskInfo & Counts;
 
@@ -46,4 +41,4 @@ export interface Words {
   readonly findings: readonly string[];
 }
 
-export type { Deadlines, Line, Overview };
+export type { Counts, Deadlines, Line, Overview, Work };

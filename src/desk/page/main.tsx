@@ -18,6 +18,8 @@ export interface ViewProps {
   readonly state: State;
   /** Another one whenever there is more. */
   readonly version: number;
+  /** Another one whenever work goes on that did not, or the other way round. */
+  readonly workVersion: number;
 }
 
 const VIEWS = [
@@ -35,7 +37,12 @@ function Page() {
   if (error !== undefined) return <p class="note">No answer: {error}</p>;
   if (state === undefined) return <p class="note">Loading …</p>;
   const { counts = state } = live;
-  const props = { address, state, version: counts.spans + counts.droppedSpans };
+  const props = {
+    address,
+    state,
+    version: counts.spans + counts.droppedSpans,
+    workVersion: counts.workChanges,
+  };
   const { View, name } = VIEWS.find((view) => view.name === (address.get('view') ?? '')) ?? VIEWS[0];
   return (
     <>

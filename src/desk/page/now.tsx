@@ -1,19 +1,19 @@
 /** What happens now. */
 
 import { addressWith } from './address.ts';
-import type { Overview } from './answers.ts';
+import type { Overview, Work } from './answers.ts';
 import { useAnswer } from './ask.ts';
 import { Chart } from './chart.tsx';
 import { clock, count, ms, percent } from './format.ts';
 import type { ViewProps } from './main.tsx';
-import { Empty, Head, Origin } from './parts.tsx';
+import { Empty, Head, Origin, Place } from './parts.tsx';
 
 const MINUTES = 5;
 /** Names of custom properties of the style sheet. */
 const INITIATORS = { local: '--canceled', peer: '--accent', inherited: '--dim' };
 const OUTCOMES = { canceled: '--canceled', deadline_exceeded: '--deadline' };
 
-export function NowView({ version, state }: ViewProps) {
+export function NowView({ version, workVersion, state }: ViewProps) {
   const { value } = useAnswer<Overview>(`overview?seconds=${MINUTES * 60}`, version);
   if (value === undefined) return <Empty>Loading …</Empty>;
   const { startMs, perSecond, routes, lines, wasted } = value;
@@ -42,8 +42,9 @@ export function NowView({ version, state }: ViewProps) {
             ))}
           </ol>
         </section>
+        <WorkNow version={workVersion} cwd={state.cwd} />
         <section>
-          <h2>Work for nobody</h2>
+          <h2>Work for nobody that is over</h2>
           {wasted.length === 0 && <Empty>No handler went on after its request was cancelled.</Empty>}
           <ol class="rows">
             {wasted.map(({ traceId, service, route, wastedMs, endMs }) => (
@@ -60,6 +61,40 @@ export function NowView({ version, state }: ViewProps) {
       </div>
       {state.traces === 0 && routes.length === 0 && <Waiting source={state.source} />}
     </>
+  );
+}
+
+function WorkNow({ version, cwd }: { version: number; cwd: string }) {
+  const { value: works = [] } = useAnswer<readonly Work[]>('work', version);
+  return (
+    <section>
+      <h2>Work for nobody right now</h2>
+      {works.length === 0 && (
+        <Empty>
+          No handler says that it is at work for a request that was cancelled. Those of programs that run
+          starts do, and of others with the option announceWork.
+        </Empty>
+      )}
+      <ol class="rows">
+        {works.map((work) => (
+          <li key={work.traceId + work.spanId}>
+            <a href={addressWith({ trace: work.traceId })}>
+              {work.service} {work.operation}
+            </a>{' '}
+            <span class="dim">
+              {work.isSilent
+                ? `was at it when its process was last heard of, at ${clock(work.heardMs)}: that has ended, or is blocked`
+                : `since ${clock(work.sinceMs)}`}
+            </span>
+            {work.pending.map(({ name, origin }, index) => (
+              <div key={index}>
+                waits for {name} {origin !== undefined && <Place origin={origin} cwd={cwd} />}
+              </div>
+            ))}
+          </li>
+        ))}
+      </ol>
+    </section>
   );
 }
 
