@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { announced, userCache } from './go-program.ts';
 import { loopback, onFreePorts, startServer } from './server-process.ts';
 
-export type JavaServerName = 'opensearch' | 'kafka';
+export type JavaServerName = 'opensearch' | 'kafka' | 'elasticmq';
 export type FoundJars = { jars: string } | { unavailable: string };
 
 const fetchLimitMs = 10 * 60_000;
@@ -53,6 +53,16 @@ export async function startKafka(jars: string): Promise<KafkaServer> {
     const readyUrl = `http://${loopback}:${health}/`;
     const stop = await startJava('kafka', jars, [broker, controller, health], readyUrl);
     return { address: `${loopback}:${broker}`, stop };
+  });
+}
+
+export type SqsServer = { url: string; stop(): Promise<void> };
+
+export async function startSqs(jars: string): Promise<SqsServer> {
+  return await onFreePorts(1, async ([port]) => {
+    const url = `http://${loopback}:${port}`;
+    const stop = await startJava('elasticmq', jars, [port], `${url}/?Action=ListQueues`);
+    return { url, stop };
   });
 }
 

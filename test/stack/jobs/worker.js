@@ -3,9 +3,10 @@
 import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SpanStatusCode, trace } from '@opentelemetry/api';
+import { propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { AmqplibInstrumentation } from '@opentelemetry/instrumentation-amqplib';
+import { AwsInstrumentation } from '@opentelemetry/instrumentation-aws-sdk';
 import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis';
 import { KafkaJsInstrumentation } from '@opentelemetry/instrumentation-kafkajs';
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
@@ -18,7 +19,12 @@ const CANCELLED_AFTER_MS = 100;
 const [, , queueName, url, jobName, order] = process.argv;
 const exporter = new InMemorySpanExporter();
 new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();
-const official = [new IORedisInstrumentation(), new KafkaJsInstrumentation(), new AmqplibInstrumentation()];
+const official = [
+  new IORedisInstrumentation(),
+  new KafkaJsInstrumentation(),
+  new AmqplibInstrumentation(),
+  new AwsInstrumentation(),
+];
 const ours = new CancellationInstrumentation({
   propagate: { cancel: order === 'propagate' },
 });
@@ -237,6 +243,55 @@ const queues = {
       async close() {
         for (const socket of sockets) socket.destroy();
         cable.close();
+      },
+    };
+  },
+  async sqs() {
+    const sdk = require('@aws-sdk/client-sqs');
+    const credentials = { accessKeyId: 'any', secretAccessKey: 'any' };
+    const sqs = new sdk.SQSClient({ endpoint: url, region: 'elasticmq', credentials });
+    const { QueueUrl } = await sqs.send(new sdk.CreateQueueCommand({ QueueName: `orders-${process.pid}` }));
+    await sqs.send(new sdk.SendMessageCommand({ QueueUrl, MessageBody: 'sofa' }));
+
+    /** As docs/jobs.md has it. */
+    function inSpan(message, handle) {
+      const attributes = Object.entries(message.MessageAttributes ?? {});
+      const carrier = Object.fromEntries(attributes.map(([key, { StringValue }]) => [key, StringValue]));
+      const options = {
+        kind: SpanKind.CONSUMER,
+        attributes: {
+          'messaging.system': 'aws_sqs',
+          'messaging.operation.type': 'process',
+          'messaging.destination.name': 'orders',
+          'messaging.message.id': message.MessageId,
+        },
+      };
+      const parent = propagation.extract(ROOT_CONTEXT, carrier);
+      return trace.getTracer('orders').startActiveSpan('process orders', options, parent, async (span) => {
+        try {
+          return await handle(message);
+        } catch (error) {
+          span.recordException(error);
+          span.setStatus({ code: SpanStatusCode.ERROR });
+          throw error;
+        } finally {
+          span.end();
+        }
+      });
+    }
+
+    async function poll() {
+      const options = { QueueUrl, MessageAttributeNames: ['All'], WaitTimeSeconds: 2 };
+      const { Messages: [message] = [] } = await sqs.send(new sdk.ReceiveMessageCommand(options));
+      await inSpan(message, run);
+      await sqs.send(new sdk.DeleteMessageCommand({ QueueUrl, ReceiptHandle: message.ReceiptHandle }));
+      return 'completed';
+    }
+
+    return {
+      over: poll().catch((error) => `failed: ${error.message}`),
+      async close() {
+        sqs.destroy();
       },
     };
   },
