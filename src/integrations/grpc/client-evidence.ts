@@ -9,6 +9,8 @@ import { clientPhase, streamPhase } from './phase.ts';
 import { CANCELLED, DEADLINE_EXCEEDED, outcomeOf } from './status.ts';
 
 const NGHTTP2_CANCEL = 8;
+/** Of grpc-js's ConnectivityState. */
+const READY = 2;
 
 /** This side has called cancelWithStatus(). */
 export function whyCancelled(
@@ -73,9 +75,17 @@ export function whyTold(
   return { kind: 'peer-status', outcome, reason, phase };
 }
 
-/** The request is on its way to the attempt, which has not been made: nobody will hear of a cancel. */
+/**
+ * The request is on its way to a connection, and the attempt has not been made: nobody will hear of a cancel. Where no connection
+ * stands there may never be one, and nobody hears of the request either.
+ */
 export function isOutOfReach(call: ResolvingCall): boolean {
-  return call.child === null && call.filterStack !== null;
+  return call.child === null && call.filterStack !== null && call.channel.connectivityState === READY;
+}
+
+/** The server has the request, or is about to get it. */
+export function isSent(call: ResolvingCall): boolean {
+  return attemptOf(call)?.child != null || isOutOfReach(call);
 }
 
 /** Node makes up a RST_STREAM with CANCEL for the streams of a lost connection; grpc-js knows since 1.12.7. */

@@ -5,7 +5,7 @@ import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { isOutOfReach, whyCancelled, whyTold } from './client-evidence.ts';
+import { isOutOfReach, isSent, whyCancelled, whyTold } from './client-evidence.ts';
 import { setCallDeadline } from './deadline.ts';
 import { describeCall, describeResult, methodOf } from './description.ts';
 import { whyDestroyed } from './evidence.ts';
@@ -117,8 +117,9 @@ function endAbandoned(host: Host, call: ResolvingCall, operation: Operation): vo
   if (operation.isSettled) return;
   // The server is done when its status has come, though nobody reads up to that.
   const isServerDone = attemptOf(call)?.child?.getStatus() != null;
-  if (!isServerDone)
+  if (!isServerDone && isSent(call)) {
     host.addFinding(operation, 'cancel_not_sent', 'destroy() does not cancel the call: the server goes on');
+  }
   host.settle(operation);
 }
 

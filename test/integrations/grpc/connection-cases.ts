@@ -1,9 +1,14 @@
 /** What the connection does: it is not there, does not come, or breaks; and peers that behave as no gRPC library would. */
 import { setTimeout as after } from 'node:timers/promises';
+import type * as Grpc from '@grpc/grpc-js';
+import type { Attributes } from '@opentelemetry/api';
 import type { ContractCase } from '../../support/contract.ts';
 import { cancelCall, type Lab, LEFT, OUTLIVED, UNCONNECTED, UNMARKED } from './lab.ts';
 import { deadAddress, type Listening, rawCall, resettingServer, silentServer, wireTo } from './peers.ts';
-import { cancelled, KINDS, type Kind, ready } from './service.ts';
+import { cancelled, KINDS, type Kind, ready, startCall } from './service.ts';
+
+/** The server never gets the request, so there is nothing to tell it. */
+const UNSENT: Attributes = { ...UNCONNECTED, 'cancel.finding': undefined };
 
 interface Peers {
   readonly silent: Listening;
@@ -100,6 +105,33 @@ function casesOf(kind: Kind, lab: Lab, { silent, resetting, refusing }: Peers): 
       client: lab.cancelledIn('cancelCall', { phase: 'connect', attributes: UNCONNECTED }),
       server: null,
     },
+    ...(kind === 'serverStream' || kind === 'bidi' ? [destroyedWhileConnecting(kind, lab, silent)] : []),
+    {
+      name: `${kind}: cancel() in the tick of the start, while connecting`,
+      async stage() {
+        const stuck = await service.client(silent.address);
+        await connecting(stuck);
+        const { call, ended } = lab.start(kind, { by: stuck });
+        cancelCall(call);
+        await ended;
+        stuck.close();
+      },
+      client: lab.cancelledIn('cancelCall', { phase: 'connect', attributes: UNSENT }),
+      server: null,
+    },
+    {
+      name: `${kind}: cancel() in the tick of the start, when nobody listens`,
+      async stage() {
+        const failed = await service.client(await deadAddress());
+        await failing(failed);
+        const { call, ended } = lab.start(kind, { by: failed });
+        cancelCall(call);
+        await ended;
+        failed.close();
+      },
+      client: lab.cancelledIn('cancelCall', { phase: ['queued', 'connect'], attributes: UNSENT }),
+      server: null,
+    },
     {
       name: `${kind}: the deadline passes while waiting for a connection`,
       async stage() {
@@ -113,4 +145,41 @@ function casesOf(kind: Kind, lab: Lab, { silent, resetting, refusing }: Peers): 
       server: null,
     },
   ];
+}
+
+function destroyedWhileConnecting(kind: Kind, { service }: Lab, silent: Listening): ContractCase {
+  return {
+    name: `${kind}: destroy() of the stream, while connecting`,
+    async stage() {
+      const stuck = await service.client(silent.address);
+      await connecting(stuck);
+      const { call } = startCall(stuck, kind);
+      (function destroyIt() {
+        call.destroy();
+      })();
+    },
+    client: {
+      outcome: 'context.canceled',
+      initiator: 'local',
+      trigger: 'destroy',
+      origin: 'destroyIt',
+      attributes: UNSENT,
+    },
+    server: null,
+  };
+}
+
+/** The name is resolved, and the connection begun. */
+async function connecting(client: Grpc.Client): Promise<void> {
+  await changed(client, client.getChannel().getConnectivityState(true));
+}
+
+/** The connection has been refused. */
+async function failing(client: Grpc.Client): Promise<void> {
+  await connecting(client);
+  await changed(client, client.getChannel().getConnectivityState(true));
+}
+
+async function changed(client: Grpc.Client, state: number): Promise<void> {
+  await new Promise((resolve) => client.getChannel().watchConnectivityState(state, Infinity, resolve));
 }
