@@ -1,7 +1,8 @@
 /** The path of a cancel as a table: a row for each hop, below the one that told it. Pure. */
 import { type Answer, type CancelPath, isBroken, type PathHop } from '../spans/path/cancel-path.ts';
 import { titleOf } from '../spans/title.ts';
-import { plain } from './text.ts';
+import { railOf } from './rails.ts';
+import { plain, relativeTo } from './text.ts';
 
 const TITLES = ['', 'told', 'after', 'listens', 'passes on', 'wasted'];
 /** More than this nobody reads. */
@@ -9,8 +10,11 @@ const MAX_ROWS = 50;
 const SIGNS: Readonly<Record<Answer, string>> = { yes: '✓', no: '✗', none: '–', unknown: '?' };
 const ARROWS = { client: '→', producer: '→', server: '←', consumer: '←', internal: '·' };
 
-/** @returns lines, each with its line break; columns are as wide as the widest of all paths needs */
-export function drawPaths(paths: readonly CancelPath[]): string {
+/**
+ * @param root what files are told relative to, if anything
+ * @returns lines, each with its line break; columns are as wide as the widest of all paths needs
+ */
+export function drawPaths(paths: readonly CancelPath[], root?: string): string {
   const tables = paths.map((path) => {
     const hops = folded(path.hops);
     const rows = [TITLES, ...rowsOf(hops.slice(0, MAX_ROWS))];
@@ -19,14 +23,16 @@ export function drawPaths(paths: readonly CancelPath[]): string {
   });
   const all = tables.flatMap(({ rows }) => rows);
   const widths = TITLES.map((_, column) => Math.max(...all.map((row) => (row[column] as string).length)));
-  return tables.map(({ path, rows, more }) => `${headOf(path)}\n${linesOf(rows, widths)}${more}`).join('\n');
+  return tables
+    .map(({ path, rows, more }) => `${headOf(path, root)}\n${linesOf(rows, widths)}${more}`)
+    .join('\n');
 }
 
 /** Where it begins, and where it got lost. */
-function headOf({ traceId, hops }: CancelPath): string {
+function headOf({ traceId, hops }: CancelPath, root: string | undefined): string {
   const { service, told, origin } = hops[0] as PathHop;
-  const decided =
-    told === 'itself' ? `  decided in ${service}${origin === undefined ? '' : `, ${origin}`}` : '';
+  const place = origin === undefined ? '' : `, ${root === undefined ? origin : relativeTo(root, origin)}`;
+  const decided = told === 'itself' ? `  decided in ${service}${place}` : '';
   const lines = [`trace ${traceId}${decided}`];
   for (const hop of hops.filter(isBroken)) {
     const faults = [];
@@ -85,25 +91,6 @@ function toldOf({ told, trigger }: PathHop): string {
   if (told === 'no') return 'not told';
   if (told === 'late') return 'asked later';
   return trigger === undefined ? told : plain(`${told}: ${trigger}`);
-}
-
-/** `└─ ` of the last hop of its parent, and a rail of those above that have more to come. */
-function railOf(hops: readonly PathHop[], index: number): string {
-  const { depth } = hops[index] as PathHop;
-  if (depth === 0) return '';
-  let rail = hasNextAt(hops, index, depth) ? '├─ ' : '└─ ';
-  for (let above = depth - 1; above > 0; above--) {
-    rail = (hasNextAt(hops, index, above) ? '│  ' : '   ') + rail;
-  }
-  return rail;
-}
-
-/** Whether a hop of this depth follows before the hop is left that both belong to. */
-function hasNextAt(hops: readonly PathHop[], index: number, depth: number): boolean {
-  for (const { depth: other } of hops.slice(index + 1)) {
-    if (other <= depth) return other === depth;
-  }
-  return false;
 }
 
 function linesOf(rows: readonly string[][], widths: readonly number[]): string {

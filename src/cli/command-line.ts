@@ -10,7 +10,7 @@ import {
   UsageError,
 } from './arguments.ts';
 import { COMMAND_NAME } from './command-name.ts';
-import { reportCommand } from './report.ts';
+import { reportCommand } from './report/command.ts';
 import { runCommand } from './run.ts';
 import { viewCommand } from './view.ts';
 

@@ -1,16 +1,16 @@
 /** The command `view`: the page, over spans that come by OTLP, from a file or a Jaeger. */
 import { startReceiving } from '../desk/receiving.ts';
 import { SpanStore } from '../desk/store.ts';
-import { readSpans } from '../spans/source.ts';
+import { isJaegerAddress, readSpans } from '../spans/source.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from '../version.ts';
 import { type Arguments, type Command, type Output, type Result, UsageError } from './arguments.ts';
 import { COMMAND_NAME } from './command-name.ts';
 import { DESK_OPTIONS, DESK_USAGE, deskSettings, portIn } from './desk-options.ts';
 import { nextEndSignal } from './interrupts.ts';
+import { TIME_OPTIONS, TIME_USAGE, timeIn } from './time-options.ts';
 
 const HTTP_PORT = 4_318;
 const GRPC_PORT = 4_317;
-const MINUTES = 60;
 
 const USAGE = `usage: ${COMMAND_NAME} view [options] [source]
 
@@ -22,8 +22,7 @@ Spans come by OTLP/HTTP and OTLP/gRPC, which is where exporters send them by def
   --port N         of the page and of OTLP/HTTP (default ${HTTP_PORT}, or any that is free)
   --grpc-port N    of OTLP/gRPC (default ${GRPC_PORT}, or any that is free)
 ${DESK_USAGE}  --service NAME   of a Jaeger: traces of this service only
-  --since MINUTES  of a Jaeger: how far back (default ${MINUTES})
-  --json           prints where it listens as JSON
+${TIME_USAGE}  --json           prints where it listens as JSON
 
 Ends by Ctrl-C, with 0; with 2 when it cannot listen or read.
 
@@ -40,26 +39,26 @@ export const viewCommand: Command = {
     ...DESK_OPTIONS,
     'grpc-port': { type: 'string' },
     service: { type: 'string' },
-    since: { type: 'string' },
+    ...TIME_OPTIONS,
     json: { type: 'boolean' },
   },
   run: view,
 };
 
-async function view(args: Arguments, { stdout }: Output): Promise<Result> {
+async function view(args: Arguments, { stdout, stderr }: Output): Promise<Result> {
   const { positionals, values, flags } = args;
   const [source, ...others] = positionals;
   if (others.length > 0) throw new UsageError(`view takes one source, but has ${positionals.join(' ')}`);
-  const since = values.get('since') ?? String(MINUTES);
-  if (!(Number(since) > 0)) throw new UsageError(`--since must be a number of minutes, but is ${since}`);
+  const { startMs, endMs } = timeIn(args);
   const { host, port, keepFile, maxSpans, editorUrl } = deskSettings(args);
   const grpcPort = portIn(values, 'grpc-port');
   const store = new SpanStore(maxSpans);
   if (source !== undefined) {
-    const question = { service: values.get('service'), sinceMs: Number(since) * 60_000 };
-    store.add((await readSpans(source, question)).spans);
+    const question = { service: values.get('service'), startMs, endMs };
+    const onLeftOut = (what: string) => stderr.write(`${COMMAND_NAME}: left out: ${what}\n`);
+    for await (const spans of readSpans(source, question, { onLeftOut })) store.add(spans);
   }
-  const isJaeger = source !== undefined && /^https?:/i.test(source);
+  const isJaeger = source !== undefined && isJaegerAddress(source);
   const desk = await startReceiving({
     store,
     info: {

@@ -1,9 +1,10 @@
 /** How far operations ended from their deadline: the cells of a heat map, by operation or async type, and by time. Pure. */
 import { deadlineOf, pendingAsyncTypesOf } from '../spans/cancel.ts';
-import { groupBy } from '../spans/group-by.ts';
 import type { ExportedSpan } from '../spans/span.ts';
 import { routeOf } from '../spans/title.ts';
+import { Distribution } from './distribution.ts';
 import type { StoredTrace } from './store.ts';
+import { Tallies } from './tallies.ts';
 
 export interface Deadlines {
   /** Unix time in ms. */
@@ -23,6 +24,8 @@ export interface DeadlineRow {
   readonly missedCount: number;
   /** ms, the middle one; negative: in time. */
   readonly medianMs: number;
+  /** ms: one in twenty is later. */
+  readonly p95Ms: number;
   readonly worstMs: number;
   /** By column. */
   readonly cells: readonly (DeadlineCell | null)[];
@@ -35,76 +38,119 @@ export interface DeadlineCell {
   readonly worstMs: number;
 }
 
-const COLUMNS = 60;
+const MAX_COLUMNS = 60;
 const MAX_ROWS = 50;
+const MAX_TALLIES = 2_000;
+const LEAST_STEP_MS = 1_000;
 
 export function deadlinesOf(traces: readonly StoredTrace[]): Deadlines {
-  const spans = traces.flatMap((trace) => trace.spans);
-  const seen = spans.flatMap((span) => {
-    const deviationMs = deadlineOf(span)?.deviationMs;
-    return deviationMs === undefined ? [] : { span, endMs: span.endMs, deviationMs };
-  });
-  const startMs = seen.reduce((least, { endMs }) => Math.min(least, endMs), Number.POSITIVE_INFINITY);
-  const lastMs = seen.reduce((most, { endMs }) => Math.max(most, endMs), 0);
-  const stepMs = Math.max(1_000, Math.ceil((lastMs - startMs + 1) / COLUMNS));
-  const rowsBy = (namesOf: (span: ExportedSpan) => readonly string[]): DeadlineRow[] =>
-    rowsOf(
-      seen.flatMap((each) =>
-        namesOf(each.span).map((name) => ({ ...each, service: each.span.serviceName, name })),
-      ),
-      startMs,
-      stepMs,
-    );
-  return {
-    startMs: seen.length === 0 ? 0 : startMs,
-    stepMs,
-    operations: rowsBy((span) => [`${routeOf(span)} (${span.kind})`]),
-    asyncTypes: rowsBy(pendingAsyncTypesOf),
-  };
+  const tally = new DeadlineTally(routeOf);
+  for (const { spans } of traces) for (const span of spans) tally.add(span);
+  return tally.table();
 }
 
-interface Seen {
+interface Row {
+  readonly by: DeadlinesBy;
   readonly service: string;
   readonly name: string;
-  readonly endMs: number;
-  readonly deviationMs: number;
+  missedCount: number;
+  readonly deviation: Distribution;
+  /** By the number of the column since 1970. */
+  cells: Map<number, DeadlineCell>;
 }
 
-function rowsOf(seen: readonly Seen[], startMs: number, stepMs: number): DeadlineRow[] {
-  return [...groupBy(seen, ({ service, name }) => `${service} ${name}`).values()]
-    .map((row) => rowOf(row, startMs, stepMs))
-    .sort((a, b) => b.missedCount - a.missedCount || b.count - a.count)
-    .slice(0, MAX_ROWS);
+type DeadlinesBy = 'operation' | 'async type';
+
+/** In a bounded room, whatever the time that it is about: columns get wider when they are too many. */
+export class DeadlineTally {
+  readonly #nameOf: (span: ExportedSpan) => string;
+  readonly #rows = new Tallies(
+    (by = '', service = '', name = ''): Row => ({
+      ...{ by: by as DeadlinesBy, service, name, missedCount: 0 },
+      ...{ deviation: new Distribution(), cells: new Map() },
+    }),
+    MAX_TALLIES,
+  );
+  #stepMs = LEAST_STEP_MS;
+  #first = Number.POSITIVE_INFINITY;
+  #last = Number.NEGATIVE_INFINITY;
+
+  constructor(nameOf: (span: ExportedSpan) => string) {
+    this.#nameOf = nameOf;
+  }
+
+  add(span: ExportedSpan): void {
+    const deviationMs = deadlineOf(span)?.deviationMs;
+    // A time that a stranger wrote may be without end.
+    if (deviationMs === undefined || !Number.isFinite(span.endMs)) return;
+    const column = this.#columnOf(span.endMs);
+    const { serviceName: service, kind } = span;
+    this.#addTo(this.#rows.of('operation', service, `${this.#nameOf(span)} (${kind})`), column, deviationMs);
+    for (const type of pendingAsyncTypesOf(span))
+      this.#addTo(this.#rows.of('async type', service, type), column, deviationMs);
+  }
+
+  table(): Deadlines {
+    const isEmpty = this.#first > this.#last;
+    return {
+      startMs: isEmpty ? 0 : this.#first * this.#stepMs,
+      stepMs: this.#stepMs,
+      operations: this.#rowsBy('operation'),
+      asyncTypes: this.#rowsBy('async type'),
+    };
+  }
+
+  #addTo(row: Row, column: number, deviationMs: number): void {
+    row.deviation.add(deviationMs);
+    const missedCount = deviationMs > 0 ? 1 : 0;
+    row.missedCount += missedCount;
+    row.cells.set(column, both(row.cells.get(column), { count: 1, missedCount, worstMs: deviationMs }));
+  }
+
+  #rowsBy(by: DeadlinesBy): DeadlineRow[] {
+    const columns = Array.from({ length: this.#last - this.#first + 1 }, (_, index) => this.#first + index);
+    return this.#rows
+      .all()
+      .filter((row) => row.by === by)
+      .sort((a, b) => b.missedCount - a.missedCount || b.deviation.count - a.deviation.count)
+      .slice(0, MAX_ROWS)
+      .map(({ service, name, missedCount, deviation, cells }) => ({
+        ...{ service, name, missedCount, count: deviation.count },
+        ...{ medianMs: deviation.quantile(0.5), p95Ms: deviation.quantile(0.95), worstMs: deviation.most },
+        cells: columns.map((column) => cells.get(column) ?? null),
+      }));
+  }
+
+  #columnOf(endMs: number): number {
+    for (;;) {
+      const column = Math.floor(endMs / this.#stepMs);
+      this.#first = Math.min(this.#first, column);
+      this.#last = Math.max(this.#last, column);
+      if (this.#last - this.#first < MAX_COLUMNS) return column;
+      this.#widen();
+    }
+  }
+
+  #widen(): void {
+    this.#stepMs *= 2;
+    this.#first = Math.floor(this.#first / 2);
+    this.#last = Math.floor(this.#last / 2);
+    for (const row of this.#rows.all()) {
+      const wide = new Map<number, DeadlineCell>();
+      for (const [column, cell] of row.cells) {
+        const to = Math.floor(column / 2);
+        wide.set(to, both(wide.get(to), cell));
+      }
+      row.cells = wide;
+    }
+  }
 }
 
-function rowOf(row: readonly Seen[], startMs: number, stepMs: number): DeadlineRow {
-  const [{ service, name }] = row as readonly [Seen];
-  const sorted = row.map(({ deviationMs }) => deviationMs).sort((a, b) => a - b);
-  const columns: Seen[][] = Array.from({ length: COLUMNS }, () => []);
-  for (const each of row)
-    columns[Math.min(COLUMNS - 1, Math.floor((each.endMs - startMs) / stepMs))]?.push(each);
+function both(one: DeadlineCell | undefined, other: DeadlineCell): DeadlineCell {
+  if (one === undefined) return other;
   return {
-    service,
-    name,
-    count: row.length,
-    missedCount: row.filter(isMissed).length,
-    medianMs: sorted[Math.floor(sorted.length / 2)] ?? 0,
-    worstMs: sorted.at(-1) ?? 0,
-    cells: columns.map((cell) =>
-      cell.length === 0
-        ? null
-        : {
-            count: cell.length,
-            missedCount: cell.filter(isMissed).length,
-            worstMs: cell.reduce(
-              (worst, { deviationMs }) => Math.max(worst, deviationMs),
-              Number.NEGATIVE_INFINITY,
-            ),
-          },
-    ),
+    count: one.count + other.count,
+    missedCount: one.missedCount + other.missedCount,
+    worstMs: Math.max(one.worstMs, other.worstMs),
   };
-}
-
-function isMissed({ deviationMs }: Seen): boolean {
-  return deviationMs > 0;
 }

@@ -4,9 +4,9 @@
  */
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { spansOfOtlp } from '../spans/otlp.ts';
 import type { ExportedSpan } from '../spans/span.ts';
+import { textLines } from '../spans/text-lines.ts';
 import { UserError } from '../spans/user-error.ts';
 
 export class KeepFile {
@@ -27,9 +27,9 @@ export class KeepFile {
     } catch (error) {
       throw new UserError(`${name}: cannot be written (${(error as NodeJS.ErrnoException).code})`);
     }
-    const cutOff = await readLines(name, onSpans);
+    const cutOffBytes = await readLines(name, onSpans);
     const { size } = await file.stat();
-    if (cutOff !== undefined) await file.truncate(size - Buffer.byteLength(cutOff));
+    if (cutOffBytes > 0) await file.truncate(size - cutOffBytes);
     else if (size > 0) await endLine(file, size);
     return new KeepFile(file, name);
   }
@@ -56,27 +56,20 @@ async function endLine(file: FileHandle, size: number): Promise<void> {
   if (buffer.toString() !== '\n') await file.appendFile('\n');
 }
 
-/** @returns the last line, when it was cut off by whatever ended the process: it was never acknowledged */
-async function readLines(
-  name: string,
-  onSpans: (spans: readonly ExportedSpan[]) => void,
-): Promise<string | undefined> {
-  let number = 0;
-  let cutOff: string | undefined;
-  let broken = '';
-  for await (const line of createInterface({
-    input: createReadStream(name),
-    crlfDelay: Number.POSITIVE_INFINITY,
-  })) {
-    number++;
-    if (cutOff !== undefined) throw new UserError(broken);
-    if (line.trim() === '') continue;
+/**
+ * @returns of the last line, when it was cut off by whatever ended the process, how many bytes it has: it was never acknowledged
+ * @throws {UserError} when a line is none of ours
+ */
+async function readLines(name: string, onSpans: (spans: readonly ExportedSpan[]) => void): Promise<number> {
+  for await (const { text, number, isEnded, byteLength } of textLines(createReadStream(name))) {
+    if (text.trim() === '') continue;
     try {
-      onSpans(spansOfOtlp(JSON.parse(line)) ?? []);
+      onSpans(spansOfOtlp(JSON.parse(text)) ?? []);
     } catch (error) {
-      cutOff = line;
-      broken = `${name}:${number}: no OTLP (${(error as Error).message}). Name a file that --keep has made`;
+      if (!isEnded && number > 1) return byteLength;
+      const { message } = error as Error;
+      throw new UserError(`${name}:${number}: no OTLP (${message}). Name a file that --keep has made`);
     }
   }
-  return cutOff;
+  return 0;
 }

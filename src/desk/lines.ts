@@ -1,7 +1,9 @@
 /** Every line of code that cancelled, with what is known of it. Pure. */
 import { cancelOf } from '../spans/cancel.ts';
+import type { ExportedSpan } from '../spans/span.ts';
 import { routeOf } from '../spans/title.ts';
 import type { StoredTrace } from './store.ts';
+import { Counts, Tallies } from './tallies.ts';
 
 export interface Line {
   /** `function (file:line:column)`, or empty: cancels that no line of this side began. */
@@ -23,56 +25,52 @@ const MAX_OPERATIONS = 5;
 
 /** The line that cancels most first. */
 export function linesOf(traces: readonly StoredTrace[], sinceMs = 0): Line[] {
-  const byOrigin = new Map<string, Tally>();
-  for (const { traceId, spans } of traces) {
-    for (const span of spans) {
+  const tally = new LineTally(routeOf);
+  for (const { spans } of traces) tally.add(spans, sinceMs);
+  return tally.lines();
+}
+
+export class LineTally {
+  readonly #nameOf: (span: ExportedSpan) => string;
+  readonly #tallies = new Tallies((origin = '') => ({
+    ...{ origin, count: 0, deadlineExceededCount: 0, traceCount: 0, lastMs: 0 },
+    ...{ services: new Counts(), operations: new Counts(), reasons: new Counts() },
+  }));
+
+  constructor(nameOf: (span: ExportedSpan) => string) {
+    this.#nameOf = nameOf;
+  }
+
+  /** @param trace of which nothing was added before */
+  add(trace: readonly ExportedSpan[], sinceMs = 0): void {
+    const seen = new Set<unknown>();
+    for (const span of trace) {
       const cancel = cancelOf(span);
       if (cancel?.origin === undefined || cancel.atMs < sinceMs) continue;
-      const tally = byOrigin.get(cancel.origin) ?? newTally();
-      byOrigin.set(cancel.origin, tally);
+      const tally = this.#tallies.of(cancel.origin);
+      if (!seen.has(tally)) tally.traceCount++;
+      seen.add(tally);
       tally.count++;
       if (cancel.outcome === 'deadline_exceeded') tally.deadlineExceededCount++;
-      tally.traceIds.add(traceId);
       tally.lastMs = Math.max(tally.lastMs, cancel.atMs);
       tally.services.add(span.serviceName);
-      increase(tally.operations, routeOf(span));
-      if (cancel.reason !== undefined) increase(tally.reasons, cancel.reason);
+      tally.operations.add(this.#nameOf(span));
+      if (cancel.reason !== undefined) tally.reasons.add(cancel.reason);
     }
   }
-  return [...byOrigin].map(([origin, tally]) => lineOf(origin, tally)).sort((a, b) => b.count - a.count);
+
+  /** That which cancels most first. */
+  lines(): Line[] {
+    const lines = this.#tallies.all().map(({ services, operations, reasons, ...counts }) => ({
+      ...counts,
+      services: textsOf(services.most(Number.POSITIVE_INFINITY)).sort(),
+      operations: textsOf(operations.most(MAX_OPERATIONS)),
+      reasons: reasons.most(MAX_REASONS).map(({ text, count }) => ({ reason: text, count })),
+    }));
+    return lines.sort((a, b) => b.count - a.count);
+  }
 }
 
-interface Tally {
-  count: number;
-  deadlineExceededCount: number;
-  lastMs: number;
-  readonly traceIds: Set<string>;
-  readonly services: Set<string>;
-  readonly operations: Map<string, number>;
-  readonly reasons: Map<string, number>;
-}
-
-function newTally(): Tally {
-  return {
-    ...{ count: 0, deadlineExceededCount: 0, lastMs: 0 },
-    ...{ traceIds: new Set(), services: new Set(), operations: new Map(), reasons: new Map() },
-  };
-}
-
-function lineOf(origin: string, tally: Tally): Line {
-  const { count, deadlineExceededCount, lastMs, traceIds, services, operations, reasons } = tally;
-  return {
-    ...{ origin, count, deadlineExceededCount, lastMs, traceCount: traceIds.size },
-    services: [...services].sort(),
-    operations: mostOf(operations, MAX_OPERATIONS).map(([operation]) => operation),
-    reasons: mostOf(reasons, MAX_REASONS).map(([reason, times]) => ({ reason, count: times })),
-  };
-}
-
-function increase(counts: Map<string, number>, key: string): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-function mostOf(counts: ReadonlyMap<string, number>, max: number): [string, number][] {
-  return [...counts].sort((a, b) => b[1] - a[1]).slice(0, max);
+function textsOf(counts: readonly { readonly text: string }[]): string[] {
+  return counts.map(({ text }) => text);
 }

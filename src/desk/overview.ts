@@ -3,6 +3,7 @@ import { cancelOf } from '../spans/cancel.ts';
 import { routeOf } from '../spans/title.ts';
 import { ATTR_CANCEL_WASTED_MS, SPAN_WORK_AFTER_CANCEL } from '../telemetry/attributes.ts';
 import { type Line, linesOf } from './lines.ts';
+import { cancelledIn, OperationTally, sideOf } from './operations.ts';
 import type { StoredTrace } from './store.ts';
 
 export interface Overview {
@@ -43,7 +44,7 @@ const MAX_ROWS = 10;
 export function overviewOf(traces: readonly StoredTrace[], nowMs: number, seconds: number): Overview {
   const startMs = (Math.floor(nowMs / 1_000) - seconds + 1) * 1_000;
   const perSecond = Object.fromEntries(SERIES.map((name) => [name, new Array<number>(seconds).fill(0)]));
-  const routes = new Map<string, { service: string; route: string; count: number; cancelledCount: number }>();
+  const operations = new OperationTally(routeOf);
   const wasted: Wasted[] = [];
   for (const { traceId, spans, heardMs } of traces) {
     if (heardMs < startMs) continue;
@@ -57,14 +58,7 @@ export function overviewOf(traces: readonly StoredTrace[], nowMs: number, second
           if (count !== undefined) (perSecond[name] as number[])[second] = count + 1;
         }
       }
-      if (span.kind === 'server' || span.kind === 'consumer') {
-        const route = routeOf(span);
-        const key = `${span.serviceName} ${route}`;
-        const known = routes.get(key) ?? { service: span.serviceName, route, count: 0, cancelledCount: 0 };
-        known.count++;
-        if (cancel !== undefined) known.cancelledCount++;
-        routes.set(key, known);
-      }
+      if (sideOf(span) === 'incoming') operations.add(span);
       const wastedMs = span.attributes[ATTR_CANCEL_WASTED_MS];
       if (span.name === SPAN_WORK_AFTER_CANCEL && typeof wastedMs === 'number') {
         const owner = spans.find(({ spanId }) => spanId === span.parentSpanId);
@@ -76,10 +70,16 @@ export function overviewOf(traces: readonly StoredTrace[], nowMs: number, second
   return {
     startMs,
     perSecond,
-    routes: [...routes.values()]
-      .filter(({ cancelledCount }) => cancelledCount > 0)
-      .sort((a, b) => b.cancelledCount - a.cancelledCount || b.count - a.count)
-      .slice(0, MAX_ROWS),
+    routes: operations
+      .operations()
+      .filter((each) => cancelledIn(each) > 0)
+      .slice(0, MAX_ROWS)
+      .map((each) => ({
+        service: each.service,
+        route: each.operation,
+        count: each.count,
+        cancelledCount: cancelledIn(each),
+      })),
     lines: linesOf(traces, startMs).slice(0, MAX_ROWS),
     wasted: wasted.sort((a, b) => b.endMs - a.endMs).slice(0, MAX_ROWS),
   };

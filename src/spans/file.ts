@@ -1,56 +1,82 @@
-/** A file of spans: one JSON document, or one a line. */
-import { readFile } from 'node:fs/promises';
+/** A file of spans: one JSON document, or one a line. Lines are read one at a time, so a file of them may have any size. */
+import { inputBytes } from './input-bytes.ts';
 import { spansOfDownload } from './jaeger-download.ts';
 import { spansOfOtlp } from './otlp.ts';
 import { ShapeError } from './shape.ts';
+import type { Reading } from './source.ts';
 import type { ExportedSpan } from './span.ts';
+import { type TextLine, textLines } from './text-lines.ts';
 import { UserError } from './user-error.ts';
 
+/** Characters of a document over many lines. */
+const MAX_DOCUMENT = 256 * 2 ** 20;
+
 /** @throws {UserError} that names the file, the line, and what to do */
-export async function readSpansFile(file: string): Promise<ExportedSpan[]> {
-  const text = await readText(file);
-  if (text.trim() === '') throw new UserError(`${file}: empty, so there is nothing to judge`);
-  if (text.trimStart().startsWith('<')) throw new UserError(`${file}: HTML or XML, not JSON`);
-  const whole = parse(text);
-  if ('json' in whole) return spansOf(whole.json, file);
-  const lines = text.split('\n').flatMap((line, index) => {
-    const number = index + 1;
-    return line.trim() === '' ? [] : { number, ...parse(line) };
-  });
-  // A document over many lines, broken somewhere: none of the two ends of it is a document.
-  if (!isDocument(lines[0]) && !isDocument(lines.at(-1))) throw new UserError(`${file}: ${whole.broken}`);
-  return lines.flatMap((line) => {
-    const place = `${file}:${line.number}`;
-    if ('json' in line) return spansOf(line.json, place);
-    throw new UserError(`${place}: ${line.broken}`);
-  });
+export async function* readSpansFile(file: string, reading: Reading): AsyncGenerator<ExportedSpan[]> {
+  const lines = linesIn(file, reading);
+  const { value: first } = await lines.next();
+  if (first === undefined) throw new UserError(`${file}: empty, so there is nothing to judge`);
+  if (first.text.trimStart().startsWith('<')) throw new UserError(`${file}: HTML or XML, not JSON`);
+  const { value: second } = await lines.next();
+  const parsed = parse(first.text);
+  if (second === undefined) yield spansOf(parsed, file);
+  else if (isDocument(parsed)) yield* spansOfLines([first, second], lines, file, reading);
+  else yield await spansOfDocument([first.text, second.text], lines, file);
 }
 
-async function readText(file: string): Promise<string> {
-  let bytes: Buffer;
+/** Those with something in them. */
+async function* linesIn(file: string, { onRead }: Reading): AsyncGenerator<TextLine, undefined> {
   try {
-    bytes = await readFile(file);
+    for await (const line of textLines(inputBytes(file, onRead))) if (line.text.trim() !== '') yield line;
   } catch (error) {
-    throw new UserError(`${file}: ${whyNot(file, error as NodeJS.ErrnoException)}`);
+    if (error instanceof ShapeError) throw new UserError(`${file}: ${error.message}`);
+    throw error;
   }
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) throw new UserError(`${file}: compressed, gunzip it first`);
-  try {
-    return bytes.toString('utf8').replace(/^\uFEFF/, '');
-  } catch {
-    const bytesInMiB = Math.round(bytes.length / 2 ** 20);
-    throw new UserError(`${file}: too large with ${bytesInMiB} MiB, split it between two lines`);
+  return undefined;
+}
+
+async function* spansOfLines(
+  begun: readonly TextLine[],
+  rest: AsyncIterable<TextLine>,
+  file: string,
+  { onLeftOut }: Reading,
+): AsyncGenerator<ExportedSpan[]> {
+  for await (const { text, number, isEnded } of joined(begun, rest)) {
+    const parsed = parse(text);
+    // Of a file that is being written, or whose writer was killed: nobody was told that it is written.
+    if ('broken' in parsed && parsed.isCutOff && !isEnded)
+      onLeftOut?.(`${file}:${number}: the last line, which was cut off`);
+    else yield spansOf(parsed, `${file}:${number}`);
   }
 }
 
-function whyNot(file: string, { code, message }: NodeJS.ErrnoException): string {
-  if (code === 'EISDIR') return 'a folder, name a file in it';
-  if (code === 'EACCES') return 'may not be read by you';
-  if (code !== 'ENOENT') return message;
-  const isAddress = /^(localhost|[\w.-]+:\d+|\[[\da-f:]+\](:\d+)?)(\/.*)?$/i.test(file);
-  return isAddress ? `no such file; if a Jaeger is meant, write http://${file}` : 'no such file';
+async function* joined(begun: readonly TextLine[], rest: AsyncIterable<TextLine>): AsyncGenerator<TextLine> {
+  yield* begun;
+  yield* rest;
 }
 
-type Parsed = { readonly json: unknown } | { readonly broken: string };
+async function spansOfDocument(
+  begun: readonly string[],
+  rest: AsyncIterable<TextLine>,
+  file: string,
+): Promise<ExportedSpan[]> {
+  const texts = [...begun];
+  let length = texts.join('\n').length;
+  for await (const { text } of rest) {
+    texts.push(text);
+    length += text.length + 1;
+    if (length > MAX_DOCUMENT)
+      throw new UserError(
+        `${file}: too large for one document of JSON, which is read as a whole: write one object a line`,
+      );
+  }
+  const whole = parse(texts.join('\n'));
+  // Not a document that is broken somewhere: lines, of which the first is none.
+  const areLines = 'broken' in whole && isDocument(parse(texts.at(-1) as string));
+  return areLines ? spansOf(parse(texts[0] as string), `${file}:1`) : spansOf(whole, file);
+}
+
+type Parsed = { readonly json: unknown } | { readonly broken: string; readonly isCutOff: boolean };
 
 function parse(text: string): Parsed {
   try {
@@ -60,17 +86,20 @@ function parse(text: string): Parsed {
     const position = Number(/at position (\d+)/.exec(message)?.[1]);
     const isCutOff =
       /end of JSON input|Unterminated string/.test(message) || position >= text.trimEnd().length;
-    return { broken: isCutOff ? 'ends in the middle of its JSON: it was cut off' : `no JSON (${message})` };
+    const broken = isCutOff ? 'ends in the middle of its JSON: it was cut off' : `no JSON (${message})`;
+    return { broken, isCutOff };
   }
 }
 
-function isDocument(parsed: Parsed | undefined): boolean {
-  return parsed !== undefined && 'json' in parsed && typeof parsed.json === 'object';
+function isDocument(parsed: Parsed): boolean {
+  return 'json' in parsed && typeof parsed.json === 'object';
 }
 
-function spansOf(json: unknown, place: string): ExportedSpan[] {
+/** @throws {UserError} */
+function spansOf(parsed: Parsed, place: string): ExportedSpan[] {
+  if ('broken' in parsed) throw new UserError(`${place}: ${parsed.broken}`);
   try {
-    const spans = spansOfOtlp(json) ?? spansOfDownload(json);
+    const spans = spansOfOtlp(parsed.json) ?? spansOfDownload(parsed.json);
     if (spans !== undefined) return spans;
   } catch (error) {
     if (error instanceof ShapeError) throw new UserError(`${place}: ${error.message}`);

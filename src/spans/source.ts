@@ -1,24 +1,33 @@
-/** Where spans are read from: a file, or a Jaeger. */
+/** Where spans are read from: a file, what is piped in, or a Jaeger. They come some at a time, and are not held here. */
 
 import { readSpansFile } from './file.ts';
 import { askJaeger, type JaegerQuestion } from './jaeger.ts';
 import type { ExportedSpan } from './span.ts';
 import { UserError } from './user-error.ts';
 
-export interface Source {
-  readonly spans: readonly ExportedSpan[];
-  /** What was asked, for messages. */
-  readonly from: string;
+/** Who wants to know how it goes on. */
+export interface Reading {
+  /** What was not read, and why. */
+  readonly onLeftOut?: (what: string) => void;
+  /** How many bytes were read. */
+  readonly onRead?: (bytes: number) => void;
 }
 
-/** @throws {UserError} when it cannot be read */
-export async function readSpans(source: string, question: JaegerQuestion): Promise<Source> {
-  if (!/^[a-z][a-z\d+.-]*:\/\//i.test(source)) return { spans: await readSpansFile(source), from: source };
-  if (!/^https?:/i.test(source) || !URL.canParse(source)) {
-    throw new UserError(`${source}: no address of a Jaeger, which is one like http://localhost:16686`);
-  }
-  const { service, sinceMs } = question;
-  const of = service === undefined ? '' : ` of the service ${service}`;
-  const from = `${source}: of the last ${sinceMs / 60_000} minutes${of}`;
-  return { spans: await askJaeger(source, question), from };
+/**
+ * Each batch is some spans of any traces; one may come twice.
+ *
+ * @throws {UserError} when it cannot be read
+ */
+export async function* readSpans(
+  source: string,
+  question: JaegerQuestion,
+  reading: Reading = {},
+): AsyncGenerator<ExportedSpan[]> {
+  if (!/^[a-z][a-z\d+.-]*:\/\//i.test(source)) yield* readSpansFile(source, reading);
+  else if (isJaegerAddress(source)) yield* askJaeger(source, question, reading);
+  else throw new UserError(`${source}: no address of a Jaeger, which is one like http://localhost:16686`);
+}
+
+export function isJaegerAddress(source: string): boolean {
+  return /^https?:/i.test(source) && URL.canParse(source);
 }

@@ -26,6 +26,15 @@ export function routeOf(span: ExportedSpan): string {
   return `${name} ${route ?? pathOf(span)}`;
 }
 
+/** A segment of a path that tells one thing from others of its kind: a number, a UUID, a hash, a token. */
+const ID = /\/(?:\d+|[\da-f]{8}-[\da-f-]{27}|(?=[^/]*\d)[\da-f]{8,}|(?=[^/]*\d)[\w~-]{20,})(?=\/|$)/gi;
+
+/** What operations are counted by: the route. Where none is known it is the path, in which ids are `*`. */
+export function operationOf(span: ExportedSpan): string {
+  const route = routeOf(span);
+  return span.attributes[ATTR_HTTP_ROUTE] === undefined ? route.replace(ID, '/*') : route;
+}
+
 function pathOf(span: ExportedSpan): string | undefined {
   const path = fullUrlOf(span)?.pathname ?? span.attributes[ATTR_URL_PATH] ?? span.attributes['http.target'];
   return path === undefined ? undefined : String(path);

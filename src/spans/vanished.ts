@@ -32,7 +32,7 @@ const EXPORTED_AFTER_MS = 10_000;
 /** Of Node and undici, when the peer ends a connection in the middle of a request. */
 const RESETS: readonly unknown[] = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'];
 /** Spans of these have their parent in the same process. */
-const WORK: readonly SpanKind[] = ['internal', 'client', 'producer'];
+export const WORK: readonly SpanKind[] = ['internal', 'client', 'producer'];
 
 /** @param spans all that there are: a process of which one trace has no more may live on in another */
 export function vanishedProcesses(spans: readonly ExportedSpan[]): Vanished[] {
@@ -135,11 +135,11 @@ function hasWork(
 }
 
 /** Where that is not known, all of a service are taken for one. */
-function processOf({ serviceName, processId = '' }: ExportedSpan): string {
+export function processOf({ serviceName, processId = '' }: ExportedSpan): string {
   return `${serviceName} ${processId}`;
 }
 
-function isReset({ attributes }: ExportedSpan): boolean {
+export function isReset({ attributes }: ExportedSpan): boolean {
   const type = attributes[ATTR_ERROR_TYPE];
   // A call that has come so far as to have a connection.
   if (type === 'UNAVAILABLE') return attributes[ATTR_NETWORK_PEER_ADDRESS] !== undefined;
@@ -147,13 +147,13 @@ function isReset({ attributes }: ExportedSpan): boolean {
 }
 
 /** By the application: what only Node's parser has read is answered by 400 or more, and has no SERVER span. */
-function isAnswered({ attributes }: ExportedSpan): boolean {
+export function isAnswered({ attributes }: ExportedSpan): boolean {
   return (
     Number(attributes[ATTR_HTTP_RESPONSE_STATUS_CODE]) < 400 || attributes[ATTR_RPC_STATUS_CODE] === 'OK'
   );
 }
 
-function addressOf({ attributes }: ExportedSpan): string | undefined {
+export function addressOf({ attributes }: ExportedSpan): string | undefined {
   const host = attributes[ATTR_NETWORK_PEER_ADDRESS] ?? attributes[ATTR_SERVER_ADDRESS];
   const port = attributes[ATTR_NETWORK_PEER_PORT] ?? attributes[ATTR_SERVER_PORT];
   return host === undefined ? undefined : `${host}:${port ?? ''}`;

@@ -181,8 +181,8 @@ describe('the path of a cancel through real services', () => {
     assert.match(text, / ← GET \/orders +peer: disconnect +[\d.]+ ms +✗ +✗ +\d+ ms$/m);
     assert.match(text, /^\d findings in \d+ spans\n$/m);
     assert.doesNotMatch(await report('--paths', '0'), /passes on/);
-    const { findings, spans } = JSON.parse(await report('--json'));
-    assert.ok(spans >= 7);
+    const { findings, spanCount } = JSON.parse(await report('--json'));
+    assert.ok(spanCount >= 7);
     assert.ok(findings.some(({ rule }: { rule: string }) => rule === 'cancel_not_propagated'));
   });
 });

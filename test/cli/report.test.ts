@@ -111,7 +111,8 @@ describe('the report', () => {
   it('says nothing of a proxy that changes another header', async () => {
     await callWithin(await proxyTo(service.port, 'x-other', 'yes'), 5_000);
     const { status, stdout } = await report(await exportToFile());
-    assert.deepEqual({ status, stdout }, { status: 0, stdout: '0 findings in 2 spans\n' });
+    assert.equal(status, 0);
+    assert.match(stdout, /^0 findings in 2 spans\n$/m);
   });
 
   it('lists a guess, and does not fail for it', async () => {

@@ -135,7 +135,7 @@ describe('what is made of it', () => {
       span('4', { events: pending }),
     ]);
     const { operations, asyncTypes, startMs, stepMs } = deadlinesOf(timed.traces());
-    assert.deepEqual([startMs, stepMs], [1_100, 1_000]);
+    assert.deepEqual([startMs, stepMs], [1_000, 1_000]);
     const told = ({ name, count, missedCount, worstMs }: (typeof operations)[number]): unknown[] => [
       ...[name, count, missedCount, worstMs],
     ];

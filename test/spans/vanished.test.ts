@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { findingsAmong } from '../../src/spans/findings.ts';
+import { groupBy } from '../../src/spans/group-by.ts';
 import { spansOfOtlp } from '../../src/spans/otlp.ts';
 import type { Attributes, ExportedSpan } from '../../src/spans/span.ts';
 import { vanishedProcesses } from '../../src/spans/vanished.ts';
+import { VanishedWitnesses } from '../../src/spans/vanished-witnesses.ts';
 import { type Collector, entry, runApp, startCollector } from '../register/app.ts';
 
 /** Answers /ok, and /told when its spans are exported, and nothing else; says where it listens. */
@@ -160,6 +162,20 @@ const refused = (atMs: number, address = '10.0.0.7:80'): ExportedSpan =>
 const later = answered('later', [120_000, 120_010], 'stock-2');
 const first = answered('first', [0, 10]);
 
+/** What a report sees, which holds a few of them only: the same as among all, whatever else there was. */
+function addressesAmongFew(spans: readonly ExportedSpan[]): string[] {
+  const others = Array.from({ length: 500 }, (_, index) =>
+    answered(`other ${index}`, [index, index + 5]),
+  ).flat();
+  const isServed = spans.some(({ kind, processId }) => kind === 'server' && processId === 'stock-1');
+  const all = [...spans, ...(isServed ? others : [])];
+  const witnesses = new VanishedWitnesses();
+  for (const trace of groupBy(all, ({ traceId }) => traceId).values()) witnesses.add(trace);
+  const few = witnesses.spans();
+  if (isServed) assert.ok(few.length < all.length / 4);
+  return vanishedProcesses(few).map(({ address, spans: cut }) => `${address} ${cut.length}`);
+}
+
 describe('of a process that is silent', () => {
   const cut = reset('cut', [50_000, 51_000]);
   const meanwhile = answered('meanwhile', [50_500, 50_510]);
@@ -202,6 +218,7 @@ describe('of a process that is silent', () => {
         vanishedProcesses(spans).map(({ address }) => address),
         ['10.0.0.7:80'],
       );
+      assert.deepEqual(addressesAmongFew(spans), ['10.0.0.7:80 1']);
     });
   }
 
@@ -279,6 +296,7 @@ describe('of a process that is silent', () => {
   for (const [what, spans] of isRight) {
     it(`a reset says nothing when it ${what}`, () => {
       assert.deepEqual(vanishedProcesses(spans), []);
+      assert.deepEqual(addressesAmongFew(spans), []);
     });
   }
 });

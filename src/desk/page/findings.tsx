@@ -1,6 +1,7 @@
 /** Broken propagation, by rule. */
+
+import { ADVICE } from '../../spans/advice.ts';
 import { addressWith } from './address.ts';
-import { ADVICE } from './advice.ts';
 import type { PlacedFinding, RuleFindings } from './answers.ts';
 import { useAnswer } from './ask.ts';
 import { clock } from './format.ts';

@@ -1,8 +1,8 @@
 /** One trace: the sentence, the waterfall, the way of the cancel, and a span in full. */
+import { ADVICE } from '../../spans/advice.ts';
 import { cancelPathsOf } from '../../spans/path/cancel-path.ts';
 import type { ExportedSpan } from '../../spans/span.ts';
 import { addressWith, go } from './address.ts';
-import { ADVICE } from './advice.ts';
 import type { PlacedFinding, WholeTrace } from './answers.ts';
 import { useAnswer } from './ask.ts';
 import { Copy } from './copy.tsx';

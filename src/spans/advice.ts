@@ -5,7 +5,7 @@ export const ADVICE: Readonly<Record<string, string>> = {
   cancel_not_propagated:
     'Pass the signal of the incoming request on: signal: currentSignal(), or the option propagate.cancel.',
   deadline_already_past:
-    'Look at the time that is left before you start the call: nobody waits for its answer.',
+    'Give the call a point in time: Date.now() + timeoutMs, or a Date. A duration, or seconds, is long past.',
   timeout_malformed:
     'Mend the header where it is made: what breaks its grammar is read differently by each server.',
   deadline_dropped: 'Pass the time that is left on: currentDeadline(), or the option propagate.deadline.',

@@ -1,0 +1,116 @@
+/**
+ * Findings as SARIF 2.1.0, for code scanning: a result for each group of findings.
+ *
+ * @see https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+ */
+import { ADVICE } from '../../spans/advice.ts';
+import { PACKAGE_NAME, PACKAGE_VERSION } from '../../version.ts';
+import { COMMAND_NAME } from '../command-name.ts';
+import { plain, relativeTo } from '../text.ts';
+import type { FindingGroup } from './finding-groups.ts';
+import type { Judged } from './formats.ts';
+
+const HOME = `https://github.com/${PACKAGE_NAME}/${PACKAGE_NAME}`;
+/** A rule that may fire on what is right. */
+const GUESS = 'context_lost';
+
+export function writeSarif({ report, failures, known }: Judged): string {
+  const rules = [...new Set(report.findings.map(({ rule }) => rule))].sort();
+  const log = {
+    $schema: 'https://json.schemastore.org/sarif-2.1.0-rtm.5.json',
+    version: '2.1.0',
+    runs: [
+      {
+        tool: {
+          driver: {
+            name: COMMAND_NAME,
+            semanticVersion: PACKAGE_VERSION,
+            informationUri: HOME,
+            rules: rules.map(ruleOf),
+          },
+        },
+        automationDetails: { id: `${COMMAND_NAME}/` },
+        invocations: [
+          {
+            executionSuccessful: true,
+            exitCode: failures.length === 0 ? 0 : 1,
+            toolExecutionNotifications: [
+              ...failures,
+              ...report.leftOut.map((what) => `left out: ${what}`),
+            ].map((text) => ({ level: 'warning', message: { text: plain(text) } })),
+          },
+        ],
+        originalUriBaseIds: { '%SRCROOT%': { description: { text: 'the folder of the sources' } } },
+        results: report.findings.map((group) =>
+          resultOf(group, rules.indexOf(group.rule), report.root, known),
+        ),
+        columnKind: 'utf16CodeUnits',
+      },
+    ],
+  };
+  return `${JSON.stringify(log, undefined, 2)}\n`;
+}
+
+function ruleOf(rule: string): object {
+  const text = ADVICE[rule] ?? rule;
+  return {
+    id: rule,
+    name: rule.replace(/(^|_)(\w)/g, (_, __, letter) => letter.toUpperCase()),
+    shortDescription: { text: rule.replaceAll('_', ' ') },
+    fullDescription: { text },
+    help: { text },
+    helpUri: `${HOME}/blob/main/docs/after-the-cancel.md#findings`,
+    defaultConfiguration: { level: rule === GUESS ? 'note' : 'warning' },
+  };
+}
+
+function resultOf(
+  group: FindingGroup,
+  ruleIndex: number,
+  root: string,
+  known: ReadonlySet<string> | undefined,
+): object {
+  const { id, rule, service, operation, count, examples } = group;
+  const [first] = examples;
+  return {
+    ruleId: rule,
+    ruleIndex,
+    level: rule === GUESS ? 'note' : 'warning',
+    message: { text: plain(`${service} ${operation}: ${first?.detail ?? rule}`) },
+    locations: [locationOf(group, root)],
+    partialFingerprints: { 'cancelTrace/v1': id },
+    occurrenceCount: count,
+    ...(known === undefined ? {} : { baselineState: known.has(id) ? 'unchanged' : 'new' }),
+    properties: { traceIds: [...new Set(examples.map(({ traceId }) => traceId))] },
+  };
+}
+
+function locationOf({ service, operation, origin }: FindingGroup, root: string): object {
+  const logical = {
+    name: plain(operation),
+    fullyQualifiedName: plain(`${service} ${operation}`),
+    kind: 'function',
+  };
+  return { physicalLocation: physicalOf(service, origin, root), logicalLocations: [logical] };
+}
+
+/** Code scanning wants a file of each result. Of one of which no line is known the service stands for it. */
+function physicalOf(service: string, origin: string | undefined, root: string): object {
+  const place = /^(?:.*? \()?(.+?):(\d+):(\d+)\)?$/.exec(
+    origin === undefined ? '' : relativeTo(root, origin),
+  );
+  if (place === null) {
+    const description = { text: 'the service; no line is known' };
+    return { artifactLocation: { uri: encodeURIComponent(service), description }, region: { startLine: 1 } };
+  }
+  const [, file = '', line, column] = place;
+  const region = { startLine: Math.max(1, Number(line)), startColumn: Math.max(1, Number(column)) };
+  return { artifactLocation: artifactOf(file), region };
+}
+
+/** Relative to the sources, or of this machine: code scanning takes no other scheme, and a stranger must not name one. */
+function artifactOf(file: string): object {
+  const path = file.replaceAll('\\', '/').split('/').map(encodeURIComponent).join('/');
+  if (/^[a-z]:[\\/]/i.test(file)) return { uri: `file:///${path.replace('%3A', ':')}` };
+  return path.startsWith('/') ? { uri: `file://${path}` } : { uri: path, uriBaseId: '%SRCROOT%' };
+}
