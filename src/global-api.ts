@@ -30,6 +30,12 @@ export function currentProvider(): TracerProvider {
   return provider.getDelegate?.() ?? provider;
 }
 
+/** Its class. */
+export function providerName(): string {
+  // A bundler may have numbered it.
+  return currentProvider().constructor.name.replace(/\$\d+$/, '');
+}
+
 /** Undefined until somebody sets one. */
 export function globalProvider(): TracerProvider | undefined {
   const provider = currentProvider();

@@ -9,6 +9,7 @@ import {
 } from '@opentelemetry/api';
 import { AbortOrigins } from './cancellation/abort-origins.ts';
 import { type CancellationInstrumentationConfig, resolveConfig } from './config.ts';
+import { currentProvider, globalProvider, providerName } from './global-api.ts';
 import { createInstallation } from './hook/installation.ts';
 import { watchLateWrites } from './hook/late-writes.ts';
 import { loadedFiles, watchFiles } from './hook/loaded-files.ts';
@@ -19,6 +20,7 @@ import { defaultIntegrations } from './integrations/index.ts';
 import { isStopReason } from './operation/stop-reason.ts';
 import { Part } from './part.ts';
 import { type EndingProcess, endedHere, watchProcessEnd } from './process-end.ts';
+import { complain, type InstanceReport, tellDoctor } from './self-report.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { addSystem } from './telemetry/systems.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from './version.ts';
@@ -68,6 +70,7 @@ export class CancellationInstrumentation {
       .filter(({ needs }) => needs === undefined || resolved.propagate.cancel)
       .map((integration) => new Part(integration, this.#recorder));
     this.#packageNames = [...new Set(this.#parts.flatMap(({ packageNames }) => packageNames))];
+    tellDoctor(() => this.#report());
     if (this.#config.enabled === true) this.enable();
   }
 
@@ -109,7 +112,20 @@ export class CancellationInstrumentation {
     if (names.length === 0 || this.#isSecondSaid) return;
     this.#isSecondSaid = true;
     const what = `another instance, such as that of register, instruments ${names.join(', ')} already`;
-    diag.warn(`${PACKAGE_NAME}: ${what}: this one stands back, with its options, until that one is disabled`);
+    complain('second', `${what}: this one stands back, with its options, until that one is disabled`);
+  }
+
+  #report(): InstanceReport {
+    const names = (parts: readonly Part[]): string[] => parts.map(({ name }) => name);
+    return {
+      version: PACKAGE_VERSION,
+      integrations: names(this.#parts.filter((part) => part.isInstalled)),
+      standsBack: names(this.#parts.filter((part) => part.isStandingBack)),
+      late: [...new Set(this.#parts.flatMap(({ latePackages }) => [...latePackages]))],
+      provider: globalProvider() && providerName(),
+      sampler: samplerName(),
+      invisible: this.#recorder.whyInvisible(),
+    };
   }
 
   /** Has no effect when it is off. */
@@ -151,4 +167,13 @@ export class CancellationInstrumentation {
     this.#recorder.close();
     ending.unrecorded += this.#recorder.endWithProcess(ending.how, ending.untilMs);
   }
+}
+
+/** Of the SDK, in its own words. Undefined where its tracers do not tell, which is nothing public. */
+function samplerName(): string | undefined {
+  // The tracer that instances of this package have anyway.
+  const tracer = currentProvider().getTracer(PACKAGE_NAME, PACKAGE_VERSION) as {
+    readonly _sampler?: unknown;
+  };
+  return tracer._sampler === undefined ? undefined : String(tracer._sampler);
 }

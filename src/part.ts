@@ -9,6 +9,7 @@ import { type LoadedFile, versionIn } from './hook/loaded-files.ts';
 import { type Undo, undoAll } from './hook/replace.ts';
 import type { Host, Integration, PackageFile } from './integration.ts';
 import { beginInTurn, leaveTurn } from './one-of-each.ts';
+import { complain } from './self-report.ts';
 import { PACKAGE_NAME } from './version.ts';
 
 export class Part {
@@ -32,6 +33,9 @@ export class Part {
     this.packageNames = [...new Set(this.#files.map(({ packageName }) => packageName))];
   }
 
+  /** Packages of which files were loaded before anybody looked. */
+  readonly latePackages: Set<string> = new Set();
+
   get name(): string {
     return this.#integration.name;
   }
@@ -39,6 +43,10 @@ export class Part {
   /** Enabled, but another instance has the integration already: begins when that is switched off. */
   get isStandingBack(): boolean {
     return this.#isEnabled && this.#installation === undefined;
+  }
+
+  get isInstalled(): boolean {
+    return this.#installation !== undefined;
   }
 
   enable(): void {
@@ -79,13 +87,14 @@ export class Part {
     const knownBefore = this.#known.length;
     for (const loaded of files) this.see(loaded);
     const late = this.#known.slice(knownBefore).map(({ file }) => file);
+    for (const { packageName } of late) this.latePackages.add(packageName);
     for (const packageName of this.packageNames) {
       const missed = new Set(
         late.flatMap((file) => (file.packageName === packageName ? (file.missedWhenLate ?? []) : [])),
       );
       if (missed.size === 0) continue;
-      const what = `${PACKAGE_NAME}: ${packageName} was loaded before this instrumentation was enabled`;
-      diag.warn(`${what}: ${[...missed].join(' and ')} are not seen`);
+      const what = `${packageName} was loaded before this instrumentation was enabled`;
+      complain('early', `${what}: ${[...missed].join(' and ')} are not seen`);
     }
   }
 
@@ -122,7 +131,7 @@ export class Part {
     if (this.#unsupported.has(found)) return;
     this.#unsupported.add(found);
     const ranges = new Set(files.flatMap(({ supportedVersions }) => supportedVersions));
-    diag.warn(`${PACKAGE_NAME}: ${found} is not instrumented: supported is ${[...ranges].join(' || ')}`);
+    complain('library', `${found} is not instrumented: supported is ${[...ranges].join(' || ')}`);
   }
 }
 

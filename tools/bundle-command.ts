@@ -35,6 +35,18 @@ export async function bundleCommand(root: string): Promise<void> {
     plugins: [importedByRequire([])],
     write: false,
   });
+  // Preloaded by --require, which may come before any ES module.
+  const inspector = await build({
+    ...common,
+    entryPoints: ['src/cli/doctor/inspector.ts'],
+    outfile: `${FOLDER}/inspector.cjs`,
+    format: 'cjs',
+    minifyIdentifiers: false,
+    platform: 'node',
+    target: 'node20.19',
+    mainFields: ['module', 'main'],
+    write: false,
+  });
   const page = await build({
     ...common,
     entryPoints: [`${PAGE}/main.tsx`, `${PAGE}/main.css`],
@@ -47,12 +59,12 @@ export async function bundleCommand(root: string): Promise<void> {
     write: false,
   });
   for (const part of PARTS) rmSync(join(root, 'dist', part), { recursive: true, force: true });
-  for (const { path, contents } of [...command.outputFiles, ...page.outputFiles]) {
+  for (const { path, contents } of [...command.outputFiles, ...inspector.outputFiles, ...page.outputFiles]) {
     mkdirSync(join(path, '..'), { recursive: true });
     writeFileSync(path, contents);
   }
   for (const name of ['index.html', 'icon.svg'])
     cpSync(join(root, PAGE, name), join(root, FOLDER, 'page', name));
-  const inputs = [command, page].flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  const inputs = [command, inspector, page].flatMap(({ metafile }) => Object.keys(metafile.inputs));
   writeFileSync(join(root, FOLDER, 'LICENSES.txt'), noticeOf(root, inputs));
 }

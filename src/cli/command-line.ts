@@ -10,11 +10,12 @@ import {
   UsageError,
 } from './arguments.ts';
 import { COMMAND_NAME } from './command-name.ts';
+import { doctorCommand } from './doctor/command.ts';
 import { reportCommand } from './report/command.ts';
 import { runCommand } from './run.ts';
 import { viewCommand } from './view.ts';
 
-const COMMANDS: readonly Command[] = [runCommand, viewCommand, reportCommand];
+const COMMANDS: readonly Command[] = [runCommand, viewCommand, reportCommand, doctorCommand];
 
 const USAGE = `usage: ${COMMAND_NAME} <command> [options]
 

@@ -1,8 +1,9 @@
 /** One line at OTEL_LOG_LEVEL=info: what is instrumented, who makes the spans, where they go to, and beside whom. */
 import { createRequire } from 'node:module';
 import { diag } from '@opentelemetry/api';
-import { currentProvider } from '../global-api.ts';
+import { providerName } from '../global-api.ts';
 import { defaultIntegrations } from '../index.ts';
+import type { RegisterReport } from '../self-report.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from '../version.ts';
 import type { Environment } from './environment.ts';
 import { shownUrl } from './otlp-checks.ts';
@@ -16,32 +17,40 @@ export function announce(environment: Environment, sdk: StartedSdk | undefined):
   const tell = (): void => {
     clearTimeout(timer);
     process.removeListener('exit', tell);
-    diag.info(`${PACKAGE_NAME}: ${announcementOf(environment, sdk)}`);
+    diag.info(`${PACKAGE_NAME}: ${reportOf(environment, sdk).announcement}`);
   };
   const timer = setTimeout(tell, AFTER_MS).unref();
   process.on('exit', tell);
 }
 
-function announcementOf(environment: Environment, sdk: StartedSdk | undefined): string {
+/** As it is now. */
+export function reportOf(environment: Environment, sdk: StartedSdk | undefined): RegisterReport {
   const { integrations = defaultIntegrations, propagate } = environment.instrumentationConfig;
   const used = integrations.filter(({ needs }) => needs === undefined || propagate?.cancel === true);
-  const names = used.map(({ name }) => name).join(', ');
+  const names = used.map(({ name }) => name);
   const official = officialInstrumentations(sdk);
   const beside = official.length === 0 ? '' : `, beside ${official.join(', ')}`;
-  return `${PACKAGE_VERSION} instruments ${names || 'nothing'}${beside}; ${spansOf(environment, sdk)}`;
+  const to = whereTo(environment, sdk);
+  return {
+    version: PACKAGE_VERSION,
+    integrations: names,
+    beside: official,
+    to,
+    announcement: `${PACKAGE_VERSION} instruments ${names.join(', ') || 'nothing'}${beside}; ${spansGo(to)}`,
+  };
 }
 
-function spansOf({ exporters, endpoints }: Environment, sdk: StartedSdk | undefined): string {
-  if (sdk === undefined || sdk.hasGivenWay()) {
+/** Undefined: another SDK makes the spans. */
+function whereTo({ exporters, endpoints }: Environment, sdk: StartedSdk | undefined): string[] | undefined {
+  if (sdk === undefined || sdk.hasGivenWay()) return undefined;
+  return exporters.map((name) => (name === 'otlp' ? shownUrl(endpoints.traces) : 'the console'));
+}
+
+function spansGo(to: readonly string[] | undefined): string {
+  if (to === undefined) {
     return `spans are made and exported by the SDK that the application has set up (${providerName()})`;
   }
-  const to = exporters.map((name) => (name === 'otlp' ? shownUrl(endpoints.traces) : 'the console'));
   return `spans are made by the SDK of register and go to ${to.join(' and ') || 'nowhere (OTEL_TRACES_EXPORTER)'}`;
-}
-
-function providerName(): string {
-  // A bundler may have numbered it.
-  return currentProvider().constructor.name.replace(/\$\d+$/, '');
 }
 
 const OFFICIAL = /(@opentelemetry[\\/]instrumentation-(?:http|grpc|undici))(?:[\\/]|$)/;

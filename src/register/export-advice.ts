@@ -44,13 +44,17 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 /** One line. */
 export function explain(error: unknown): string {
+  const { cause, advice } = diagnose(error);
+  return advice === undefined ? `${cause}.` : `${cause}. ${advice}`;
+}
+
+export function diagnose(error: unknown): { cause: string; advice: string | undefined } {
   const failure = (error ?? {}) as Failure;
   const { code, message = '' } = failure.errors?.find((each) => each.code !== undefined) ?? failure;
   const cause = oneLine(
     typeof code === 'number' ? `answered ${code} ${message}` : message || String(code ?? error),
   );
-  const advice = code === undefined ? undefined : ADVICE[code];
-  return advice === undefined ? `${cause}.` : `${cause}. ${advice}`;
+  return { cause, advice: code === undefined ? undefined : ADVICE[code] };
 }
 
 const MAX_CAUSE = 300;

@@ -4,14 +4,19 @@ import { globalApi, globalProvider, ONE_VERSION } from '../global-api.ts';
 import { CancellationInstrumentation } from '../instrumentation.ts';
 import { endsBySignal, watchProcessEnd } from '../process-end.ts';
 import { watchSignals } from '../process-signals.ts';
+import { hearComplaint, tellDoctorOfRegister } from '../self-report.ts';
 import { PACKAGE_NAME } from '../version.ts';
-import { announce } from './announcement.ts';
+import { announce, reportOf } from './announcement.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { giveWay } from './give-way.ts';
 import { startSdk } from './sdk.ts';
 import type { Warn } from './variables.ts';
 
-export function start(warn: Warn): void {
+export function start(say: Warn): void {
+  const warn: Warn = (message) => {
+    hearComplaint('register', message);
+    say(message);
+  };
   const environment = readEnvironment(process.env, warn);
   if (environment.isDisabled) return;
   const { logLevel } = environment;
@@ -48,6 +53,7 @@ export function start(warn: Warn): void {
       sayUnlessQuiet(REFUSED);
     },
   });
+  tellDoctorOfRegister(() => reportOf(environment, sdk));
   if (logLevel !== undefined && logLevel >= DiagLogLevel.INFO) announce(environment, sdk);
 }
 

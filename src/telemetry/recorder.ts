@@ -66,6 +66,11 @@ export class Recorder implements Host {
     });
   }
 
+  /** Why nobody would find a cancel that is recorded now. */
+  whyInvisible(): string[] {
+    return this.#parts.visibility.reasons();
+  }
+
   isSuppressed(): boolean {
     return isSuppressedIn(context.active());
   }

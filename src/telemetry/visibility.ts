@@ -2,20 +2,13 @@
  * Whether anybody can see the spans that are made here. If not, that is said with why: to the application's logger at the first
  * span, for whoever sets it up; where there is no logger, at the first cancel that nobody will find.
  */
-import {
-  type Context,
-  context,
-  createContextKey,
-  diag,
-  isValidSpanId,
-  type Span,
-  trace,
-} from '@opentelemetry/api';
+import { type Context, context, createContextKey, isValidSpanId, type Span, trace } from '@opentelemetry/api';
 import { globalApi, globalProvider, ONE_VERSION } from '../global-api.ts';
-import { PACKAGE_NAME } from '../version.ts';
+import { complain } from '../self-report.ts';
 import { isSuppressedIn } from './owner.ts';
 import { sayOnce } from './say-once.ts';
-import { isDatadogHere, sentryClient } from './vendors.ts';
+import { whyUnmarked } from './unmarked.ts';
+import { isDatadogHere, makesSpans, sentryClient } from './vendors.ts';
 
 const PROBE_KEY = createContextKey('opentelemetry.cancellation.probe');
 
@@ -37,7 +30,15 @@ export class Visibility {
     if (isSuppressedIn(parent) || (!span.isRecording() && this.#hasMetrics())) return;
     this.#isTold = true;
     const reason = invisibleBecause(span, parent);
-    if (reason !== undefined) diag.warn(`${PACKAGE_NAME}: ${reason}`);
+    if (reason !== undefined) complain('spans', reason);
+  }
+
+  /** Why a cancel would not be found, as far as that shows before there is a span. */
+  reasons(): string[] {
+    const sentry = sentryClient();
+    const isSeen = this.#hasMetrics() || (sentry !== undefined && makesSpans(sentry));
+    if (globalProvider() === undefined) return isSeen ? [] : [whyNoProvider()];
+    return hasContextManager() ? whyUnmarked() : [NO_CONTEXT];
   }
 
   /** There is no span to write a cancel on. */
@@ -50,8 +51,11 @@ export class Visibility {
 function invisibleBecause(span: Span, parent: Context): string | undefined {
   if (isOfNoProvider(span, parent)) return whyNoProvider();
   if (hasContextManager()) return undefined;
-  return 'no context manager is set, so no span has a parent. The SDKs for Node.js set one by register() or start().';
+  return NO_CONTEXT;
 }
+
+const NO_CONTEXT =
+  'no context manager is set, so no span has a parent. The SDKs for Node.js set one by register() or start().';
 
 /** The API's own tracer makes no span of its own: it hands out the parent's context, or none that is valid. */
 function isOfNoProvider(span: Span, parent: Context): boolean {

@@ -38,6 +38,8 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/npm run demo$/, { by: 'test/examples/demo.test.ts' }],
   [RegExp(`^npx (cancel-trace|${OURS}) run -- (node app\\.js|npm start)$`), { by: 'test/cli/desk.test.ts' }],
   [/^npx cancel-trace view/, { by: 'test/cli/desk.test.ts' }],
+  [/^npx cancel-trace doctor( --send)?$/, { by: 'test/cli/doctor.test.ts' }],
+  [/^npx cancel-trace doctor .*-- /, { by: 'test/cli/doctor-programs.test.ts' }],
   [RegExp(`^npx ${OURS} report`), { by: 'test/stack/jaeger/report.test.ts' }],
   [/^npm (test|run test:(deep|stack|setups))( -- \w[\w ./-]*)?$/, { here: 'chooses files' }],
   [/^npm ci( && npm test)?$/, { by: '.ci/run' }],

@@ -1,8 +1,7 @@
 /** grpc-js in the bundle of an application is in no file that could be found: it is said, once. */
 import { readFileSync } from 'node:fs';
-import { diag } from '@opentelemetry/api';
 import { bundleFile } from '../../cancellation/own-files.ts';
-import { PACKAGE_NAME } from '../../version.ts';
+import { complain } from '../../self-report.ts';
 import { GRPC_PACKAGE } from './internals.ts';
 
 /** A name in grpc-js, in every version, that nobody else has. Not written as such, since this file is in the bundle, too. */
@@ -12,8 +11,9 @@ let isTold = false;
 export function tellBundled(): void {
   if (bundleFile === undefined || isTold || !isGrpcIn(bundleFile)) return;
   isTold = true;
-  diag.warn(
-    `${PACKAGE_NAME}: ${GRPC_PACKAGE} is bundled in ${bundleFile}: its calls are not seen. Keep it outside of the bundle (external)`,
+  complain(
+    'library',
+    `${GRPC_PACKAGE} is bundled in ${bundleFile}: its calls are not seen. Keep it outside of the bundle (external)`,
   );
 }
 
