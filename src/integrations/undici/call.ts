@@ -3,7 +3,7 @@ import { type Context, createContextKey } from '@opentelemetry/api';
 import type { Stack } from '../../operation/evidence.ts';
 import type { Target } from './description.ts';
 import type { Exchange } from './exchange.ts';
-import type { SinkEnd } from './sink.ts';
+import type { StreamEnd } from './own-streams.ts';
 
 /** Where a fetch() in progress is found by the requests it makes. */
 export const CALL_KEY: symbol = createContextKey('opentelemetry.cancellation.undici.call');
@@ -25,9 +25,9 @@ export class Call {
   exchange: Exchange | undefined = undefined;
   /** False while a request is in flight and when no other can follow. */
   expectsRequest = true;
-  /** Of undici.stream(): it writes to a stream, and who destroyed that. */
-  hasSink = false;
-  sinkEnd: SinkEnd | undefined = undefined;
+  /** Of undici.stream() and pipeline(): who destroyed a stream that the application has of it. */
+  hasOwnStreams = false;
+  streamEnd: StreamEnd | undefined = undefined;
   /** All calls that wait in the same pool, this one among them. */
   queue: Set<Call> | undefined = undefined;
   /** It was cancelled, and recorded, before there was a request. */
@@ -52,5 +52,5 @@ export function letGo(call: Call): void {
   call.signal = undefined;
   call.stopper = undefined;
   call.target = undefined;
-  call.sinkEnd = undefined;
+  call.streamEnd = undefined;
 }

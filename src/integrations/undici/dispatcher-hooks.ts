@@ -15,9 +15,9 @@ import { rememberDestroy } from './destroy-error.ts';
 import { watchMaking } from './dispatcher-making.ts';
 import { dataOf, isObject } from './given.ts';
 import { type Dispatcher, type Handler, hidden } from './internals.ts';
+import { watchOwnStreams } from './own-streams.ts';
 import { enqueue, takeWaiting, waitingIn } from './queue.ts';
 import { isSignal, unwatchSignal } from './signals.ts';
-import { watchSink } from './sink.ts';
 import { type Watch, watchOf } from './watch.ts';
 
 /** @param base DispatcherBase, from which every dispatcher that has connections inherits */
@@ -52,8 +52,7 @@ function watchDispatch(watch: Watch, prototype: object): Undo {
       return undefined;
     }
     const call = callOf(host, dispatcher, options, handler, above);
-    if (Object.hasOwn(handler, 'factory') && typeof dataOf(handler, 'factory') === 'function')
-      watchSink(host, installation, handler, call);
+    watchOwnStreams(host, installation, handler, call);
     const current = { call, outermost: dispatcher, handler, dispatcher };
     watch.dispatching = current;
     const { called } = watch;

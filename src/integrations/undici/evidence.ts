@@ -8,8 +8,8 @@ import { limitPassed } from './deadline.ts';
 import { destroyedBy } from './destroy-error.ts';
 import type { Exchange } from './exchange.ts';
 import { codeToSend, isCancelledByPeer } from './http2-streams.ts';
+import { endedByStream, hasFailed } from './own-streams.ts';
 import { phaseOf } from './phase.ts';
-import { endedBySink, hasFailed } from './sink.ts';
 import type { Watch } from './watch.ts';
 
 /** Undefined for a plain failure. @param above the hook */
@@ -36,12 +36,12 @@ export function whyFailed(
   if (destroyStack !== undefined) {
     return { kind: 'local', trigger: 'destroy', phase, reason: error, stack: destroyStack };
   }
-  const sinkEnd = endedBySink(exchange.call, error);
-  if (sinkEnd !== undefined && hasFailed(sinkEnd)) return undefined;
-  const sinkStack = sinkEnd && ofSomebody(sinkEnd.stack);
-  if (sinkStack !== undefined) {
-    const reason = sinkEnd?.error ?? error;
-    return { kind: 'local', trigger: 'destroy', phase, rstCode, reason, stack: sinkStack };
+  const streamEnd = endedByStream(exchange.call, error);
+  if (streamEnd !== undefined && hasFailed(streamEnd)) return undefined;
+  const streamStack = streamEnd && ofSomebody(streamEnd.stack);
+  if (streamStack !== undefined) {
+    const reason = streamEnd?.error ?? error;
+    return { kind: 'local', trigger: 'destroy', phase, rstCode, reason, stack: streamStack };
   }
   if (isCancelledByPeer(exchange)) return { kind: 'peer-reset', phase, rstCode: exchange.stream?.rstCode };
   const code = isErrorLike(error) ? error.code : undefined;
@@ -60,7 +60,7 @@ export function whyFailed(
     }
     case 'UND_ERR_ABORTED': {
       if (isRefusedByProxy(error)) return undefined;
-      const reason = watch.bodyDestroyReason ?? error;
+      const reason = watch.bodyDestroyReason ?? streamEnd?.error ?? error;
       return {
         kind: 'local',
         trigger: 'destroy',

@@ -5,6 +5,7 @@ import { fetchCases } from './fetch-cases.ts';
 import { http2Cases, startUndiciHttp2Server } from './http2-cases.ts';
 import { loadUndici, undiciVersions } from './library.ts';
 import { packageCases } from './package-cases.ts';
+import { pipelineCases } from './pipeline-cases.ts';
 import { proxyCases, startProxy } from './proxy-cases.ts';
 import { startUndiciServer } from './server.ts';
 
@@ -22,6 +23,7 @@ export async function prepareUndici({ setup }: Telemetry): Promise<ContractSubje
       ...versions.flatMap((library) => [
         ...fetchCases(library, server),
         ...packageCases(library, server),
+        ...pipelineCases(library, server),
         ...http2Cases(library, http2Server),
         ...proxyCases(library, server, proxy, setup),
       ]),

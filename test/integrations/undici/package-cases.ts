@@ -1,7 +1,6 @@
 /** What is staged with the package undici beyond fetch(): request, stream, pipeline, dispatchers. */
 import assert from 'node:assert/strict';
 import { PassThrough, Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import type { Attributes } from '@opentelemetry/api';
 import type { ContractCase, Expectation } from '../../support/contract.ts';
 import { aborted, left, limitTo, rejection, timedOut, unmarked, userLeaves } from './fetch-cases.ts';
@@ -200,24 +199,6 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
       client: unmarked,
       server: left,
     })),
-    {
-      name: 'pipeline() destroyed',
-      stage: () =>
-        using(new Agent(), async (dispatcher) => {
-          const seen = server.seen('/hang/3');
-          const duplex = undici.pipeline(
-            `${origin}/hang/3`,
-            { dispatcher, method: 'GET' },
-            ({ body }) => body,
-          );
-          duplex.on('error', () => {}).end();
-          await seen;
-          stopReading(duplex);
-          await finished(duplex).catch(() => {});
-        }),
-      client: { ...destroyed, phase: 'wait', origin: 'stopReading' },
-      server: left,
-    },
     {
       name: 'a client that is destroyed while a request waits',
       async stage() {

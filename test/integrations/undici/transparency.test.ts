@@ -70,6 +70,21 @@ describe('fetch() and undici look as without us', () => {
     }
   });
 
+  it('nor have the streams of undici.pipeline()', async () => {
+    for (const version of undiciVersions()) {
+      const { undici, agent } = loadUndici(version);
+      const given: object[] = [];
+      const options = { method: 'GET', dispatcher: agent } as const;
+      const duplex = undici.pipeline(`${server.origin}/status/200?close`, options, ({ body }) => {
+        given.push(body);
+        return body;
+      });
+      for await (const _chunk of duplex.end());
+      assert.equal(given.length, 1);
+      for (const stream of [duplex, ...given]) assert.ok(!Object.keys(stream).includes('destroy'), version);
+    }
+  });
+
   it('fetch() without or with wrong arguments fails as before', async () => {
     const fails = async (fetch: unknown, ...args: unknown[]) =>
       rejection((async () => (fetch as (...args: unknown[]) => unknown)(...args))()).then(String);
