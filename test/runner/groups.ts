@@ -20,7 +20,7 @@ export const groups: Readonly<Record<string, Group>> = {
   stack: {
     command: 'npm run test:stack',
     needs:
-      'a real Jaeger, Collector, Prometheus, Alertmanager, OpenSearch, Kafka, database, Go or containers',
+      'a real Jaeger, Collector, Prometheus, Alertmanager, OpenSearch, Kafka, database, Chromium, Go or containers',
     concurrency: (cores) => Math.max(1, cores - 1), // beside the servers
     limitMinutes: 30,
   },

@@ -21,6 +21,7 @@ export const programFiles: readonly string[] = [
   ...programs.map(([file]) => file),
   '../support/monitoring-tools.ts',
   '../support/databases.ts',
+  '../support/chromium.ts',
 ].map((file) => fileURLToPath(new URL(file, import.meta.url)));
 
 /**

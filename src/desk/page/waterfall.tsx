@@ -40,14 +40,15 @@ export function Waterfall({ rows, startMs, durationMs, selected, onSelect }: Wat
             <button
               type="button"
               aria-current={row.span.spanId === selected}
-              aria-label={inWords(row, startMs)}
               onClick={() => onSelect(row.span)}
               onKeyDown={moveFocus}
             >
               <span class="label" style={{ paddingInlineStart: `${0.5 + Math.min(row.depth, 24) * 0.9}rem` }}>
-                <b>{row.span.serviceName}</b> {ARROWS[row.span.kind] ?? '·'} {titleOf(row.span)}
+                <b>{row.span.serviceName}</b> <span aria-hidden="true">{ARROWS[row.span.kind] ?? '·'}</span>{' '}
+                {titleOf(row.span)}
               </span>
-              <span class="track">
+              <span class="unseen">{inWords(row, startMs)}</span>
+              <span class="track" aria-hidden="true">
                 <Bar row={row} clock={clock} />
               </span>
             </button>
@@ -120,7 +121,9 @@ function Bar({ row: { span, cancel, deadline, ownerCancelMs }, clock }: { row: R
   return (
     <>
       <span class={`bar ${kind}`} style={placed(span.startMs, span.durationMs, clock)} />
-      {workMs > AT_ONCE_MS && <span class="for-nobody" style={placed(span.endMs - workMs, workMs, clock)} />}
+      {workMs > AT_ONCE_MS && kind !== 'after' && (
+        <span class="for-nobody" style={placed(span.endMs - workMs, workMs, clock)} />
+      )}
       {cancel && ownerCancelMs !== undefined && cancel.atMs > ownerCancelMs && (
         <span class="hop" style={placed(ownerCancelMs, cancel.atMs - ownerCancelMs, clock)} />
       )}
@@ -154,7 +157,7 @@ function at(unixMs: number, { startMs, durationMs }: Clock): string {
 }
 
 function inWords({ span, cancel, deadline, ownerCancelMs }: Row, startMs: number): string {
-  const parts = [`${span.serviceName} ${span.kind} ${titleOf(span)}`, `took ${ms(span.durationMs)}`];
+  const parts = [span.kind, `took ${ms(span.durationMs)}`];
   if (cancel) {
     const outcome = cancel.outcome === 'canceled' ? 'cancelled' : 'deadline exceeded';
     parts.push(`${outcome} at ${ms(cancel.atMs - startMs)}, ${cancel.initiator}, by ${cancel.trigger}`);
