@@ -91,7 +91,11 @@ export function isTimerOfLibrary(stack: Stack | undefined): boolean {
   return /\(node:internal\/timers:/.test(origin.stacktrace);
 }
 
-function isInPackage(file: string): boolean {
+export function isOfNodeItself(file: string): boolean {
+  return NODE_INTERNAL.test(file);
+}
+
+export function isInPackage(file: string): boolean {
   return /[\\/]node_modules[\\/]/.test(file);
 }
 

@@ -3,6 +3,7 @@ import { type Span, type SpanStatus, SpanStatusCode } from '@opentelemetry/api';
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import type { AbortOrigins } from '../cancellation/abort-origins.ts';
 import { classify } from '../cancellation/classify.ts';
+import { comesFrom } from '../cancellation/hidden-abort.ts';
 import type { ResolvedConfig } from '../config.ts';
 import type { Host, Settlement } from '../integration.ts';
 import type { Evidence, ProcessEnd } from '../operation/evidence.ts';
@@ -86,7 +87,11 @@ export class Endings {
       if (isRecording) sayUnmarked();
       else this.#visibility.sayLost();
     }
-    if (operation.side !== 'server') return;
+    if (operation.side !== 'server') {
+      if (operation.owner instanceof Job && cancellation.initiator === 'local')
+        operation.owner.endedRequest = cancellation;
+      return;
+    }
     this.#shutdown.cancelled(operation, cancellation);
     // What is cut by the end of the process does no work any more, and nothing is left to stop.
     if (evidence.kind === 'process-end') return;
@@ -152,7 +157,10 @@ export class Endings {
   jobFailed(job: Job, error: unknown): void {
     job.hasFailed = true;
     const story = error === undefined ? job.passedLimit : this.#abortOrigins.abortOf(error);
+    const { endedRequest } = job;
     if (story !== undefined) this.cancel(job, { kind: 'signal', phase: 'handle', ...story });
+    else if (endedRequest !== undefined && comesFrom(error, endedRequest))
+      this.cancel(job, asOf(endedRequest));
   }
 
   /** Its span is about to end. */
@@ -259,6 +267,14 @@ function writeEnd(span: Span, { attributes, name, isError, message }: Settlement
   if (name !== undefined) span.updateName(name);
   if (isError === true && hasStatus)
     span.setStatus(message === undefined ? ERROR_STATUS : { code: SpanStatusCode.ERROR, message });
+}
+
+/** What has ended a request of a job has ended the job. */
+function asOf({ trigger, reason, stack }: Cancellation): Evidence {
+  const phase = 'handle';
+  return trigger === 'timeout' || trigger === 'deadline'
+    ? { kind: 'local-timeout', trigger, phase, reason, stack }
+    : { kind: 'signal', phase, reason, isTimeout: trigger === 'signal_timeout', stack };
 }
 
 const ERROR_STATUS: SpanStatus = { code: SpanStatusCode.ERROR };

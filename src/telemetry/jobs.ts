@@ -7,6 +7,7 @@
 import { type Context, context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { SignalStory } from '../cancellation/abort-origins.ts';
 import type { Guard } from '../operation/guard.ts';
+import type { Cancellation } from '../operation/operation.ts';
 import { beforeEnd, beforeException } from './official-span.ts';
 import type { OpenOperations } from './open-operations.ts';
 import { OperationRecord } from './operation-record.ts';
@@ -26,6 +27,8 @@ export class Job extends OperationRecord {
   hasFailed = false;
   /** The limit of a timeout signal that was made in the job has passed, and what runs now follows from that. */
   passedLimit: SignalStory | undefined = undefined;
+  /** How this process has ended one of its requests, the last one. */
+  endedRequest: Cancellation | undefined = undefined;
 
   constructor(span: SdkSpan, parent: Context) {
     super('server', MESSAGING, span, false, trace.setSpan(parent, span), undefined, performance.now());
