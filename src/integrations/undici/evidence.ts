@@ -106,9 +106,12 @@ function whoseCall(
     : undefined;
 }
 
+/** Undici itself, and what puts a listener of the application into its context. */
+const NOBODY = /[\\/]node_modules[\\/](?:undici|@opentelemetry[\\/][^\\/]+)[\\/]/;
+
 /**
- * The stack, if it names anybody who could have cancelled: undefined where there are frames of Node, of undici and of ours alone: a body that was collected, or a
- * stream that is destroyed in a tick of its own.
+ * The stack, if it names anybody who could have cancelled: undefined where there are frames of Node, of undici and of ours alone: a body
+ * that was collected, a stream that is destroyed in a tick of its own, or by one that it is piped to.
  */
 function ofSomebody(stack: CapturedStack): CapturedStack | undefined {
   if (stack.earlier !== undefined) return stack;
@@ -121,6 +124,6 @@ function isSomebody(frame: Frame | undefined, above: Frame | undefined): boolean
     frame !== undefined &&
     !frame.file.startsWith('node:') &&
     !isOwnFrame(frame, above) &&
-    !/[\\/]node_modules[\\/]undici[\\/]/.test(frame.file)
+    !NOBODY.test(frame.file)
   );
 }
