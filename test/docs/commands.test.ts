@@ -22,6 +22,7 @@ type Place =
 /** Whole pages of which each command is run. */
 const PAGES: Readonly<Record<string, Place>> = {
   'docs/troubleshooting.md': { by: 'test/docs/troubleshooting.test.ts' },
+  'docs/model-apis.md': { by: 'test/docs/model-apis.test.ts' },
   'docs/set-ups.md': { by: 'test/setups' },
 };
 

@@ -40,7 +40,8 @@ export class Folder {
     symlinkSync(root, join(this.path, 'node_modules', name), 'junction');
     // npm makes the file executable, which it is not in dist/.
     const main = join(root, 'dist', 'cli', 'main.js');
-    writeFileSync(join(bin, name), `#!/bin/sh\nexec node '${main}' "$@"\n`, { mode: 0o755 });
+    for (const command of [name, 'cancel-trace'])
+      writeFileSync(join(bin, command), `#!/bin/sh\nexec node '${main}' "$@"\n`, { mode: 0o755 });
     const api = join('node_modules', '@opentelemetry', 'api');
     symlinkSync(join(root, api), join(this.path, api), 'junction');
     for (const [, block = ''] of page.matchAll(/^```js\n(.*?)^```/gms)) {

@@ -1,0 +1,3 @@
+import { modelApiSuite } from './suite.ts';
+
+await modelApiSuite('signal');
