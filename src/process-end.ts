@@ -12,8 +12,8 @@ import { CapturedStack, type StackTop } from './operation/captured-stack.ts';
 import type { ProcessEnd } from './operation/evidence.ts';
 import { PACKAGE_NAME } from './version.ts';
 
-/** How long an end may be held up by what is written down, in ms: of the two seconds that there are, some are needed to send it. */
-const LIMIT_MS = 1_200;
+/** How long an end may be held up by what is written down, in ms: of the two seconds that there are, some are needed to send the last of it. */
+const LIMIT_MS = 1_500;
 const MAX_FRAMES = 40;
 /** On the stack of an `exit` listener only when somebody called process.exit(). */
 const EXIT_CALL = /^\s*at (?:process\.)?exit \(node:internal\/process\//m;

@@ -80,13 +80,19 @@ function leave(request: http.ClientRequest, response: http.IncomingMessage): voi
 }
 
 async function processorOfRegister(): Promise<SpanProcessor> {
-  type Threads = { ExportThread: new () => object };
+  type Threads = { ExportThread: new (settings: object, warn: (line: string) => void) => object };
   type Unsent = {
     UnsentSpans: new (thread: object, batch: (exporter: SpanExporter) => SpanProcessor) => SpanProcessor;
   };
   const { ExportThread }: Threads = await import(`${process.env.BENCH_DIST}register/export-thread.js`);
   const { UnsentSpans }: Unsent = await import(`${process.env.BENCH_DIST}register/unsent-spans.js`);
-  return new UnsentSpans(new ExportThread(), (exporter) => new BatchSpanProcessor(exporter));
+  const base = process.env.OTEL_EXPORTER_OTLP_ENDPOINT;
+  const settings = {
+    endpoints: { traces: `${base}/v1/traces`, metrics: `${base}/v1/metrics` },
+    isQuiet: false,
+  };
+  const thread = new ExportThread(settings, (line) => console.error(line));
+  return new UnsentSpans(thread, (exporter) => new BatchSpanProcessor(exporter));
 }
 
 async function turn(exports: number): Promise<ExportTurn> {

@@ -18,6 +18,9 @@ const NODE_INTERNAL = /^(?:node:|internal\/|native$)/;
 
 /** One stack may be that of ten thousand operations, when it ends the process. */
 const origins = new WeakMap<CapturedStack, Origin | undefined>();
+/** What was read of a text, the last ones: many operations are started, and cancelled, on the same line. */
+const originsOfTexts = new Map<string, Origin | undefined>();
+const MAX_TEXTS = 50;
 
 /** Reads a stack (which formats it when it was captured unread). Undefined when there is no frame to show. */
 export function originOf(stack: Stack | undefined): Origin | undefined {
@@ -28,6 +31,15 @@ export function originOf(stack: Stack | undefined): Origin | undefined {
 
 function readOrigin(text: string | undefined, earlier?: CapturedStack): Origin | undefined {
   if (text === undefined) return undefined;
+  if (earlier !== undefined) return readLines(text, earlier);
+  if (!originsOfTexts.has(text)) {
+    if (originsOfTexts.size === MAX_TEXTS) originsOfTexts.clear();
+    originsOfTexts.set(text, readLines(text, undefined));
+  }
+  return originsOfTexts.get(text);
+}
+
+function readLines(text: string, earlier: CapturedStack | undefined): Origin | undefined {
   const lines: string[] = [];
   let own: Frame | undefined;
   let library: Frame | undefined;

@@ -9,6 +9,7 @@ import type { Endpoints } from './environment.ts';
 import { ExportHealth } from './export-health.ts';
 import type { MetricsSetUp } from './export-metrics.ts';
 import type { Measured } from './measurements.ts';
+import { otlpJson } from './otlp-json.ts';
 import type { Warn } from './variables.ts';
 
 /** How long the end of the process may be held up, in ms, from when it is known on. */
@@ -28,10 +29,17 @@ export interface ExportSettings {
   readonly settled: SharedArrayBuffer;
 }
 
+/** Spans to export. */
+export interface Spans {
+  readonly count: number;
+  /** Of the request. */
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
 /** A batch to export. */
 export interface Batch {
   readonly id: number;
-  readonly spans: readonly unknown[];
+  readonly spans: Spans;
 }
 
 /** What was measured since the last batch. */
@@ -58,7 +66,7 @@ export const LAST_WORD = { nobody: 0, thread: 1, mainThread: 2, said: 3 } as con
 
 /** The last batch. */
 export interface LastBatch {
-  readonly spans: readonly unknown[];
+  readonly spans: Spans;
   readonly metrics: MetricsToExport | undefined;
   /** One Int32, see LAST_WORD: `said` when there is nothing left to wait for. */
   readonly lastWord: SharedArrayBuffer;
@@ -92,7 +100,7 @@ export class ExportThread {
 
   /** Hands over what was measured. */
   sendMetrics(metrics: MetricsToExport, isDue: boolean): void {
-    this.#post({ id: ++this.#lastId, metrics, isDue }, 0);
+    this.#post({ id: ++this.#lastId, metrics, isDue }, 0, []);
   }
 
   /** Hands the spans over. */
@@ -113,14 +121,16 @@ export class ExportThread {
 
   /** However many are under way: the process is ending. */
   sendInAnyCase(spans: readonly ReadableSpan[]): void {
-    this.#post({ id: ++this.#lastId, spans: cloneable(spans) }, spans.length);
+    const body = otlpJson(spans);
+    this.#post({ id: ++this.#lastId, spans: { count: spans.length, body } }, spans.length, [body.buffer]);
   }
 
-  #post(batch: Batch | MetricsBatch, spans: number): void {
+  /** @param moved what is not copied, and gone here then */
+  #post(batch: Batch | MetricsBatch, spans: number, moved: readonly ArrayBuffer[]): void {
     this.#underWay.set(batch.id, spans);
     this.#handedOver += spans;
     try {
-      this.#start().postMessage(batch);
+      this.#start().postMessage(batch, moved);
     } catch (error) {
       this.#giveUp(String(error));
     }
@@ -143,9 +153,15 @@ export class ExportThread {
       const nowMs = performance.now();
       const leftMs = Math.max((this.#endsAtMs ?? nowMs + EXIT_LIMIT_MS) - nowMs, 2 * LAST_WORD_MS);
       const timeoutMs = Math.min(LAST_EXPORT_MS, leftMs - LAST_WORD_MS);
-      const last: LastBatch = { spans: cloneable(spans), metrics, lastWord: lastWord.buffer, timeoutMs };
+      const body = otlpJson(spans);
+      const last: LastBatch = {
+        spans: { count: spans.length, body },
+        metrics,
+        lastWord: lastWord.buffer,
+        timeoutMs,
+      };
       this.#handedOver += spans.length;
-      this.#start().postMessage(last);
+      this.#start().postMessage(last, [body.buffer]);
       const { nobody, mainThread } = LAST_WORD;
       if (Atomics.wait(lastWord, 0, nobody, leftMs) !== 'timed-out') return;
       if (Atomics.compareExchange(lastWord, 0, nobody, mainThread) === nobody) this.#sayUnsettled();
@@ -201,45 +217,4 @@ export class ExportThread {
     this.#worker?.unref();
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
-}
-
-/** What an exporter reads of spans, in a form that can be passed to a thread. It groups them by identical resources. */
-function cloneable(spans: readonly ReadableSpan[]): unknown[] {
-  const resources = new Map<unknown, object>();
-  return spans.map((span) => {
-    const { resource } = span;
-    const plain = resources.get(resource) ?? {
-      attributes: resource.attributes,
-      schemaUrl: resource.schemaUrl,
-    };
-    resources.set(resource, plain);
-    return cloneableSpan(span, plain);
-  });
-}
-
-function cloneableSpan(span: ReadableSpan, resource: object): unknown {
-  return {
-    name: span.name,
-    kind: span.kind,
-    context: plainContext(span.spanContext()),
-    parentSpanContext: span.parentSpanContext && plainContext(span.parentSpanContext),
-    startTime: span.startTime,
-    endTime: span.endTime,
-    status: span.status,
-    attributes: span.attributes,
-    links: span.links.map((link) => ({ ...link, context: plainContext(link.context) })),
-    events: span.events,
-    duration: span.duration,
-    ended: span.ended,
-    resource,
-    instrumentationScope: { ...span.instrumentationScope },
-    droppedAttributesCount: span.droppedAttributesCount,
-    droppedEventsCount: span.droppedEventsCount,
-    droppedLinksCount: span.droppedLinksCount,
-  };
-}
-
-function plainContext(context: ReturnType<ReadableSpan['spanContext']>): unknown {
-  const { traceId, spanId, traceFlags, isRemote, traceState } = context;
-  return { traceId, spanId, traceFlags, isRemote, traceState: traceState?.serialize() };
 }

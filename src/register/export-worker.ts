@@ -3,11 +3,10 @@ import { Console } from 'node:console';
 import { writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { parentPort, workerData } from 'node:worker_threads';
-import { createTraceState } from '@opentelemetry/api';
-import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
 import { PACKAGE_NAME } from '../version.ts';
 import { ExportHealth } from './export-health.ts';
 import { MetricsExport } from './export-metrics.ts';
+import { SpansExport } from './export-spans.ts';
 import {
   type Batch,
   type BatchResult,
@@ -17,24 +16,14 @@ import {
   type LastBatch,
   type MetricsBatch,
   type MetricsToExport,
+  type Spans,
 } from './export-thread.ts';
-import { OTLPTraceExporter } from './exporter-packages.ts';
-
-interface PlainContext {
-  readonly traceState?: string;
-}
-
-interface PlainSpan {
-  readonly context: PlainContext;
-  readonly parentSpanContext?: PlainContext;
-  readonly links: readonly { readonly context: PlainContext }[];
-}
 
 const { endpoints, isQuiet, settled } = workerData as ExportSettings;
 const settledSpans = new Int32Array(settled);
 const spansHealth = new ExportHealth('spans', endpoints.traces, say);
 const metricsHealth = new ExportHealth('metrics', endpoints.metrics, say);
-const exporter: SpanExporter = new OTLPTraceExporter({ url: endpoints.traces });
+const spansExport = new SpansExport(endpoints.traces);
 /** Exports that are not over, with the number of their spans. */
 const underWay = new Map<Promise<unknown>, number>();
 let metricsExport: MetricsExport | undefined;
@@ -78,7 +67,7 @@ function obeyNext(): void {
 function obey(batch: Order): void {
   if ('lastWord' in batch) exportLast(batch);
   else if ('cause' in batch) spansHealth.failed(batch.lost, new Error(batch.cause));
-  else if ('spans' in batch) track(batch.id, batch.spans.length, exportSpans(exporter, batch.spans));
+  else if ('spans' in batch) track(batch.id, batch.spans.count, exportSpans(spansExport, batch.spans));
   else track(batch.id, 0, exportMetrics(batch));
 }
 
@@ -111,11 +100,11 @@ function exportLast({ spans, metrics, lastWord, timeoutMs }: LastBatch): void {
     Atomics.notify(word, 0);
   };
   // Too short for the exporter's retries: an absent collector is found out at once.
-  const lastExporter = new OTLPTraceExporter({ url: endpoints.traces, timeoutMillis: timeoutMs });
-  if (spans.length > 0) track(0, spans.length, exportSpans(lastExporter, spans));
+  const lastExport = new SpansExport(endpoints.traces, { timeoutMillis: timeoutMs });
+  if (spans.count > 0) track(0, spans.count, exportSpans(lastExport, spans));
   else {
     // Those that are under way may wait for their next attempt: why, an export of none finds out.
-    lastExporter.export([], ({ error }) => {
+    lastExport.export(spans.body).then((error) => {
       cause = error ?? cause;
     });
   }
@@ -138,27 +127,9 @@ async function exportMetrics(
   return error === undefined;
 }
 
-async function exportSpans(to: SpanExporter, spans: readonly unknown[]): Promise<boolean> {
-  if (spans.length === 0) return true;
-  const revived = spans.map((span) => revive(span as PlainSpan));
-  const { code, error } = await new Promise<{ code: number; error?: unknown }>((resolve) => {
-    to.export(revived, resolve);
-  });
-  if (code === 0) spansHealth.succeeded();
-  else spansHealth.failed(spans.length, error ?? new Error('for an unknown reason'));
-  return code === 0;
-}
-
-function revive(plain: PlainSpan): ReadableSpan {
-  const context = reviveContext(plain.context);
-  return {
-    ...plain,
-    spanContext: () => context,
-    parentSpanContext: plain.parentSpanContext && reviveContext(plain.parentSpanContext),
-    links: plain.links.map((link) => ({ ...link, context: reviveContext(link.context) })),
-  } as unknown as ReadableSpan;
-}
-
-function reviveContext({ traceState, ...context }: PlainContext): object {
-  return traceState === undefined ? context : { ...context, traceState: createTraceState(traceState) };
+async function exportSpans(to: SpansExport, { count, body }: Spans): Promise<boolean> {
+  const error = await to.export(body);
+  if (error === undefined) spansHealth.succeeded();
+  else spansHealth.failed(count, error);
+  return error === undefined;
 }

@@ -178,8 +178,9 @@ export class Endings {
    */
   endWithProcess(host: Host, how: () => ProcessEnd, untilMs: number): number {
     this.#endWaiting();
-    const operations = this.#open.all();
-    if (operations.length === 0) return this.#open.unfollowed;
+    // Incoming ones first: what was made for them is cut because they are.
+    const operations = [...this.#open.of('server'), ...this.#open.of('client')];
+    if (operations.length === 0) return this.#open.count;
     const end = how();
     const endOne = this.#guard((operation: OperationRecord) => {
       // Not told by its integration: as far as anybody knows.
@@ -190,15 +191,12 @@ export class Endings {
       // Nobody is left to end that of a job.
       this.settle(operation, { endsOfficialSpan: operation.isLeftToItsOwner });
     });
-    // Incoming ones first: what was made for them is cut because they are.
-    const incoming = operations.filter(({ side }) => side === 'server');
-    const outgoing = operations.filter(({ side }) => side === 'client');
-    for (const operation of [...incoming, ...outgoing]) {
+    for (const operation of operations) {
       if (performance.now() > untilMs) break;
       endOne(operation);
       this.#endWaiting();
     }
-    return this.#open.size + this.#open.unfollowed;
+    return this.#open.count;
   }
 
   #endWaiting(): void {
@@ -210,7 +208,8 @@ export class Endings {
    * unmarked if not cancelled by now, and the official ones are their owners' alone.
    */
   abandon(): void {
-    for (const operation of this.#open.all()) this.#guard(() => this.#abandon(operation))();
+    const abandon = this.#guard((operation: OperationRecord) => this.#abandon(operation));
+    for (const side of ['server', 'client'] as const) this.#open.of(side).forEach(abandon);
   }
 
   #abandon(operation: OperationRecord): void {

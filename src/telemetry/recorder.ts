@@ -253,7 +253,7 @@ export class Recorder implements Host {
   }
 
   jobsFrom(source: object): OperationRecord[] {
-    return this.#parts.open.all().filter((operation) => operation.subject === source);
+    return this.#parts.open.of('server').filter((operation) => operation.subject === source);
   }
 
   handledBy(operation: OperationRecord, result: unknown): void {

@@ -118,8 +118,8 @@ export class Shutdown {
     let drain = this.#drain;
     if (drain !== undefined && !this.#isForgotten(drain, performance.now())) return drain;
     drain = new Drain(trigger, stack);
-    for (const operation of this.#open.all()) {
-      if (operation.side === 'server' && operation.cancellation === undefined) drain.inFlight.add(operation);
+    for (const operation of this.#open.of('server')) {
+      if (operation.cancellation === undefined) drain.inFlight.add(operation);
     }
     this.#drain = drain;
     return drain;
