@@ -75,6 +75,22 @@ export function libraryCases(lab: HttpLab): ContractCase[] {
       server: clientLeft,
     },
     {
+      name: 'axios, whose answer is longer than maxContentLength: null, as axios says, is no reason',
+      stage: async () => {
+        const { port } = await lab.serve((_request, response) => response.write('more than ten'));
+        await axios.get(`http://127.0.0.1:${port}/`, { maxContentLength: 10 }).catch(() => {});
+      },
+      client: {
+        outcome: 'context.canceled',
+        initiator: 'local',
+        trigger: 'destroy',
+        phase: 'receive',
+        status: 'unset',
+        attributes: { 'cancel.reason': undefined },
+      },
+      server: { ...clientLeft, phase: 'write' },
+    },
+    {
       name: 'axios, success',
       stage: async () => {
         const { port } = await lab.serve((_request, response) => response.end('body'));

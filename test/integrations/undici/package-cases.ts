@@ -269,6 +269,20 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
       server: left,
     },
     {
+      name: 'headersTimeout of a pool',
+      stage: () =>
+        using(
+          (function poolWith() {
+            return new Pool(origin, { headersTimeout: 150, connections: 1 });
+          })(),
+          async (pool) => {
+            await rejection(pool.request({ path: '/hang', method: 'GET' }));
+          },
+        ),
+      client: { ...limitPassed, phase: 'wait', origin: 'poolWith', attributes: timeoutOf(150) },
+      server: left,
+    },
+    {
       name: 'headersTimeout of the agent of a fetch()',
       stage: () =>
         using(agentWith({ headersTimeout: 150 }), async (dispatcher) => {
