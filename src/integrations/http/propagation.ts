@@ -28,19 +28,22 @@ export const incomingHeaders: TextMapGetter<IncomingHttpHeaders> = {
 };
 
 /**
+ * In the place of one that the application has given: a proxy passes on what it was sent itself.
+ *
  * Headers given as an array make the head at once, in the constructor; it goes with the first byte of the body.
  * `Expect: 100-continue` sends it at once, too, which means that it waits for a socket.
  */
 function addToHead(request: OutgoingRequest, name: string, value: string): void {
   const head = request._header;
   if (head === null || !head.endsWith('\r\n\r\n')) return;
-  const line = `${name}: ${value}\r\n`;
-  const completed = `${head.slice(0, -2)}${line}\r\n`;
+  const lines = head.split('\r\n').filter((line) => !line.toLowerCase().startsWith(`${name}: `));
+  lines.splice(-2, 0, `${name}: ${value}`);
+  const completed = lines.join('\r\n');
   if (request._headerSent) {
     const [first] = request.outputData;
     if (typeof first?.data !== 'string' || !first.data.startsWith(head)) return;
     first.data = completed + first.data.slice(head.length);
-    request.outputSize += line.length;
+    request.outputSize += completed.length - head.length;
   }
   request._header = completed;
 }

@@ -11,6 +11,8 @@ import { closed, event, HttpLab, read, responseTo } from './lab.ts';
 
 const telemetry = new Telemetry('alone');
 const lab = new HttpLab();
+/** As a proxy passes it on that copies what it was sent. */
+const ANOTHER = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`;
 
 describe('node:http, spans of our own', () => {
   after(() => lab.close());
@@ -54,6 +56,14 @@ describe('node:http, spans of our own', () => {
 
   const outgoing: Record<string, (port: number) => Http.RequestOptions> = {
     'array headers': () => ({ headers: ['host', 'shop.test'] }),
+    'array headers of which one is the context of another trace': () => ({
+      headers: ['host', 'shop.test', 'TraceParent', ANOTHER, 'x-one', '1'],
+    }),
+    'headers of which one is the context of another trace': () => ({ headers: { TraceParent: ANOTHER } }),
+    'Expect: 100-continue and the context of another trace': () => ({
+      method: 'POST',
+      headers: { expect: '100-continue', TraceParent: ANOTHER },
+    }),
     'Expect: 100-continue': () => ({ method: 'POST', headers: { expect: '100-continue' } }),
     'Expect: 100-continue in array headers': () => ({
       method: 'POST',

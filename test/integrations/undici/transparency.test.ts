@@ -263,6 +263,29 @@ describe('fetch() and undici look as without us', () => {
     assert.ok(propagation.fields().includes('traceparent'));
   });
 
+  it('trace context takes the place of one that is passed on', async () => {
+    const headers = { TraceParent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`, 'x-one': '1' };
+    const asks = undiciVersions().flatMap((version) => {
+      const { undici, agent, fetch: fetchOf } = loadUndici(version);
+      const list = Object.entries(headers).flat();
+      return [
+        () => fetchOf(`${server.origin}/`, { headers }),
+        async () => (await undici.request(`${server.origin}/`, { headers, dispatcher: agent })).body.text(),
+        async () =>
+          (await undici.request(`${server.origin}/`, { headers: list, dispatcher: agent })).body.text(),
+      ];
+    });
+    for (const ask of [() => fetch(`${server.origin}/`, { headers }), ...asks]) {
+      telemetry.reset();
+      await ask();
+      await telemetry.allEnded();
+      const client = telemetry.ended.find(({ kind }) => kind === SpanKind.CLIENT);
+      const incoming = telemetry.ended.find(({ kind }) => kind === SpanKind.SERVER);
+      assert.ok(client && incoming);
+      assert.equal(incoming.parentSpanContext?.spanId, client.spanContext().spanId);
+    }
+  });
+
   it('nothing is recorded where tracing is suppressed', async () => {
     const key = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
     const { signal } = new AbortController();
