@@ -3,7 +3,7 @@
 import { formatMs, isCancelled, plain, relativeTo, titleOf } from '../dist/cli/parts.js';
 
 /**
- * @param {import('./receiver.js').Span[]} spans
+ * @param {import('../dist/cli/parts.js').ExportedSpan[]} spans
  * @param {{ cwd: string, curedAtMs: number }} options since when the shop has `propagate.cancel`
  * @returns {string} lines, each with its line break; '' if no query was in flight at any cancel
  */

@@ -1,20 +1,22 @@
 // npm run demo: runs the shop in four processes and a PostgreSQL, lets browsers leave and deadlines pass,
 // restarts one of them under load, and prints who cancelled what. Needs no Docker; uses a Jaeger if one runs.
+// At a terminal it shows the page of `cancel-trace` as well, and stays until Ctrl-C; with --no-page it does not.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { chooseBackend } from './backend.js';
 import { startDatabase } from './database.js';
 import { startProcess } from './processes.js';
 
 const limitMs = 60_000;
 /** What the new stock is deployed with: queries end with the request that they are for. */
-const cure = '{"propagate":{"cancel":true}}';
+const cure = { propagate: { cancel: true } };
+const hasPage = process.stdout.isTTY === true && !process.argv.includes('--no-page');
+let isOver = false;
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 for (const [signal, exitCode] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
-  process.once(signal, () => process.exit(exitCode));
+  process.once(signal, () => process.exit(isOver ? 0 : exitCode));
 }
-setTimeout(() => fail(new Error(`not finished after ${limitMs / 1000} s`)), limitMs).unref();
+const limit = setTimeout(() => fail(new Error(`not finished after ${limitMs / 1000} s`)), limitMs).unref();
 
 try {
   await runDemo();
@@ -26,12 +28,14 @@ async function runDemo() {
   if (!existsSync(new URL('../dist/register.js', import.meta.url))) {
     throw new Error('dist/register.js is missing: run `npm ci` first');
   }
+  const { chooseBackend } = await import('./backend.js');
   const { cancelPathsOf, drawPaths, drawTraces, isCancelled } = await import('../dist/cli/parts.js');
   const { drawDatabaseTime } = await import('./database-time.js');
   const backend = await chooseBackend(process.env);
   console.log(`Spans go to ${backend.name}.`);
+  if (hasPage && backend.endpoint === backend.pageUrl) console.log(`See them come: ${backend.pageUrl}`);
   const databaseUrl = await startDatabase().catch(goOnWithout);
-  const curedAtMs = await runShop(backend.endpoint, databaseUrl);
+  const curedAtMs = await runShop(backend, databaseUrl);
 
   const spans = await backend.collect();
   console.log('\nWho cancelled what (→ client span, ← server span):\n');
@@ -41,6 +45,13 @@ async function runDemo() {
   process.stdout.write(drawDatabaseTime(spans, { cwd: process.cwd(), curedAtMs }));
   summarize(spans, spans.filter(isCancelled));
   for (const link of backend.links) console.log(`See also ${link}`);
+  await backend.finish();
+  clearTimeout(limit);
+  isOver = true;
+  if (hasPage) {
+    console.log(`\nThe demo is over. ${backend.pageUrl} shows it until Ctrl-C.`);
+    await new Promise(() => {});
+  }
   await backend.close();
 }
 
@@ -51,23 +62,28 @@ function goOnWithout({ message }) {
 /** Starts the services, sends them the load, and stops them, so that all their spans are exported.
  *
  * @returns when it began to deploy the cure, in ms since the epoch */
-async function runShop(endpoint, databaseUrl) {
+async function runShop({ endpoint, isOwn }, databaseUrl) {
   console.log();
-  const startStock = (env) =>
-    start('stock', endpoint, { ...env, ...(databaseUrl && { DATABASE_URL: databaseUrl }) });
+  const start = (name, env, options = {}) =>
+    startOne(name, endpoint, {
+      ...env,
+      ...optionsOf({ ...(isOwn && hasPage && { announceWork: true }), ...options }),
+    });
+  const startStock = (env, options) =>
+    start('stock', { ...env, ...(databaseUrl && { DATABASE_URL: databaseUrl }) }, options);
   const stock = startStock({ DRAIN_LIMIT_MS: '300' });
   const stockUrl = await stock.listening;
-  const orders = start('orders', endpoint, { STOCK_URL: stockUrl });
+  const orders = start('orders', { STOCK_URL: stockUrl });
   const ordersAddress = await orders.listening;
-  const gateway = start('gateway', endpoint, { STOCK_URL: stockUrl, ORDERS_ADDRESS: ordersAddress });
+  const gateway = start('gateway', { STOCK_URL: stockUrl, ORDERS_ADDRESS: ordersAddress });
   const gatewayUrl = await gateway.listening;
   const browsers = (scenario) =>
-    start('load', endpoint, { OTEL_SERVICE_NAME: 'browser', GATEWAY_URL: gatewayUrl, SCENARIO: scenario });
+    start('load', { OTEL_SERVICE_NAME: 'browser', GATEWAY_URL: gatewayUrl, SCENARIO: scenario });
   await Promise.all([browsers('visits').ended, databaseUrl && browsers('inventory').ended]);
 
   const curedAtMs = Date.now();
   const newStock = await deploy(stock, browsers('deploy'), () =>
-    startStock({ PORT: new URL(stockUrl).port, OTEL_INSTRUMENTATION_CANCELLATION_CONFIG: cure }),
+    startStock({ PORT: new URL(stockUrl).port }, cure),
   );
   if (databaseUrl) await browsers('inventory').ended;
   // One after the other: orders may still be at work, with the help of stock.
@@ -86,7 +102,7 @@ async function deploy(stock, browsers, startAnew) {
   return newStock;
 }
 
-function start(name, endpoint, env = {}) {
+function startOne(name, endpoint, env) {
   return startProcess(`examples/shop/${name}.js`, {
     cwd: root,
     env: { ...environmentFor(endpoint), OTEL_SERVICE_NAME: name, ...env },
@@ -95,6 +111,13 @@ function start(name, endpoint, env = {}) {
     onLine: (line) => console.log(`${name.padEnd(7)} │ ${line}`),
     onDeath: fail,
   });
+}
+
+/** Those of whoever runs the demo stay, where there are none of its own. */
+function optionsOf(options) {
+  return Object.keys(options).length === 0
+    ? {}
+    : { OTEL_INSTRUMENTATION_CANCELLATION_CONFIG: JSON.stringify(options) };
 }
 
 /** Settings of whoever runs the demo must not send its spans elsewhere, or nowhere. */

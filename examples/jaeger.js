@@ -1,5 +1,5 @@
 // Finds a running Jaeger and reads traces back from it, over its query API (/api/v3).
-import { flattenSpans } from './receiver.js';
+import { spansOfOtlp } from '../dist/cli/parts.js';
 
 /**
  * @param {string} endpoint base URL of the OTLP/HTTP receiver; the query API is looked for on the same host
@@ -38,8 +38,7 @@ export async function readSpans(queryUrl, { service, sinceMs }) {
   const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
   if (response.status === 404) return []; // Jaeger's way to say that nothing matched.
   if (!response.ok) throw new Error(`Jaeger answered ${response.status}: ${await response.text()}`);
-  const { result } = await response.json();
-  return flattenSpans(result);
+  return spansOfOtlp(await response.json()) ?? [];
 }
 
 /** A search for the cancelled spans of a service, to open in a browser. */

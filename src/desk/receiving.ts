@@ -16,6 +16,8 @@ export interface ReceivingOptions {
   /** Undefined: no OTLP/gRPC. */
   readonly grpcPort: Port | undefined;
   readonly keepFile: string | undefined;
+  /** Is given each request that is kept, in the shape of OTLP's JSON. */
+  readonly passOn?: ((request: unknown) => void) | undefined;
 }
 
 export interface Port {
@@ -31,7 +33,7 @@ export interface Receiving extends Desk {
 
 /** @throws {UserError} when a port or the file cannot be had */
 export async function startReceiving(options: ReceivingOptions): Promise<Receiving> {
-  const { store, info, host, httpPort, grpcPort, keepFile } = options;
+  const { store, info, host, httpPort, grpcPort, keepFile, passOn } = options;
   const file =
     keepFile === undefined ? undefined : await KeepFile.open(keepFile, (spans) => store.add(spans));
   const work = new WorkNow(store);
@@ -39,6 +41,7 @@ export async function startReceiving(options: ReceivingOptions): Promise<Receivi
     await file?.add(request);
     store.add(spans);
     work.hear(spans);
+    passOn?.(request);
   };
   const desk = await onPort(httpPort, host, (port) => openDesk({ host, port, store, work, keep, info }));
   const grpc = grpcPort && (await onPort(grpcPort, host, (port) => listenGrpc(host, port, keep)));

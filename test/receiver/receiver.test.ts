@@ -2,10 +2,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { createAdaptorServer } from '@hono/node-server';
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter as GrpcExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
 import { OTLPTraceExporter as JsonExporter } from '@opentelemetry/exporter-trace-otlp-http';
@@ -13,8 +11,8 @@ import { OTLPTraceExporter as ProtobufExporter } from '@opentelemetry/exporter-t
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BasicTracerProvider, SimpleSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base';
 import { type GrpcReceiver, listenGrpc } from '../../src/receiver/otlp-grpc.ts';
-import { otlpRoutes } from '../../src/receiver/otlp-http.ts';
 import type { ExportedSpan } from '../../src/spans/span.ts';
+import { type OtlpReceiver, startReceiver } from '../support/otlp-receiver.ts';
 
 const kept: ExportedSpan[] = [];
 let broken = '';
@@ -22,23 +20,18 @@ const keep = (spans: readonly ExportedSpan[]): void => {
   if (broken) throw new Error(broken);
   kept.push(...spans);
 };
-const server = createAdaptorServer({
-  fetch: otlpRoutes(keep).fetch,
-  overrideGlobalObjects: false,
-}) as http.Server;
+let receiver: OtlpReceiver;
 let url = '';
 let grpc: GrpcReceiver;
 
 before(async () => {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  receiver = await startReceiver(keep);
+  url = receiver.url;
   grpc = await listenGrpc('127.0.0.1', 0, keep);
 });
-after(() => {
+after(async () => {
   grpc.close();
-  server.close();
-  server.closeAllConnections();
+  await receiver.close();
 });
 beforeEach(() => {
   kept.length = 0;

@@ -3,9 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-
-// The examples are plain JavaScript without declarations: the import is untyped on purpose.
-const { startReceiver } = await import(new URL('../../examples/receiver.js', import.meta.url).href);
+import type { ExportedSpan } from '../../src/spans/span.ts';
+import { startReceiver } from '../support/otlp-receiver.ts';
 
 export const root: string = fileURLToPath(new URL('../../', import.meta.url));
 export const entry: string = fileURLToPath(new URL('../../dist/register.js', import.meta.url));
@@ -67,24 +66,10 @@ export async function runApp(program: string, options: AppOptions = {}): Promise
   return { code, signal: endedBy, stdout, stderr: stderr.replaceAll(String(child.pid), 'PID'), lingeredMs };
 }
 
-/** A span as the receiver of the examples keeps it. */
-export interface ReceivedSpan {
-  readonly name: string;
-  readonly kind: string;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId: string | undefined;
-  readonly serviceName: string;
-  readonly attributes: Record<string, unknown>;
-  readonly events: readonly { readonly name: string; readonly attributes: Record<string, unknown> }[];
-  readonly links: readonly { readonly traceId: string; readonly attributes: Record<string, unknown> }[];
-  readonly status: { readonly code: string; readonly message: string };
-}
-
 export interface Collector {
   readonly url: string;
-  readonly spans: readonly ReceivedSpan[];
-  /** Bodies of the requests, as they came. */
+  readonly spans: readonly ExportedSpan[];
+  /** The requests, as they came. */
   readonly bodies: readonly OtlpRequest[];
   close(): Promise<void>;
 }
@@ -96,12 +81,8 @@ export interface OtlpRequest {
 }
 
 export async function startCollector(): Promise<Collector> {
-  const bodies: OtlpRequest[] = [];
-  const forward = (_headers: unknown, body: Buffer): void => {
-    bodies.push(JSON.parse(body.toString()));
-  };
-  const receiver = await startReceiver({ forward });
-  return { url: receiver.url, spans: receiver.spans, bodies, close: () => receiver.close() };
+  const { url, spans, requests, close } = await startReceiver();
+  return { url, spans, bodies: requests as OtlpRequest[], close };
 }
 
 /** Accepts connections and never answers. */

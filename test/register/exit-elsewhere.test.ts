@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Collector, entry, type ReceivedSpan, root, runApp, startCollector } from './app.ts';
+import type { ExportedSpan } from '../../src/spans/span.ts';
+import { type Collector, entry, root, runApp, startCollector } from './app.ts';
 
 /** A request, whose client is no more than a socket, is in flight when `end` runs. */
 const serving = (end: string): string => `
@@ -32,7 +33,7 @@ describe('what is in flight is cut', () => {
   writeFileSync(workerFile, serving("process.send('served');"));
   after(() => rmSync(folder, { recursive: true }));
 
-  async function run(program: string, service: string): Promise<ReceivedSpan[]> {
+  async function run(program: string, service: string): Promise<ExportedSpan[]> {
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_SERVICE_NAME: service };
     const [without, withUs] = await Promise.all([
       runApp(program, { flags: [], isModule: false }),
@@ -42,7 +43,7 @@ describe('what is in flight is cut', () => {
     return spansOf(service);
   }
 
-  function spansOf(service: string): ReceivedSpan[] {
+  function spansOf(service: string): ExportedSpan[] {
     return collector.spans.filter((span) => span.serviceName === service && span.kind === 'server');
   }
 

@@ -1,7 +1,8 @@
 /** What is in flight when the process ends is recorded as cut by that end, which is as it is without us. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type Collector, type Ending, entry, type ReceivedSpan, runApp, startCollector } from './app.ts';
+import type { ExportedSpan } from '../../src/spans/span.ts';
+import { type Collector, type Ending, entry, runApp, startCollector } from './app.ts';
 
 interface Cut {
   readonly name: string;
@@ -175,7 +176,7 @@ describe('what is in flight is cut', () => {
     return withUs;
   }
 
-  function spansOf(service: string): readonly ReceivedSpan[] {
+  function spansOf(service: string): readonly ExportedSpan[] {
     return collector.spans.filter(({ serviceName }) => serviceName === service);
   }
 

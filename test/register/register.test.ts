@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { ExportedSpan } from '../../src/spans/span.ts';
 import { PACKAGE_NAME } from '../../src/version.ts';
 import {
   type Collector,
@@ -20,7 +21,6 @@ import {
   entry,
   type OtlpRequest,
   preamble,
-  type ReceivedSpan,
   root,
   runApp,
   startCollector,
@@ -35,7 +35,7 @@ before(async () => {
 after(() => collector.close());
 
 /** What has arrived since the last call. */
-function arrived(): { spans: readonly ReceivedSpan[]; resource: Record<string, unknown> } {
+function arrived(): { spans: readonly ExportedSpan[]; resource: Record<string, unknown> } {
   const spans = collector.spans.slice(received);
   received = collector.spans.length;
   return { spans, resource: spans.length === 0 ? {} : resourceOf(collector.bodies.at(-1)) };

@@ -4,7 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { type Collector, type Ending, type ReceivedSpan, runApp, startCollector } from './app.ts';
+import type { ExportedSpan } from '../../src/spans/span.ts';
+import { type Collector, type Ending, runApp, startCollector } from './app.ts';
 
 /** A server with `count` requests of its own in flight; `answerAll()` ends them. */
 const inFlight = (count: number): string => `
@@ -131,7 +132,7 @@ describe('how a process drains is one span', () => {
     collector = await startCollector();
   });
   beforeEach(() => {
-    (collector.spans as ReceivedSpan[]).length = 0;
+    (collector.spans as ExportedSpan[]).length = 0;
   });
   after(() => collector.close());
 

@@ -19,9 +19,8 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { PACKAGE_NAME } from '../../src/version.ts';
+import { startReceiver } from '../support/otlp-receiver.ts';
 
-// The examples are plain JavaScript without declarations: the import is untyped on purpose.
-const { startReceiver } = await import(new URL('../../examples/receiver.js', import.meta.url).href);
 const register = fileURLToPath(new URL('../../dist/register.js', import.meta.url));
 /** So often a file that ended differently is run again: tests that fail now and then are not our doing. */
 const MAX_REPEATS = 3;

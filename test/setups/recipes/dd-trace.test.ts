@@ -66,7 +66,7 @@ function spansIn(output: string): SeenSpan[] {
     .flatMap((line) => (JSON.parse(line) as { readonly traces: readonly LoggedSpan[][] }).traces.flat())
     .map(({ meta, metrics }) => ({
       kind: String(meta['span.kind']),
-      scope: String(meta.component),
+      scopeName: String(meta.component),
       attributes: { ...meta, ...metrics },
     }));
 }

@@ -35,7 +35,7 @@ for (const node of nodes) {
         const server = spans.find(
           ({ kind, attributes }) => kind === 'server' && attributes['context.canceled'],
         );
-        const theirs = spans.filter(({ scope }) => scope === '@fastify/otel');
+        const theirs = spans.filter(({ scopeName }) => scopeName === '@fastify/otel');
         assert.ok(theirs.some(({ parentSpanId }) => parentSpanId === server?.spanId));
         assert.equal(server?.attributes['http.route'], '/slow');
         assert.equal(stderr, '');

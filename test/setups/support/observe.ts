@@ -3,22 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-
-const { startReceiver } = await import(new URL('../../../examples/receiver.js', import.meta.url).href);
-
-/** As examples/receiver.js tells it, with the name of the instrumentation scope. */
-export interface ExportedSpan {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId: string | undefined;
-  readonly name: string;
-  readonly kind: 'internal' | 'server' | 'client' | 'producer' | 'consumer';
-  readonly scope: string;
-  readonly serviceName: string;
-  readonly attributes: Readonly<Record<string, unknown>>;
-  readonly events: readonly { readonly name: string; readonly attributes: Record<string, unknown> }[];
-  readonly status: { readonly code: 'unset' | 'ok' | 'error'; readonly message: string };
-}
+import type { ExportedSpan } from '../../../src/spans/span.ts';
+import { startReceiver } from '../../support/otlp-receiver.ts';
 
 export interface Observation {
   readonly spans: readonly ExportedSpan[];
@@ -45,12 +31,7 @@ const startMs = 60_000;
 const exportMs = 10_000;
 
 export async function observe({ line, cwd, env, visit, enough }: Program): Promise<Observation> {
-  const scopes = new Map<string, string>();
-  const receiver = await startReceiver({
-    forward: (_headers: unknown, body: Buffer) => noteScopes(JSON.parse(body.toString()), scopes),
-  });
-  const spans = (): ExportedSpan[] =>
-    receiver.spans.map((span: ExportedSpan) => ({ ...span, scope: scopes.get(span.spanId) ?? '' }));
+  const receiver = await startReceiver();
   const port = await freePort();
   // `exec`, so that the signal reaches the program, by `env`, which takes variables before a command;
   // a group, so that what it started ends with it.
@@ -83,7 +64,7 @@ export async function observe({ line, cwd, env, visit, enough }: Program): Promi
       await visit(`http://127.0.0.1:${port}`).catch((error: unknown) => {
         output += `[visit: ${error}]\n`;
       });
-      await until(() => enough(spans(), output) || hasEnded(child), exportMs);
+      await until(() => enough(receiver.spans, output) || hasEnded(child), exportMs);
     } else output += `[nothing listened on port ${port}]\n`;
   } finally {
     child.kill('SIGTERM');
@@ -95,26 +76,12 @@ export async function observe({ line, cwd, env, visit, enough }: Program): Promi
     await receiver.close();
   }
   const end = child.signalCode ?? String(child.exitCode);
-  return { spans: spans(), output, stderr, end };
+  return { spans: receiver.spans, output, stderr, end };
 }
 
 /** Without a listener the `exit` event, in which what was started is ended, would not come. */
 function exitAtSignal(): void {
   process.exit(1);
-}
-
-interface ExportRequest {
-  readonly resourceSpans?: readonly {
-    readonly scopeSpans?: readonly {
-      readonly scope?: { readonly name?: string };
-      readonly spans?: readonly { readonly spanId: string }[];
-    }[];
-  }[];
-}
-
-function noteScopes({ resourceSpans = [] }: ExportRequest, scopes: Map<string, string>): void {
-  for (const { scope, spans = [] } of resourceSpans.flatMap(({ scopeSpans = [] }) => scopeSpans))
-    for (const { spanId } of spans) scopes.set(spanId, scope?.name ?? '');
 }
 
 function hasEnded(child: { exitCode: number | null; signalCode: string | null }): boolean {

@@ -47,7 +47,7 @@ export async function visit(url: string): Promise<void> {
 /** A span, whatever it was exported by. */
 export interface SeenSpan {
   readonly kind: string;
-  readonly scope: string;
+  readonly scopeName: string;
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
@@ -89,7 +89,7 @@ export async function assertTagged(
 export function assertOuting(spans: readonly SeenSpan[], scopes: Scopes, giveUp = true): void {
   const servers = of(spans, 'server');
   assert.deepEqual(
-    servers.map(({ scope }) => scope),
+    servers.map(({ scopeName }) => scopeName),
     [scopes.server, scopes.server],
     `one SERVER span for each of two requests: ${shown(spans)}`,
   );
@@ -101,8 +101,8 @@ export function assertOuting(spans: readonly SeenSpan[], scopes: Scopes, giveUp 
   assert.equal(clients.length, 2, `one CLIENT span for each of two requests: ${shown(spans)}`);
   const trigger = (name: string): SeenSpan | undefined =>
     clients.find(({ attributes }) => attributes['cancel.trigger'] === name);
-  assert.equal(trigger('abort')?.scope, scopes.fetch, shown(spans));
-  assert.equal(trigger('destroy')?.scope, scopes.http, shown(spans));
+  assert.equal(trigger('abort')?.scopeName, scopes.fetch, shown(spans));
+  assert.equal(trigger('destroy')?.scopeName, scopes.http, shown(spans));
   for (const { attributes } of clients) {
     assert.equal(isMarked(attributes), true);
     assert.equal(attributes['cancel.initiator'], 'local');
@@ -125,7 +125,8 @@ function isMarked(attributes: Readonly<Record<string, unknown>>): boolean {
 function shown(spans: readonly SeenSpan[]): string {
   return spans
     .map(
-      ({ kind, scope, attributes }) => `${kind} ${scope} ${attributes['cancel.trigger'] ?? 'not cancelled'}`,
+      ({ kind, scopeName, attributes }) =>
+        `${kind} ${scopeName} ${attributes['cancel.trigger'] ?? 'not cancelled'}`,
     )
     .join('; ');
 }

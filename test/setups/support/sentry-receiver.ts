@@ -24,7 +24,7 @@ export async function startSentryReceiver(): Promise<SentryReceiver> {
         const values = Object.fromEntries(Object.entries(attributes).map(([key, { value }]) => [key, value]));
         spans.push({
           kind: String(values['sentry.kind']),
-          scope: String(values['sentry.origin']),
+          scopeName: String(values['sentry.origin']),
           attributes: values,
         });
       }

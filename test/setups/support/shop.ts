@@ -3,7 +3,8 @@
  * visitor leaves while a query is under way; for the other, it gives up an HTTP request and a gRPC call itself.
  */
 import assert from 'node:assert/strict';
-import type { ExportedSpan, Observation } from './observe.ts';
+import type { ExportedSpan } from '../../../src/spans/span.ts';
+import type { Observation } from './observe.ts';
 import { leave, stay } from './visitors.ts';
 
 export type ModuleType = 'module' | 'commonjs';
@@ -86,7 +87,7 @@ const expectedSpans = 7;
 export function assertShop(observation: Observation, file: string, type: ModuleType): void {
   // `register` tells how the process ended, too: nothing was in flight any more.
   const spans = observation.spans.filter(({ name }) => name !== 'shutdown');
-  const list = spans.map(({ kind, name, scope }) => `${kind} ${name} (${scope})`);
+  const list = spans.map(({ kind, name, scopeName }) => `${kind} ${name} (${scopeName})`);
   const find = (kind: ExportedSpan['kind'], isIt: (span: ExportedSpan) => boolean): ExportedSpan => {
     const [span, ...more] = spans.filter((one) => one.kind === kind && isIt(one));
     assert.ok(span && more.length === 0, `one ${kind} span of its kind among ${list.join(', ')}`);
