@@ -47,7 +47,7 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/^npm run (lint|build)$/, { by: '.ci/run' }],
   [/^bash \.ci\/run$/, { not: 'it is what runs all of this' }],
   [/^bash \.ci\/other-nodes$/, { by: '.ci/run' }],
-  [/^sudo bash \.ci\/(monitoring-tools|container-engine|databases)$/, { by: '.ci/run' }],
+  [/^sudo bash \.ci\/(monitoring-tools|container-engine|databases|chromium)$/, { by: '.ci/run' }],
   [/^node --import tsx test\/config\.test\.ts$/, { by: 'test/config.test.ts' }],
   [/^node --import tsx test\/suites\/compare\.ts/, { not: 'it needs the test files of another project' }],
   [/^node --import tsx tools\/pictures\.ts/, { not: 'it needs Chromium, and a Jaeger with web pages' }],
