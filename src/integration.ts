@@ -84,13 +84,13 @@ export interface Settlement {
   /** A better name for a span of our own, known only now. */
   readonly name?: string | undefined;
   /** Sets the status of a span of our own to error, and counts as failed. Has no effect on a cancelled operation: see `status` in the options. */
-  readonly isError?: boolean;
+  readonly isError?: boolean | undefined;
   /** Text of that status. */
-  readonly message?: string;
+  readonly message?: string | undefined;
   /** An official span that its owner may leave open for ever is ended a few turns later, with all of this, unless it has ended by then. */
   readonly endsOfficialSpan?: boolean;
   /** An attribute that would not be true: of a cancelled operation an official span does not get it, though its owner may set it. */
-  readonly withheld?: string;
+  readonly withheld?: string | undefined;
 }
 
 export interface ContextEntry {

@@ -6,7 +6,7 @@ import { classify } from '../cancellation/classify.ts';
 import { comesFrom } from '../cancellation/hidden-abort.ts';
 import type { ResolvedConfig } from '../config.ts';
 import type { Host, Settlement } from '../integration.ts';
-import type { Evidence, ProcessEnd } from '../operation/evidence.ts';
+import { type Evidence, endedBy, type ProcessEnd } from '../operation/evidence.ts';
 import type { Guard } from '../operation/guard.ts';
 import type { Cancellation } from '../operation/operation.ts';
 import type { AsyncResources } from './async-resources.ts';
@@ -187,7 +187,7 @@ export class Endings {
       if (operation.subject !== undefined) operation.endWithProcess?.(host, operation.subject as never, end);
       if (operation.isSettled) return;
       const phase = operation.side === 'server' ? 'handle' : 'wait';
-      this.cancel(operation, { kind: 'process-end', phase, ...end });
+      this.cancel(operation, endedBy(end, phase));
       // Nobody is left to end that of a job.
       this.settle(operation, { endsOfficialSpan: operation.isLeftToItsOwner });
     });

@@ -5,6 +5,7 @@ import { isDatadogHere, isDatadogProvider, makesSpans, sentryClient } from './ve
 
 /** It was written on a span of ours, while a vendor's tracer has one of its own for the same operation. */
 export function sayUnmarked(): void {
+  if (!isDatadogHere() && sentryClient() === undefined) return;
   for (const reason of whyUnmarked()) sayOnce(reason);
 }
 

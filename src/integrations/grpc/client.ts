@@ -3,7 +3,7 @@ import { SpanKind } from '@opentelemetry/api';
 import type { Installation } from '../../hook/installation.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
-import type { Evidence, ProcessEnd } from '../../operation/evidence.ts';
+import { type Evidence, endedBy, type ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { isOutOfReach, isSent, whyCancelled, whyTold } from './client-evidence.ts';
 import { setCallDeadline } from './deadline.ts';
@@ -146,7 +146,7 @@ function cancelCall(host: Host, call: ResolvingCall, operation: Operation, evide
 function cutCall(host: Host, call: ResolvingCall, end: ProcessEnd): void {
   const operation = call[kOperation];
   if (operation === undefined) return;
-  host.cancel(operation, { kind: 'process-end', phase: clientPhase(call), ...end });
+  host.cancel(operation, endedBy(end, clientPhase(call)));
   // No status was received.
   host.settle(operation);
 }

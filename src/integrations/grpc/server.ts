@@ -3,7 +3,7 @@ import { SpanKind } from '@opentelemetry/api';
 import type { Installation } from '../../hook/installation.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
-import type { ProcessEnd } from '../../operation/evidence.ts';
+import { endedBy, type ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { hasPassed } from './deadline.ts';
 import { describeAnswer, describeIncoming, methodOf } from './description.ts';
@@ -128,7 +128,7 @@ function cancelLeft(host: Host, call: BaseServerCall, operation: Operation): voi
 function cutIncoming(host: Host, call: BaseServerCall, end: ProcessEnd): void {
   const operation = call[kOperation];
   if (operation === undefined) return;
-  host.cancel(operation, { kind: 'process-end', phase: serverPhase(call), ...end });
+  host.cancel(operation, endedBy(end, serverPhase(call)));
   // No status was sent.
   host.settle(operation);
 }

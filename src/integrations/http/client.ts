@@ -3,7 +3,7 @@ import { SpanKind } from '@opentelemetry/api';
 import { http, https } from '../../hook/built-ins.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
-import type { Evidence, ProcessEnd } from '../../operation/evidence.ts';
+import { type Evidence, endedBy, type ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { describeRequest, describeResult, errorStatusOf } from './client-description.ts';
 import { whyDestroyed } from './client-evidence.ts';
@@ -83,7 +83,7 @@ export function cancelRequest(
 
 function cutRequest(host: Host, exchange: ClientExchange, end: ProcessEnd): void {
   const { request, operation } = exchange;
-  host.cancel(operation, { kind: 'process-end', phase: clientPhaseOf(request, exchange), ...end });
+  host.cancel(operation, endedBy(end, clientPhaseOf(request, exchange)));
   settleRequest(host, request, exchange, undefined);
 }
 

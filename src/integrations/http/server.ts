@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import { type Span, SpanKind } from '@opentelemetry/api';
 import { ATTR_HTTP_RESPONSE_STATUS_CODE } from '@opentelemetry/semantic-conventions';
 import type { Host, Settlement } from '../../integration.ts';
-import type { Evidence, ProcessEnd } from '../../operation/evidence.ts';
+import { type Evidence, endedBy, type ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { waitInLine } from './connection.ts';
 import { kServerExchange, type Message, type Response } from './internals.ts';
@@ -89,12 +89,15 @@ function startIncoming(host: Host, request: Message, response: Response): Server
 export function endIncoming(host: Host, exchange: ServerExchange, ending: Evidence | Failure): void {
   const { operation, response } = exchange;
   const isFailure = ending.kind === 'failure';
-  if (!isFailure) host.cancel(operation, { ...ending, errorStatus: errorStatusOf(response) });
+  if (!isFailure) {
+    const errorStatus = errorStatusOf(response);
+    host.cancel(operation, errorStatus === undefined ? ending : { ...ending, errorStatus });
+  }
   settleIncoming(host, response, exchange, isFailure ? ending.error : undefined);
 }
 
 function cutIncoming(host: Host, exchange: ServerExchange, end: ProcessEnd): void {
-  endIncoming(host, exchange, { kind: 'process-end', phase: serverPhaseOf(exchange.response), ...end });
+  endIncoming(host, exchange, endedBy(end, serverPhaseOf(exchange.response)));
 }
 
 /** @param error what the handler threw or the connection failed with, if so */
@@ -113,12 +116,14 @@ export function settleIncoming(
   }
   const metadata = exchange.metadata ?? metadataIn(operation.context);
   const settlement = describeAnswer(response, routeOf(response.req, metadata), error);
-  host.settle(operation, isCancelled ? { ...settlement, ...ofCancelled(response) } : settlement);
+  host.settle(operation, isCancelled ? ofCancelled(settlement, response) : settlement);
 }
 
 /** The official instrumentation tells of a status that was never sent, and may be too late to tell anything. */
-function ofCancelled({ _headerSent }: Response): Settlement {
-  return _headerSent
-    ? { endsOfficialSpan: true }
-    : { endsOfficialSpan: true, withheld: ATTR_HTTP_RESPONSE_STATUS_CODE };
+function ofCancelled(
+  { attributes, name, isError, message }: Settlement,
+  { _headerSent }: Response,
+): Settlement {
+  const withheld = _headerSent ? undefined : ATTR_HTTP_RESPONSE_STATUS_CODE;
+  return { attributes, name, isError, message, endsOfficialSpan: true, withheld };
 }

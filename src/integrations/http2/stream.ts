@@ -2,7 +2,7 @@
 import type { Installation } from '../../hook/installation.ts';
 import { before } from '../../hook/observe.ts';
 import type { Host } from '../../integration.ts';
-import type { ProcessEnd } from '../../operation/evidence.ts';
+import { endedBy, type ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { describeEnd, errorStatusOf, statusOf } from './description.ts';
 import type { Ending } from './evidence.ts';
@@ -80,6 +80,6 @@ export function cutStream(host: Host, stream: Stream, end: ProcessEnd): void {
   const exchange = stream[kExchange];
   if (exchange === undefined) return;
   const phase = exchange.connection.isClient ? clientPhaseOf(stream, exchange) : serverPhaseOf(stream);
-  host.cancel(exchange.operation, { kind: 'process-end', phase, ...end });
+  host.cancel(exchange.operation, endedBy(end, phase));
   settleStream(host, stream, exchange);
 }

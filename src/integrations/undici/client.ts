@@ -6,7 +6,7 @@ import { after } from '../../hook/observe.ts';
 import type { Host, StartWaiting } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { toUnixMs } from '../../operation/clock.ts';
-import type { ClientPhase, Evidence, ProcessEnd } from '../../operation/evidence.ts';
+import { type ClientPhase, type Evidence, endedBy, type ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { CALL_KEY, type Call, leaveQueue, letGo } from './call.ts';
 import { connectPhase, outlivesError } from './connection.ts';
@@ -166,7 +166,7 @@ export function cancel(
 }
 
 function cutExchange(watch: Watch, exchange: Exchange, end: ProcessEnd): void {
-  cancel(watch, exchange, { kind: 'process-end', phase: phaseOf(watch, exchange), ...end });
+  cancel(watch, exchange, endedBy(end, phaseOf(watch, exchange)));
   settle(watch, exchange, undefined);
 }
 

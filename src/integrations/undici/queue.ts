@@ -2,7 +2,7 @@
 import { context } from '@opentelemetry/api';
 import type { Undo } from '../../hook/replace.ts';
 import type { Host, StartWaiting } from '../../integration.ts';
-import type { ProcessEnd } from '../../operation/evidence.ts';
+import { endedBy, type ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import type { Call } from './call.ts';
 import { abortCall, startUnsent } from './client.ts';
@@ -47,7 +47,7 @@ function cutWaiting(host: Host, call: Call, start: StartWaiting): void {
 }
 
 function cutQueued(host: Host, { operation }: { readonly operation: Operation }, end: ProcessEnd): void {
-  host.cancel(operation, { kind: 'process-end', phase: 'queued', ...end });
+  host.cancel(operation, endedBy(end, 'queued'));
   host.settle(operation);
 }
 
