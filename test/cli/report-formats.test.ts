@@ -179,6 +179,15 @@ describe('a report', () => {
     assert.deepEqual([operation.operation, operation.count, others], ['GET /stock/*/south', 3, []]);
   });
 
+  it('does not take for work what says that work goes on', async () => {
+    const goesOn = spanOf('1', {
+      ...{ name: 'work goes on', kind: 'internal', scopeName: 'opentelemetry-instrumentation-cancellation' },
+      attributes: { 'cancel.wasted_ms': 100 },
+    });
+    const made = JSON.parse(await said([...usual, goesOn], 'json'));
+    assert.deepEqual([made.spanCount, made.wastedMs], [10, 800]);
+  });
+
   it('as text has each of these, and ends with how many findings there are', async () => {
     const text = await said(usual, 'text');
     for (const expected of [

@@ -41,6 +41,13 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/^npx cancel-trace view/, { by: 'test/cli/desk.test.ts' }],
   [/^npx cancel-trace doctor( --send)?$/, { by: 'test/cli/doctor.test.ts' }],
   [/^npx cancel-trace doctor .*-- /, { by: 'test/cli/doctor-programs.test.ts' }],
+  [
+    /^npx cancel-trace report spans\.jsonl( --output report\.html)?$/,
+    { by: 'test/cli/report-formats.test.ts' },
+  ],
+  [/^npx cancel-trace report spans\.jsonl /, { by: 'test/docs/ci.test.ts' }],
+  [/^zcat .* npx cancel-trace report - /, { by: 'test/docs/ci.test.ts' }],
+  [/^npx cancel-trace report http/, { by: 'test/stack/jaeger/report-pages.test.ts' }],
   [RegExp(`^npx ${OURS} report`), { by: 'test/stack/jaeger/report.test.ts' }],
   [/^npm (test|run test:(deep|stack|setups))( -- \w[\w ./-]*)?$/, { here: 'chooses files' }],
   [/^npm ci( && npm test)?$/, { by: '.ci/run' }],

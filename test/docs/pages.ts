@@ -17,7 +17,7 @@ export function readPage(page: string): string {
 }
 
 const PROGRAMS =
-  'amtool|bash|cat|curl|docker|go|grep|kubectl|node|npm|npx|openssl|pnpm|promtool|sudo|ss|yarn|jq|export';
+  'amtool|bash|cat|curl|docker|go|grep|kubectl|node|npm|npx|openssl|pnpm|promtool|sudo|ss|yarn|jq|export|zcat';
 /** A program, with settings before it, and something behind it. */
 const COMMAND = new RegExp(`^(?:[A-Z_]+=(?:'[^']*'|"[^"]*"|\\S+) +)*(?:${PROGRAMS}) +\\S`);
 

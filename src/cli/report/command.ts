@@ -2,6 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { isWorkAnnouncement } from '../../spans/cancel.ts';
 import { isJaegerAddress, readSpans } from '../../spans/source.ts';
 import { TraceGroups } from '../../spans/trace-groups.ts';
 import { UserError } from '../../spans/user-error.ts';
@@ -100,7 +101,9 @@ async function reportOn(
       onLeftOut: (what: string) => leftOut.push(what),
     };
     let count = 0;
-    for await (const spans of readSpans(source, question, reading)) {
+    for await (const read of readSpans(source, question, reading)) {
+      // What was at work when it was written: its span tells how it ended.
+      const spans = read.filter((span) => !isWorkAnnouncement(span));
       count += spans.length;
       await groups.add(spans);
     }
