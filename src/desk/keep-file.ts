@@ -37,11 +37,22 @@ export class KeepFile {
   /** One after the other: a line is whole or is not there. */
   add(request: unknown): Promise<void> {
     const line = `${JSON.stringify(request)}\n`;
-    const write = this.#written.then(() => this.#file.appendFile(line));
+    const write = this.#written.then(() => this.#append(line));
     this.#written = write.catch(() => {});
     return write.catch((error: Error) => {
       throw new UserError(`${this.#name}: ${error.message}`);
     });
+  }
+
+  async #append(line: string): Promise<void> {
+    const { size } = await this.#file.stat();
+    try {
+      await this.#file.appendFile(line);
+    } catch (error) {
+      // The disk is full: a part of the line may be there, and the next one would be one with it.
+      await this.#file.truncate(size);
+      throw error;
+    }
   }
 
   async close(): Promise<void> {

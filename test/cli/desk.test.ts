@@ -170,11 +170,11 @@ describe('view', () => {
   const span = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), name: 'GET /x', kind: 2 };
   const cancel = { key: 'context.canceled', value: { boolValue: true } };
   const request = { resourceSpans: [{ scopeSpans: [{ spans: [{ ...span, attributes: [cancel] }] }] }] };
-  const post = (url: string): Promise<Response> =>
+  const post = (url: string, body: object = request): Promise<Response> =>
     fetch(`${url}/v1/traces`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(request),
+      body: JSON.stringify(body),
     });
 
   it('takes spans, answers the page, tells of changes, keeps them over a restart', async () => {
@@ -196,6 +196,44 @@ describe('view', () => {
     assert.equal(state.spans, 1);
     again.child.kill('SIGINT');
     assert.equal((await ended(again.child)).code, 0);
+  });
+  it('loses nothing that it has acknowledged: killed, with a full disk, with too little room at the next start', async () => {
+    const file = join(folder, 'full.jsonl');
+    // As a disk that is full: a file may have a few KiB, and of what goes beyond a part is written.
+    const shell = `ulimit -f 8; exec "${process.execPath}" "${main}" view --port 0 --grpc-port 0 --json --keep "${file}"`;
+    const child = spawn('sh', ['-c', shell], { cwd: folder, stdio: 'pipe' });
+    started.push(child);
+    const [line] = await once(child.stdout, 'data');
+    const { url } = JSON.parse(line);
+    const acknowledged: string[] = [];
+    const send = async (id: string, nameLength: number): Promise<number> => {
+      const sent = structuredClone(request);
+      const [only] = sent.resourceSpans[0]?.scopeSpans[0]?.spans ?? [];
+      Object.assign(only as object, { traceId: id.repeat(32), name: 'x'.repeat(nameLength) });
+      const { status } = await post(url, sent);
+      if (status === 200) acknowledged.unshift(id.repeat(32));
+      return status;
+    };
+    const ids = '123456789'[Symbol.iterator]();
+    let status = 200;
+    while (status === 200) status = await send(String(ids.next().value), 3_000);
+    assert.equal(status, 503);
+    assert.equal(await send('a', 10), 200);
+    assert.equal(await send('b', 10), 200);
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    assert.ok(acknowledged.length >= 3);
+    const again = await startView('--keep', file, '--max-spans', `${acknowledged.length - 1}`);
+    const ask = async (path: string) => await (await fetch(`${again.url}/api/${path}`)).json();
+    const { traces } = (await ask('traces')) as { traces: { traceId: string }[] };
+    assert.deepEqual(
+      traces.map(({ traceId }) => traceId),
+      acknowledged.slice(0, -1),
+    );
+    const { droppedSpans } = (await ask('state')) as { droppedSpans: number };
+    assert.equal(droppedSpans, 1);
+    again.child.kill('SIGTERM');
+    await ended(again.child);
   });
   it('answers nobody who asks by another name or from another page', async () => {
     const { url, child } = await startView();
