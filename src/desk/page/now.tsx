@@ -45,7 +45,9 @@ export function NowView({ version, workVersion, state }: ViewProps) {
         <WorkNow version={workVersion} cwd={state.cwd} />
         <section>
           <h2>Work for nobody that is over</h2>
-          {wasted.length === 0 && <Empty>No handler went on after its request was cancelled.</Empty>}
+          {wasted.length === 0 && (
+            <Empty>No handler has gone on after its request was cancelled, and stopped since.</Empty>
+          )}
           <ol class="rows">
             {wasted.map(({ traceId, service, route, wastedMs, endMs }) => (
               <li key={traceId + endMs}>

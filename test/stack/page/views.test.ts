@@ -6,7 +6,17 @@ import { after, before, describe, it } from 'node:test';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { findChromium, launchChromium } from '../../support/chromium.ts';
 import { type Desk, eventually, folder, openDesk, PHONE, type Visit, visit } from './desk.ts';
-import { exhibits, HOSTILE, healthy, hostile, leftStock, NOW_MS, traceIdOf } from './spans.ts';
+import {
+  cancelled,
+  exhibits,
+  HOSTILE,
+  healthy,
+  hostile,
+  leftStock,
+  NOW_MS,
+  traceIdOf,
+  traceOf,
+} from './spans.ts';
 
 const found = findChromium();
 const skip = 'unavailable' in found ? found.unavailable : false;
@@ -346,6 +356,48 @@ describe('the page, live', { skip }, () => {
       await status.filter({ hasText: 'has ended' }).waitFor();
     } finally {
       await browser.close();
+    }
+  });
+
+  it('shows work that goes on for nobody, while it does', async () => {
+    if (!('binary' in found)) return;
+    const [browser, desk] = await Promise.all([launchChromium(found.binary), openDesk()]);
+    const left = { service: 'stock', name: 'GET /stock/:item', kind: 'server', from: 0, to: 200 } as const;
+    const work = (isOver: boolean) => {
+      const pending = {
+        name: 'SELECT',
+        'cancel.pending.origin': `countShelves (${folder}/app/stock.js:34:35)`,
+      };
+      const said = {
+        ...({
+          service: 'stock',
+          name: 'work goes on',
+          kind: 'internal',
+          parent: 0,
+          from: 200,
+          to: 300,
+        } as const),
+        attributes: { 'cancel.settled': isOver },
+        events: [{ name: 'cancel.pending', at: 300, attributes: pending }],
+      } as const;
+      return traceOf(1, NOW_MS - 300, [
+        { ...left, ...cancelled(200, ['peer', 'disconnect', 'handle']) },
+        said,
+      ]);
+    };
+    try {
+      const { page } = await visit(browser, desk.url);
+      await page.getByText('No handler says that it is at work').waitFor();
+      await desk.send(work(false));
+      const item = page.getByRole('listitem').filter({ hasText: 'stock GET /stock/:item since 07:59:59' });
+      await item.getByText('waits for SELECT').waitFor();
+      await item.getByText('countShelves · app/stock.js:34').waitFor();
+      await page.getByRole('status').filter({ hasText: '1 span in 1 trace' }).waitFor();
+      await desk.send(work(true));
+      await page.getByText('No handler says that it is at work').waitFor();
+    } finally {
+      await browser.close();
+      await desk.close();
     }
   });
 });
