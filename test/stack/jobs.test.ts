@@ -1,7 +1,7 @@
 /** Jobs of real queues: what ends them, what goes on afterwards, and nothing for those that end well or fail by themselves. */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { SpanStatusCode } from '@opentelemetry/api';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { type Database, startDatabase } from '../support/databases.ts';
 import { findOrFetchJars, type KafkaServer, startKafka } from '../support/java-server.ts';
 import { assertLine, cancelOf, findingsOf, MISSED, RAN_ON, type Run, run, WITHDRAWN } from './jobs/run.ts';
@@ -90,6 +90,27 @@ describe('bullmq', { skip: 'unavailable' in redis && redis.unavailable }, () => 
       'cancel.reason=the lock of the job is lost',
     ]);
   });
+
+  for (const order of ['sandbox', 'thread']) {
+    it(`of a processor in a ${order} the worker knows who takes the job back, and its own span the rest`, async () => {
+      const limited = await bullmq('limit', order);
+      assert.deepEqual(cancelOf(limited.job), [], 'its error is a copy');
+      const [handled] = limited.others.filter(({ name }) => name === 'handle orders');
+      assert.ok(handled);
+      assert.equal(handled.traceId, limited.job.traceId);
+      assert.deepEqual(cancelOf(handled), MISSED);
+      assert.match(String(handled.attributes['cancel.origin']), /jobs\/sandbox\.js/);
+      assert.deepEqual(findingsOf({ spans: limited.others }), ['GET: cancel_not_propagated']);
+
+      const stopped = await bullmq('stops', order);
+      assert.deepEqual(cancelOf(stopped.job), WITHDRAWN);
+      assertLine(stopped.job, 'withdraw');
+      // Its request ends by the signal that bullmq gives it there.
+      const [told] = stopped.others.filter(({ kind }) => kind === SpanKind.CLIENT);
+      assert.ok(told);
+      assert.deepEqual(cancelOf(told), WITHDRAWN);
+    });
+  }
 });
 
 const jars = await findOrFetchJars('kafka');

@@ -3,7 +3,7 @@
  * queue (the lock is lost: another worker has the job), or by a signal or a limit that the processor fails with.
  *
  * Limitations. That cancelJob() was called is seen of processors that take its signal. Of a processor in a process of its own
- * the error is a copy: that it comes from a signal is not known.
+ * the error is a copy: that it comes from a signal is not known, and what it does is seen in that process alone.
  */
 import type { Integration } from '../../integration.ts';
 import { watchWorker } from './worker-hooks.ts';

@@ -9,6 +9,7 @@ export interface PrintedSpan {
   readonly name: string;
   readonly kind: SpanKind;
   readonly scope: string;
+  readonly traceId: string;
   readonly status: SpanStatus;
   readonly attributes: Attributes;
   readonly events: readonly { readonly name: string; readonly attributes: Attributes }[];
@@ -21,6 +22,8 @@ export interface Run {
   /** Of the requests to the warehouse. */
   readonly requests: readonly PrintedSpan[];
   readonly spans: readonly PrintedSpan[];
+  /** Of a processor in a process of its own. */
+  readonly others: readonly PrintedSpan[];
 }
 
 const OURS = 'opentelemetry-instrumentation-cancellation';
@@ -30,12 +33,12 @@ const cwd = fileURLToPath(new URL('../../..', import.meta.url));
 export async function run(queue: string, url: string, job: string, ...more: string[]): Promise<Run> {
   const args = ['test/stack/jobs/worker.js', queue, url, job, ...more];
   const { stdout } = await execute(process.execPath, args, { cwd });
-  const { result, spans } = JSON.parse(stdout) as { result: string; spans: PrintedSpan[] };
+  const { result, spans, others } = JSON.parse(stdout) as Run;
   const name = more.includes('batch') ? /^poll orders/ : /^process orders|^orders-\d+ process/;
   const found = spans.find((span) => name.test(span.name));
   assert.ok(found, `a span of the job among ${spans.map((span) => span.name)}`);
   const requests = spans.filter(({ kind, scope }) => kind === SpanKind.CLIENT && scope === OURS);
-  return { result, job: found, requests, spans };
+  return { result, job: found, requests, spans, others };
 }
 
 /** `key=value` of the attributes that say how it was cancelled. */
@@ -58,7 +61,7 @@ export function assertLine({ attributes }: PrintedSpan, functionName: string): v
 }
 
 /** Of requests, queries of the queue's own, whatever it is. */
-export function findingsOf({ spans }: Run): string[] {
+export function findingsOf({ spans }: Pick<Run, 'spans'>): string[] {
   return spans.flatMap(({ name, attributes }) => {
     const finding = attributes['cancel.finding'];
     return finding === undefined ? [] : [`${name}: ${finding}`];

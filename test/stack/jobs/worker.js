@@ -1,8 +1,12 @@
 // A worker whose job is cancelled, or fails, or ends well. Prints what became of it, and the spans, as JSON.
-//   node test/stack/jobs/worker.js <queue> <its url> <job> [ours last | propagate | forced | batch | how a message is taken back]
+//   node test/stack/jobs/worker.js <queue> <its url> <job> [ours last | propagate | forced | batch | sandbox | thread | how a message is taken back]
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { AmqplibInstrumentation } from '@opentelemetry/instrumentation-amqplib';
@@ -49,6 +53,8 @@ async function askWarehouse(signal) {
 }
 
 const shutdown = new AbortController();
+/** For the spans of a process of its own. */
+const folder = mkdtempSync(join(tmpdir(), 'job-'));
 
 /** `cancel` is the queue's own way to take a job back, `signal` what it tells the job by. */
 const jobs = {
@@ -117,7 +123,13 @@ const queues = {
       jobName === 'locked'
         ? { lockDuration: 1_000, lockRenewTime: 400, stalledInterval: 1_000, runRetryDelay: 100 }
         : {};
-    const worker = new Worker('orders', process_, { ...options, ...locks });
+    const isSandboxed = order === 'sandbox' || order === 'thread';
+    const sandbox = fileURLToPath(new URL('sandbox.js', import.meta.url));
+    const worker = new Worker('orders', isSandboxed ? sandbox : process_, {
+      ...options,
+      ...locks,
+      useWorkerThreads: order === 'thread',
+    });
     const over = new Promise((resolve) => {
       worker.once('completed', () => resolve('completed'));
       worker.once('failed', (_job, error) => resolve(`failed: ${error.message}`));
@@ -132,7 +144,14 @@ const queues = {
       return run({ signal, cancel: order === 'forced' ? close : cancel });
     }
 
-    const { id } = await queue.add('order', {});
+    if (isSandboxed && jobName === 'stops') {
+      worker.once('active', ({ id }) => {
+        setTimeout(function withdraw() {
+          worker.cancelJob(id, 'the order was withdrawn');
+        }, 3 * CANCELLED_AFTER_MS);
+      });
+    }
+    const { id } = await queue.add('order', { job: jobName, port, file: join(folder, 'spans') });
     if (jobName === 'locked') {
       const { Redis } = require('ioredis');
       const redis = new Redis(url);
@@ -308,12 +327,16 @@ const result = await queue.over;
 await delay(1_300);
 await queue.close();
 warehouse.close();
+const files = readdirSync(folder).map((name) => join(folder, name));
+const others = files.flatMap((file) => JSON.parse(readFileSync(file, 'utf8')));
+rmSync(folder, { recursive: true });
 const spans = exporter.getFinishedSpans().map((span) => ({
   name: span.name,
   kind: span.kind,
   scope: span.instrumentationScope.name,
   status: span.status,
   attributes: span.attributes,
+  traceId: span.spanContext().traceId,
   events: span.events.map((event) => ({ name: event.name, attributes: event.attributes })),
 }));
-process.stdout.write(JSON.stringify({ result, spans }), () => process.exit());
+process.stdout.write(JSON.stringify({ result, spans, others }), () => process.exit());
