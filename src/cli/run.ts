@@ -13,6 +13,7 @@ import { COMMAND_NAME } from './command-name.ts';
 import { CompleteTraces } from './complete-traces.ts';
 import { DESK_OPTIONS, DESK_USAGE, deskSettings } from './desk-options.ts';
 import { exitCodeOf, nextEndSignal, onEndSignal } from './interrupts.ts';
+import { isAtTerminal, isColoured, rememberTerminal } from './terminal.ts';
 import { drawTraces } from './trace-tree.ts';
 
 const USAGE = `usage: ${COMMAND_NAME} run [options] -- command [arguments]
@@ -25,7 +26,7 @@ and terminal are its own.
 ${DESK_USAGE}  --no-page        prints only; ends when the program does
   --json           prints each trace as a line of JSON
 
-At a terminal the page stays when the program has ended, until Ctrl-C. Exits with what the program exited with; with 2 when
+At a terminal the page stays when the program has ended by itself or by Ctrl-C, until the next one. Exits with what the program exited with; with 2 when
 it could not be started.
 
   ${COMMAND_NAME} run -- node app.js
@@ -47,8 +48,7 @@ async function run(args: Arguments, { stderr }: Output): Promise<Result> {
     throw new UsageError(`run needs a command after --, as in: ${COMMAND_NAME} run -- node app.js`);
   }
   const { host, port, keepFile, maxSpans, editorUrl } = deskSettings(args);
-  const isAtTerminal = stderr.isTTY === true;
-  const hasPage = isAtTerminal && !flags.has('no-page');
+  const hasPage = stderr.isTTY === true && !flags.has('no-page');
   const store = new SpanStore(maxSpans);
   const desk = await startReceiving({
     store,
@@ -65,21 +65,21 @@ async function run(args: Arguments, { stderr }: Output): Promise<Result> {
     keepFile,
   });
   try {
-    const isColoured = isAtTerminal && !process.env.NO_COLOR;
+    const style = { cwd: process.cwd(), isColoured: isColoured(stderr) };
     const traces = new CompleteTraces(store, (trace) => {
-      if (isTold(trace))
-        stderr.write(
-          flags.has('json') ? jsonOf(trace) : drawTraces(trace.spans, { cwd: process.cwd(), isColoured }),
-        );
+      if (isTold(trace)) stderr.write(flags.has('json') ? jsonOf(trace) : drawTraces(trace.spans, style));
     });
     if (hasPage) stderr.write(`${COMMAND_NAME}: ${desk.url}\n\n`);
-    const exitCode = await runProgram(command, commandArgs, desk.url);
+    const giveBack = rememberTerminal();
+    const { exitCode, isToldToEnd } = await runProgram(command, commandArgs, desk.url);
     traces.end();
-    if (hasPage) {
+    if (hasPage && !isToldToEnd) {
+      const ended = nextEndSignal();
+      giveBack();
       stderr.write(
         `\n${COMMAND_NAME}: the program has ended (${exitCode}). ${desk.url} stays until Ctrl-C.\n`,
       );
-      await nextEndSignal();
+      await ended;
     }
     return { text: '', exitCode };
   } finally {
@@ -95,16 +95,24 @@ function jsonOf({ traceId, spans }: StoredTrace): string {
   return `${JSON.stringify({ traceId, spans })}\n`;
 }
 
-/** @returns its exit code, or that of the signal that ended it */
-async function runProgram(command: string, args: readonly string[], url: string): Promise<number> {
+interface Ended {
+  /** Or that of the signal that ended it. */
+  readonly exitCode: number;
+  /** So are we: by another signal than Ctrl-C, such as when the terminal is closed. */
+  readonly isToldToEnd: boolean;
+}
+
+async function runProgram(command: string, args: readonly string[], url: string): Promise<Ended> {
+  let isToldToEnd = false;
   const child = spawn(command, args, { stdio: 'inherit', env: environmentFor(url) });
   // A terminal sends Ctrl-C to all of its processes: the program has it already, and a second one may mean more to it.
   const stop = onEndSignal((signal) => {
-    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+    isToldToEnd ||= signal !== 'SIGINT';
+    if (signal !== 'SIGINT' || !isAtTerminal()) child.kill(signal);
   });
   try {
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-    return signal === null ? (code ?? 0) : exitCodeOf(signal);
+    return { exitCode: signal === null ? (code ?? 0) : exitCodeOf(signal), isToldToEnd };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new UserError(`${command}: ${code === 'ENOENT' ? 'no such command' : message}`);

@@ -134,7 +134,14 @@ describe('the tarball', () => {
     const names = files.map((file) => file.replace(/-[A-Z\d]{8}\.js$/, '-….js'));
     assert.deepEqual(
       [...new Set(names)].filter((name) => !name.startsWith('cli/page/')),
-      ['cli/LICENSES.txt', 'cli/chunk-….js', 'cli/main.js', 'cli/otlp-grpc-….js', 'cli/parts.js'],
+      [
+        'cli/LICENSES.txt',
+        'cli/chunk-….js',
+        'cli/inspector.cjs',
+        'cli/main.js',
+        'cli/otlp-grpc-….js',
+        'cli/parts.js',
+      ],
     );
   });
 

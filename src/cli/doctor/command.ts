@@ -2,6 +2,7 @@
 import { PACKAGE_VERSION } from '../../version.ts';
 import { type Arguments, type Command, type Output, type Result, UsageError } from '../arguments.ts';
 import { COMMAND_NAME } from '../command-name.ts';
+import { isColoured } from '../terminal.ts';
 import { lookAtFolder, lookAtProgram } from './diagnosis.ts';
 import { drawDiagnosis } from './diagnosis-text.ts';
 
@@ -52,6 +53,5 @@ async function doctor({ positionals, values, flags, rest }: Arguments, { stdout 
     return { text: `${JSON.stringify(diagnosis, undefined, 2)}\n`, exitCode };
   }
   const head = `${COMMAND_NAME} ${PACKAGE_VERSION}, Node ${version}, ${platform} ${arch}`;
-  const isColoured = stdout.isTTY === true && !process.env.NO_COLOR;
-  return { text: drawDiagnosis(head, sections, isColoured), exitCode };
+  return { text: drawDiagnosis(head, sections, isColoured(stdout)), exitCode };
 }
