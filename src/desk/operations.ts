@@ -12,6 +12,11 @@ export interface OperationCount {
   readonly deadlineExceededCount: number;
 }
 
+export interface Rate {
+  readonly count: number;
+  readonly cancelledCount: number;
+}
+
 export type Side = 'incoming' | 'outgoing';
 
 export class OperationTally {
@@ -21,8 +26,15 @@ export class OperationTally {
     ...{ count: 0, canceledCount: 0, deadlineExceededCount: 0 },
   }));
 
+  readonly #rates = { incoming: { count: 0, cancelledCount: 0 }, outgoing: { count: 0, cancelledCount: 0 } };
+
   constructor(nameOf: (span: ExportedSpan) => string) {
     this.#nameOf = nameOf;
+  }
+
+  /** Of all, those that there is no row for as well. */
+  rateOf(side: Side): Rate {
+    return this.#rates[side];
   }
 
   add(span: ExportedSpan): void {
@@ -31,6 +43,8 @@ export class OperationTally {
     const tally = this.#tallies.of(span.serviceName, this.#nameOf(span), side);
     tally.count++;
     const outcome = cancelOf(span)?.outcome;
+    this.#rates[side].count++;
+    if (outcome !== undefined) this.#rates[side].cancelledCount++;
     if (outcome === 'canceled') tally.canceledCount++;
     if (outcome === 'deadline_exceeded') tally.deadlineExceededCount++;
   }

@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import type { ChainHop } from '../../src/cli/report/chains.ts';
+import { Progress } from '../../src/cli/report/progress.ts';
+import { OperationTally } from '../../src/desk/operations.ts';
 import type { ExportedSpan } from '../../src/spans/span.ts';
 import { faultsOfSarif } from '../support/sarif.ts';
 import { otlpLineOf, spanOf } from '../support/span-of.ts';
@@ -177,6 +179,30 @@ describe('a report', () => {
     }));
     const [operation, ...others] = JSON.parse(await said(withIds, 'json')).operations;
     assert.deepEqual([operation.operation, operation.count, others], ['GET /stock/*/south', 3, []]);
+  });
+
+  it('of more operations than there is room for has the rate of all', () => {
+    const tally = new OperationTally(({ name }) => name);
+    const [, cancelled] = left('9') as [ExportedSpan, ExportedSpan];
+    for (let index = 0; index < 10_100; index++) tally.add({ ...cancelled, name: String(index) });
+    assert.deepEqual(tally.rateOf('incoming'), { count: 10_100, cancelledCount: 10_100 });
+    assert.equal(tally.operations().length, 10_000);
+    assert.equal(tally.operations()[0]?.operation, '_OTHER');
+  });
+
+  it('says how far it is at a terminal, after a second, and leaves nothing of it', (t) => {
+    t.mock.timers.enable({ apis: ['Date'], now: 0 });
+    const written = (isTTY: boolean): string => {
+      let text = '';
+      const progress = new Progress({ isTTY, write: (more) => (text += more) });
+      progress.read(2 ** 20);
+      t.mock.timers.tick(1_000);
+      progress.read(2 ** 21);
+      progress.end();
+      return text;
+    };
+    assert.equal(written(true), '\rread 3 MiB …\u001b[K\r\u001b[K');
+    assert.equal(written(false), '');
   });
 
   it('does not take for work what says that work goes on', async () => {

@@ -37,19 +37,30 @@ export interface Example {
 
 /** Of one group: more of the same say nothing new. */
 const MAX_EXAMPLES = 5;
+/** Of a rule. */
+const MAX_GROUPS = 2_000;
+const MAX_RULES = 100;
 
 export class FindingGroups {
-  readonly #groups = new Tallies((rule = '', service = '', operation = '', place = '') => ({
-    id: idOf(rule, service, operation, place),
-    ...{ rule, service, operation, origin: undefined as string | undefined, count: 0 },
-    examples: [] as Example[],
-  }));
+  /** By their rules: none has to make room for another one. */
+  readonly #rules = new Tallies(
+    (rule = '') =>
+      new Tallies(
+        (service = '', operation = '', place = '') => ({
+          id: idOf(rule, service, operation, place),
+          ...{ rule, service, operation, origin: undefined as string | undefined, count: 0 },
+          examples: [] as Example[],
+        }),
+        MAX_GROUPS,
+      ),
+    MAX_RULES,
+  );
 
   /** @param owner the parent of its span, where it is at hand */
   add({ rule, detail, span }: Finding, owner: ExportedSpan | undefined): void {
     const subject = span.name === SPAN_WORK_AFTER_CANCEL ? (owner ?? span) : span;
     const origin = originOf(span, owner);
-    const group = this.#groups.of(rule, span.serviceName, operationOf(subject), placeOf(origin));
+    const group = this.#rules.of(rule).of(span.serviceName, operationOf(subject), placeOf(origin));
     group.count++;
     group.origin ??= origin;
     if (group.examples.length < MAX_EXAMPLES) {
@@ -60,7 +71,7 @@ export class FindingGroups {
 
   /** In the order in which they were found. */
   groups(): FindingGroup[] {
-    return this.#groups.all();
+    return this.#rules.all().flatMap((groups) => groups.all());
   }
 }
 

@@ -50,7 +50,7 @@ ${section('Chains, by where they begin', chainsOf(report))}
 ${section('Work for nobody', tableOf(wasteTable(report, MAX_ROWS)))}
 ${section('End minus deadline', deadlines.operations.length === 0 ? '' : html`${tableOf(deadlinesTable(report, MAX_ROWS))}${heatMapOf(report)}`)}
 ${section('Findings', findingsOf(report, known))}
-${section('The worst, hop by hop', paths.length === 0 ? '' : html`<pre>${drawPaths(paths, report.root)}</pre>`)}
+${section('The worst, hop by hop', paths.length === 0 ? '' : html`<pre tabindex="0">${drawPaths(paths, report.root)}</pre>`)}
 ${section('Left out', leftOut.length === 0 ? '' : html`<ul>${leftOut.map((what) => html`<li>${plain(what)}</li>`)}</ul>`)}
 </main>
 </body>

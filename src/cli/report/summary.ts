@@ -1,7 +1,7 @@
 /** What a report says of any number of traces, each of which it looks at once and does not hold. */
 import { type Deadlines, DeadlineTally } from '../../desk/deadlines.ts';
 import { type Line, LineTally } from '../../desk/lines.ts';
-import { cancelledIn, type OperationCount, OperationTally } from '../../desk/operations.ts';
+import { cancelledIn, type OperationCount, OperationTally, type Rate } from '../../desk/operations.ts';
 import { isCancelled } from '../../spans/cancel.ts';
 import { FindingsFinder } from '../../spans/findings.ts';
 import { type CancelPath, cancelPathsOf, worstOf } from '../../spans/path/cancel-path.ts';
@@ -36,11 +36,6 @@ export interface Report {
   readonly paths: readonly CancelPath[];
   /** What was not read, or not looked at. */
   readonly leftOut: readonly string[];
-}
-
-export interface Rate {
-  readonly count: number;
-  readonly cancelledCount: number;
 }
 
 export interface Asked {
@@ -104,7 +99,6 @@ export class Summary {
     for (const finding of this.#finder.rest())
       if (this.#isAsked([finding.span])) this.#findings.add(finding, undefined);
     const all = this.#operations.operations();
-    const incoming = all.filter(({ side }) => side === 'incoming');
     const isKnown = this.#startMs <= this.#endMs;
     return {
       source: this.#asked.source,
@@ -113,7 +107,7 @@ export class Summary {
       traceCount: this.#traceCount,
       cancelledTraceCount: this.#cancelledTraceCount,
       time: isKnown ? { startMs: this.#startMs, endMs: this.#endMs } : undefined,
-      incoming: { count: sum(incoming, ({ count }) => count), cancelledCount: sum(incoming, cancelledIn) },
+      incoming: this.#operations.rateOf('incoming'),
       operations: all.filter((operation) => cancelledIn(operation) > 0),
       lines: this.#lines.lines(),
       chains: this.#chains.chains(),
@@ -156,8 +150,4 @@ function parentsIn(trace: readonly ExportedSpan[]): (span: ExportedSpan) => Expo
     byId ??= new Map(trace.map((span) => [span.spanId, span]));
     return byId.get(parentSpanId);
   };
-}
-
-function sum<T>(values: readonly T[], numberOf: (value: T) => number): number {
-  return values.reduce((total, value) => total + numberOf(value), 0);
 }
