@@ -4,6 +4,9 @@
  *   docker compose --profile shop up -d       # and wait for ten minutes: rates are over five
  *   node --import tsx tools/pictures.ts --jaeger http://localhost:16686 --prometheus http://localhost:9090
  *
+ *   cancel-trace view                         # and the shop exporting there, for some minutes
+ *   node --import tsx tools/pictures.ts --desk http://127.0.0.1:4318
+ *
  * In Chromium, which is looked for at CHROMIUM (default /usr/bin/chromium). pngquant makes the pictures small; Debian has
  * both: `apt-get install chromium pngquant`. Look at each picture before you commit it.
  */
@@ -14,7 +17,9 @@ import { parseArgs } from 'node:util';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
 const folder = fileURLToPath(new URL('../docs/pictures/', import.meta.url));
-const { values } = parseArgs({ options: { jaeger: { type: 'string' }, prometheus: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { jaeger: { type: 'string' }, prometheus: { type: 'string' }, desk: { type: 'string' } },
+});
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -23,6 +28,7 @@ const browser = await chromium.launch({
 try {
   if (values.jaeger !== undefined) await drawJaeger(browser, values.jaeger);
   if (values.prometheus !== undefined) await drawPrometheus(browser, values.prometheus);
+  if (values.desk !== undefined) await drawDesk(browser, values.desk);
 } finally {
   await browser.close();
 }
@@ -92,6 +98,21 @@ function expressionOf(title: string): string {
   const expression = panels.find((panel) => panel.title === title)?.targets[0]?.expr;
   if (expression === undefined) throw new Error(`the dashboard has no panel ${title}`);
   return expression.replaceAll(/\$__range/g, '1h').replaceAll(/"\$\w+"/g, '".*"');
+}
+
+/** The page of the command, light and dark. */
+async function drawDesk(browser: Browser, url: string): Promise<void> {
+  const page = await browser.newPage({ viewport: { width: 1380, height: 900 } });
+  await page.goto(url);
+  await page.getByRole('heading', { name: 'Lines that cancel most' }).waitFor();
+  await save(page, 'cancel-trace-now.png', 700);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.goto(new URL('/?view=traces&operation=/delivery/sofa&outcome=deadline_exceeded', url).href);
+  const row = page.getByRole('row').filter({ hasText: 'estimateDelivery' }).first();
+  await row.getByRole('link', { name: 'browser GET /delivery/sofa' }).click();
+  await page.locator('pre.source').waitFor();
+  await save(page, 'cancel-trace-trace.png', 820);
+  await page.close();
 }
 
 async function save(page: Page, name: string, height: number): Promise<void> {

@@ -12,6 +12,10 @@ import { UserError } from '../spans/user-error.ts';
 export class KeepFile {
   readonly #file: FileHandle;
   readonly #name: string;
+  /** That wait while others are written. */
+  #lines: string[] = [];
+  /** Of these lines. */
+  #next: Promise<void> | undefined;
   #written: Promise<void> = Promise.resolve();
 
   private constructor(file: FileHandle, name: string) {
@@ -34,24 +38,25 @@ export class KeepFile {
     return new KeepFile(file, name);
   }
 
-  /** One after the other: a line is whole or is not there. */
+  /** A line is whole or is not there. What comes while others are written is written at once afterwards. */
   add(request: unknown): Promise<void> {
-    const line = `${JSON.stringify(request)}\n`;
-    const write = this.#written.then(() => this.#append(line));
-    this.#written = write.catch(() => {});
-    return write.catch((error: Error) => {
-      throw new UserError(`${this.#name}: ${error.message}`);
-    });
+    this.#lines.push(`${JSON.stringify(request)}\n`);
+    this.#next ??= this.#written.then(() => this.#write());
+    this.#written = this.#next.catch(() => {});
+    return this.#next;
   }
 
-  async #append(line: string): Promise<void> {
+  async #write(): Promise<void> {
+    const lines = this.#lines.join('');
+    this.#lines = [];
+    this.#next = undefined;
     const { size } = await this.#file.stat();
     try {
-      await this.#file.appendFile(line);
+      await this.#file.appendFile(lines);
     } catch (error) {
-      // The disk is full: a part of the line may be there, and the next one would be one with it.
+      // The disk is full: a part of a line may be there, and the next one would be one with it.
       await this.#file.truncate(size);
-      throw error;
+      throw new UserError(`${this.#name}: ${(error as Error).message}`);
     }
   }
 
@@ -77,7 +82,7 @@ async function readLines(name: string, onSpans: (spans: readonly ExportedSpan[])
     try {
       onSpans(spansOfOtlp(JSON.parse(text)) ?? []);
     } catch (error) {
-      if (!isEnded && number > 1) return byteLength;
+      if (!isEnded && (number > 1 || text.startsWith('{"resourceSpans":'))) return byteLength;
       const { message } = error as Error;
       throw new UserError(`${name}:${number}: no OTLP (${message}). Name a file that --keep has made`);
     }

@@ -59,6 +59,7 @@ export class SpanStore {
       this.#spanCount += entry.byId.size - count;
       entry.heardMs = heardMs;
       entry.view = undefined;
+      if (touched.has(traceId)) continue;
       this.#entries.delete(traceId);
       this.#entries.set(traceId, entry);
       touched.add(traceId);

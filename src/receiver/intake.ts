@@ -71,31 +71,26 @@ function faultOf({ traceId, spanId, name, status, attributes, events }: Exported
   if (!/^[0-9a-f]{16}$/i.test(spanId)) return `spanId must be 16 hex digits, but is ${shown(spanId)}`;
   if (events.length > MAX_EVENTS)
     return `${shown(name)} has ${events.length} events, at most are ${MAX_EVENTS}`;
-  for (const [what, text] of [
-    ['name', name],
-    ['status.message', status.message],
-  ] as const) {
-    if (text.length > MAX_TEXT_LENGTH) return tooLong(what, text);
-  }
-  for (const each of [attributes, ...events.map((event) => event.attributes)]) {
-    const fault = faultOfAttributes(each, name);
-    if (fault !== undefined) return fault;
-  }
-  return undefined;
+  if (name.length > MAX_TEXT_LENGTH) return tooLong('name', name);
+  if (status.message.length > MAX_TEXT_LENGTH) return tooLong('status.message', status.message);
+  let fault = faultOfAttributes(attributes, name);
+  for (const event of events) fault ??= faultOfAttributes(event.attributes, name);
+  return fault;
 }
 
 function faultOfAttributes(attributes: Attributes, spanName: string): string | undefined {
-  const entries = Object.entries(attributes);
-  if (entries.length > MAX_ATTRIBUTES)
-    return `${shown(spanName)} has ${entries.length} attributes, at most are ${MAX_ATTRIBUTES}`;
-  for (const [key, value] of entries) {
+  let count = 0;
+  for (const key in attributes) {
+    count++;
+    const value = attributes[key];
     if (key.length > MAX_TEXT_LENGTH) return tooLong('the key of an attribute', key);
     if (typeof value === 'string' && value.length > MAX_TEXT_LENGTH) return tooLong(shown(key), value);
     if (typeof value !== 'object' || value === null) continue;
     const text = JSON.stringify(value);
     if (text.length > MAX_TEXT_LENGTH) return tooLong(shown(key), text);
   }
-  return undefined;
+  if (count <= MAX_ATTRIBUTES) return undefined;
+  return `${shown(spanName)} has ${count} attributes, at most are ${MAX_ATTRIBUTES}`;
 }
 
 function tooLong(what: string, { length }: string): string {

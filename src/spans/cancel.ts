@@ -61,7 +61,8 @@ export function isCancelled({ attributes }: ExportedSpan): boolean {
 
 /** The name of its event, too. */
 function markOf(attributes: Attributes): string | undefined {
-  return [ATTR_DEADLINE_EXCEEDED, ATTR_CONTEXT_CANCELED].find((key) => attributes[key] === true);
+  if (attributes[ATTR_DEADLINE_EXCEEDED] === true) return ATTR_DEADLINE_EXCEEDED;
+  return attributes[ATTR_CONTEXT_CANCELED] === true ? ATTR_CONTEXT_CANCELED : undefined;
 }
 
 /** How long its handler went on, in ms. */

@@ -21,7 +21,11 @@ const number: Read = (reader) => reader.int32();
 const hex: Read = (reader) => Buffer.from(reader.bytes()).toString('hex');
 /** As 64-bit integers are in JSON. */
 const integer: Read = (reader) => String(reader.int64());
-const nanos: Read = (reader) => String(reader.fixed64());
+/** The same by its halves, which is faster: each span has two. */
+const nanos: Read = (reader) => {
+  const low = reader.fixed32();
+  return String((BigInt(reader.fixed32()) << 32n) | BigInt(low));
+};
 
 function one(name: string, read: Read): Field {
   return { name, read };

@@ -4,8 +4,16 @@
  *
  * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
-import { type Fields, isFields, listOf, ShapeError, textOf } from './shape.ts';
-import { type Attributes, type ExportedSpan, processIdOf, type SpanKind, type SpanStatus } from './span.ts';
+import { type Fields, fieldsOf, isFields, listOf, ShapeError, textOf } from './shape.ts';
+import {
+  type Attributes,
+  type ExportedSpan,
+  processIdOf,
+  type SpanEvent,
+  type SpanKind,
+  type SpanLink,
+  type SpanStatus,
+} from './span.ts';
 
 /** What the other signals are written in, beside spans or in the same file. */
 const OTHER_SIGNALS = ['resourceMetrics', 'resourceLogs', 'resourceProfiles'];
@@ -20,7 +28,7 @@ export function spansOfOtlp(json: unknown): ExportedSpan[] | undefined {
 
 function spansOfResource({ resource, scopeSpans }: Fields, path: string): ExportedSpan[] {
   const { attributes } = isFields(resource) ? resource : {};
-  const known = attributesOf(attributes, `${path}.resource.attributes`);
+  const known = attributesOf(attributes, `${path}.resource`);
   const process: Process = {
     serviceName: String(known['service.name'] ?? 'unknown_service'),
     processId: processIdOf(known),
@@ -37,10 +45,12 @@ type Process = Pick<ExportedSpan, 'serviceName' | 'processId'>;
 
 function exportedSpan(span: Fields, path: string, process: Process, scopeName: string): ExportedSpan {
   const { parentSpanId, name = '', kind = 0, status } = span;
-  const startNanos = nanosOf(span.startTimeUnixNano, `${path}.startTimeUnixNano`);
-  const endNanos = nanosOf(span.endTimeUnixNano, `${path}.endTimeUnixNano`);
+  const startNanos = nanosOf(span.startTimeUnixNano, path, 'startTimeUnixNano');
+  const endNanos = nanosOf(span.endTimeUnixNano, path, 'endTimeUnixNano');
+  // Written out, as all that is done for each span of many: a spread takes longer than all the rest.
   return {
-    ...process,
+    serviceName: process.serviceName,
+    processId: process.processId,
     traceId: textOf(span.traceId, `${path}.traceId`),
     spanId: textOf(span.spanId, `${path}.spanId`),
     parentSpanId: parentSpanId ? textOf(parentSpanId, `${path}.parentSpanId`) : undefined,
@@ -49,19 +59,29 @@ function exportedSpan(span: Fields, path: string, process: Process, scopeName: s
     scopeName,
     startMs: msOf(startNanos),
     endMs: msOf(endNanos),
-    durationMs: Number(endNanos - startNanos) / 1e6,
+    durationMs: msBetween(startNanos, endNanos),
     status: statusOf(status),
-    attributes: attributesOf(span.attributes, `${path}.attributes`),
-    events: listOf(span.events, `${path}.events`, (event, eventPath) => ({
-      name: String(event.name ?? ''),
-      timeMs: msOf(nanosOf(event.timeUnixNano, `${eventPath}.timeUnixNano`)),
-      attributes: attributesOf(event.attributes, `${eventPath}.attributes`),
-    })),
-    links: listOf(span.links, `${path}.links`, (link, linkPath) => ({
-      traceId: textOf(link.traceId, `${linkPath}.traceId`),
-      spanId: textOf(link.spanId, `${linkPath}.spanId`),
-    })),
+    attributes: attributesOf(span.attributes, path),
+    events: span.events === undefined ? NONE : eventsOf(span.events, `${path}.events`),
+    links: span.links === undefined ? NONE : linksOf(span.links, `${path}.links`),
   };
+}
+
+const NONE: readonly never[] = [];
+
+function eventsOf(events: unknown, path: string): SpanEvent[] {
+  return listOf(events, path, (event, eventPath) => ({
+    name: String(event.name ?? ''),
+    timeMs: msOf(nanosOf(event.timeUnixNano, eventPath, 'timeUnixNano')),
+    attributes: attributesOf(event.attributes, eventPath),
+  }));
+}
+
+function linksOf(links: unknown, path: string): SpanLink[] {
+  return listOf(links, path, (link, linkPath) => ({
+    traceId: textOf(link.traceId, `${linkPath}.traceId`),
+    spanId: textOf(link.spanId, `${linkPath}.spanId`),
+  }));
 }
 
 /** By their numbers in the protocol. */
@@ -73,27 +93,47 @@ function statusOf(status: unknown): SpanStatus {
   return { code: STATUS_CODES[Number(code)] ?? 'unset', message: String(message) };
 }
 
-/** 64-bit integers come as strings. */
-function nanosOf(value: unknown, path: string): bigint {
+/** Digits: 64-bit integers come as strings. */
+function nanosOf(value: unknown, path: string, name: string): string {
   const text = String(value ?? 0);
-  if (!/^\d+$/.test(text)) throw new ShapeError(`${path} must be a number of nanoseconds, but is ${text}`);
-  return BigInt(text);
+  if (!/^\d+$/.test(text))
+    throw new ShapeError(`${path}.${name} must be a number of nanoseconds, but is ${text}`);
+  return text;
 }
 
 /** Nanoseconds since 1970 do not fit a double; microseconds do. */
-function msOf(nanos: bigint): number {
-  return Number(nanos / 1_000n) / 1_000;
+function msOf(nanos: string): number {
+  return Number(nanos.slice(0, -3)) / 1_000;
 }
 
+/** To the nanosecond. */
+function msBetween(startNanos: string, endNanos: string): number {
+  const seconds = Number(endNanos.slice(0, -9)) - Number(startNanos.slice(0, -9));
+  return (seconds * 1e9 + Number(endNanos.slice(-9)) - Number(startNanos.slice(-9))) / 1e6;
+}
+
+/** @param path of what has them */
 function attributesOf(pairs: unknown, path: string): Attributes {
-  return Object.fromEntries(listOf(pairs, path, ({ key, value }) => [String(key), anyValueOf(value, path)]));
+  const attributes: Record<string, unknown> = {};
+  if (pairs === undefined || pairs === null) return attributes;
+  if (!Array.isArray(pairs)) return Object.fromEntries(listOf(pairs, `${path}.attributes`, () => []));
+  for (let index = 0; index < pairs.length; index++) {
+    const pair: unknown = pairs[index];
+    const { key, value } = isFields(pair) ? pair : fieldsOf(pair, `${path}.attributes[${index}]`);
+    const read = anyValueOf(value, path);
+    if (key === '__proto__') Object.defineProperty(attributes, key, { value: read, enumerable: true });
+    else attributes[String(key)] = read;
+  }
+  return attributes;
 }
 
 function anyValueOf(value: unknown, path: string): unknown {
   if (!isFields(value)) return undefined;
+  if (typeof value.stringValue === 'string') return value.stringValue;
   const { stringValue, boolValue, intValue, doubleValue, arrayValue, kvlistValue, bytesValue } = value;
   if (intValue !== undefined) return Number(intValue);
-  if (isFields(arrayValue)) return listOf(arrayValue.values, path, (element) => anyValueOf(element, path));
+  if (isFields(arrayValue))
+    return listOf(arrayValue.values, `${path}.attributes`, (element) => anyValueOf(element, path));
   if (isFields(kvlistValue)) return attributesOf(kvlistValue.values, path);
   return stringValue ?? boolValue ?? doubleValue ?? bytesValue;
 }

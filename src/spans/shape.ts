@@ -22,7 +22,10 @@ export function fieldsOf(value: unknown, path: string): Fields {
 export function listOf<T>(value: unknown, path: string, read: (element: Fields, path: string) => T): T[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) throw new ShapeError(`${path} must be an array, but is ${kindOf(value)}`);
-  return value.map((element, index) => read(fieldsOf(element, `${path}[${index}]`), `${path}[${index}]`));
+  return value.map((element, index) => {
+    const at = `${path}[${index}]`;
+    return read(fieldsOf(element, at), at);
+  });
 }
 
 /** @throws {ShapeError} */

@@ -217,6 +217,22 @@ describe('the file that is kept', () => {
     assert.deepEqual(await namesIn(file), ['one', 'two', 'three']);
     assert.equal(readFileSync(file, 'utf8').split('\n').length, 4);
   });
+  it('is empty when its first line was cut off', async () => {
+    const file = join(folder, 'cut-off.jsonl');
+    writeFileSync(file, '{"resourceSpans":[{"sco');
+    assert.deepEqual(await namesIn(file), []);
+    assert.equal(readFileSync(file, 'utf8'), '');
+  });
+  it('writes what comes meanwhile at once, in its order', async () => {
+    const file = join(folder, 'many.jsonl');
+    const names = Array.from({ length: 100 }, (_, index) => `span ${index}`);
+    const kept = await KeepFile.open(file, () => {});
+    await Promise.all(names.map((name) => kept.add(request(name))));
+    const { length } = readFileSync(file, 'utf8').trim().split('\n');
+    await kept.close();
+    assert.equal(length, names.length, 'acknowledged is written');
+    assert.deepEqual(await namesIn(file), names);
+  });
   it('ends a line that lacks its end', async () => {
     const file = join(folder, 'no-end.jsonl');
     writeFileSync(file, JSON.stringify(request('one')));

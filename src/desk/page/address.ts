@@ -42,9 +42,9 @@ export function go(address: string, replace = false): void {
 export function onLink(event: MouseEvent): void {
   const link = (event.target as Element).closest('a');
   const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
-  const address = link?.getAttribute('href');
-  if (!isPlain || !address?.startsWith('?')) return;
+  const isHere = link?.origin === location.origin && link.pathname === location.pathname && link.hash === '';
+  if (!isPlain || !isHere) return;
   event.preventDefault();
-  go(address);
+  go(link.pathname + link.search);
   scrollTo(0, 0);
 }

@@ -1,5 +1,5 @@
 /** Asks the server, and again when there is more. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Counts } from './answers.ts';
 
 export interface Answer<T> {
@@ -8,26 +8,66 @@ export interface Answer<T> {
   readonly error: string | undefined;
 }
 
+/** A server that has much to do is left in peace for so many times as long as it took to answer. */
+const REST = 3;
+
 /**
  * The old answer stands until the new one is there, unless it is of something else.
  *
  * @param path below /api/
- * @param version asked again when it changes
+ * @param version asked again when it changes, but not before the last answer is there
  */
 export function useAnswer<T>(path: string, version: unknown): Answer<T> {
   const [answer, setAnswer] = useState<Answer<T> & { path?: string }>({ value: undefined, error: undefined });
+  const asker = useRef<Asker>(undefined);
   useEffect(() => {
-    const controller = new AbortController();
-    ask<T>(path, controller.signal).then(
-      (value) => setAnswer({ value, error: undefined, path }),
-      (error: Error) => {
-        if (!controller.signal.aborted) setAnswer({ value: undefined, error: error.message, path });
-      },
-    );
-    return () => controller.abort();
-  }, [path, version]);
+    const made = new Asker(async (signal) => {
+      try {
+        const value = await ask<T>(path, signal);
+        if (!signal.aborted) setAnswer({ value, error: undefined, path });
+      } catch (error) {
+        if (!signal.aborted) setAnswer({ value: undefined, error: (error as Error).message, path });
+      }
+    });
+    asker.current = made;
+    return () => made.stop();
+  }, [path]);
+  useEffect(() => asker.current?.again(), [path, version]);
   const isOfSame = answer.path?.split('?')[0] === path.split('?')[0];
   return isOfSame ? answer : { value: undefined, error: undefined };
+}
+
+class Asker {
+  readonly #controller = new AbortController();
+  readonly #ask: (signal: AbortSignal) => Promise<void>;
+  #isBusy = false;
+  #isDue = false;
+
+  constructor(ask: (signal: AbortSignal) => Promise<void>) {
+    this.#ask = ask;
+  }
+
+  again(): void {
+    this.#isDue = true;
+    if (!this.#isBusy) void this.#askWhileDue();
+  }
+
+  stop(): void {
+    this.#isDue = false;
+    this.#controller.abort();
+  }
+
+  async #askWhileDue(): Promise<void> {
+    this.#isBusy = true;
+    while (this.#isDue) {
+      this.#isDue = false;
+      const askedAt = performance.now();
+      await this.#ask(this.#controller.signal);
+      const restMs = REST * (performance.now() - askedAt);
+      await new Promise((resolve) => setTimeout(resolve, restMs));
+    }
+    this.#isBusy = false;
+  }
 }
 
 async function ask<T>(path: string, signal: AbortSignal): Promise<T> {

@@ -11,6 +11,8 @@ export interface Series {
 }
 
 const HEIGHT = 150;
+/** Half of a time on the axis, in px: of the last one. */
+const LAST_TIME = 28;
 /** Between two times on the axis, in px. */
 const APART = 90;
 /** Steps of the axis: operations are whole. */
@@ -55,6 +57,7 @@ function optionsOf(element: HTMLElement, series: readonly Series[]): uPlot.Optio
   return {
     width: element.clientWidth,
     height: HEIGHT,
+    padding: [null, LAST_TIME, null, null],
     scales: { y: { range: (_, _min, max) => [0, Math.max(max ?? 0, 1)] } },
     axes: [
       { ...axis, space: APART, size: 30, values: (_, splits) => splits.map((at) => clock(at * 1_000)) },

@@ -34,7 +34,10 @@ export function DeadlinesView({ version }: ViewProps) {
       {asyncTypes.length > 0 && (
         <>
           <h2>By what was pending</h2>
-          <p class="dim">Types of Node's async resources, of operations that were cancelled: trackAsync.</p>
+          <p class="dim">
+            Types of Node's async resources that operations were waiting for when they were cancelled, of
+            services with the option trackAsync.
+          </p>
           <HeatMap title="type" rows={asyncTypes} deadlines={value} />
         </>
       )}

@@ -55,7 +55,7 @@ function Page() {
           {VIEWS.map((view) => (
             <a
               key={view.name}
-              href={addressWith({ view: view.name }) || '?'}
+              href={addressWith({ view: view.name })}
               aria-current={view.name === name && !address.has('trace') ? 'page' : undefined}
             >
               {view.title}

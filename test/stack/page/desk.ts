@@ -17,10 +17,19 @@ export interface Desk {
   close(): Promise<void>;
 }
 
-export async function openDesk(...args: string[]): Promise<Desk> {
+export function openDesk(...args: string[]): Promise<Desk> {
+  return start(['--import', standingClock], args, folder);
+}
+
+/** With a clock that goes, for spans of programs that run. @param cwd in which their source is */
+export function openLiveDesk(cwd: string): Promise<Desk> {
+  return start([], [], cwd);
+}
+
+async function start(nodeOptions: readonly string[], args: readonly string[], cwd: string): Promise<Desk> {
   const options = ['view', '--port', '0', '--grpc-port', '0', '--json', ...args];
-  const child: ChildProcess = spawn(process.execPath, ['--import', standingClock, main, ...options], {
-    cwd: folder,
+  const child: ChildProcess = spawn(process.execPath, [...nodeOptions, main, ...options], {
+    cwd,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = await once(child.stdout as never, 'data');

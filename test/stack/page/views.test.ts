@@ -156,6 +156,10 @@ describe('the page', { skip }, () => {
       await rule.getByText('Stop when the request is cancelled').waitFor();
       await rule.getByRole('link', { name: 'orders shop.Orders/Place' }).click();
       await page.getByRole('button', { name: 'copy as Markdown' }).waitFor();
+      await page.evaluate('window.isSame = true');
+      await page.getByRole('link', { name: 'Now' }).click();
+      await page.getByRole('heading', { name: 'Last 5 minutes' }).waitFor();
+      assert.equal(await page.evaluate('window.isSame'), true, 'no view loads the page anew');
     });
   });
 
@@ -350,6 +354,7 @@ describe('the page, live', { skip }, () => {
       await page.getByText('4 traces', { exact: true }).waitFor();
       await desk.send(leftStock(6, NOW_MS), leftStock(7, NOW_MS));
       await status.filter({ hasText: '5 spans in 5 traces · the oldest 2 spans had to make room' }).waitFor();
+      assert.equal(await page.evaluate('window.isSame'), true);
       await page.goto(`${desk.url}/?trace=${traceIdOf(1)}`);
       await page.getByText('no such trace is kept').waitFor();
       await desk.close();
