@@ -48,7 +48,7 @@ ${section('Cancelled operations', tableOf(operationsTable(report, MAX_ROWS)))}
 ${section('Lines that cancel', tableOf(linesTable(report, MAX_ROWS)))}
 ${section('Chains, by where they begin', chainsOf(report))}
 ${section('Work for nobody', tableOf(wasteTable(report, MAX_ROWS)))}
-${section('End minus deadline', deadlines.operations.length === 0 ? '' : html`${tableOf(deadlinesTable(report, MAX_ROWS))}${heatMapOf(report)}`)}
+${section('End minus deadline', deadlines.operations.length === 0 ? '' : html`${tableOf(deadlinesTable(report, 'operations', MAX_ROWS))}${heatMapOf(report)}${tableOf(deadlinesTable(report, 'asyncTypes', MAX_ROWS))}`)}
 ${section('Findings', findingsOf(report, known))}
 ${section('The worst, hop by hop', paths.length === 0 ? '' : html`<pre tabindex="0">${drawPaths(paths, report.root)}</pre>`)}
 ${section('Left out', leftOut.length === 0 ? '' : html`<ul>${leftOut.map((what) => html`<li>${plain(what)}</li>`)}</ul>`)}

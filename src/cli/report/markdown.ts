@@ -14,6 +14,7 @@ import {
   type Table,
   wasteTable,
 } from './tables.ts';
+import { drawHeatMap } from './text.ts';
 
 const MAX_ROWS = 20;
 const MAX_CHAINS = 10;
@@ -37,7 +38,7 @@ export function writeMarkdown({ report, failures, known }: Judged): string {
     ...section('Lines that cancel', table(linesTable(report, MAX_ROWS))),
     ...section('Chains, by where they begin', chainsIn(report)),
     ...section(`Work for nobody: ${formatMs(report.wastedMs)}`, table(wasteTable(report, MAX_ROWS))),
-    ...section('End minus deadline', table(deadlinesTable(report, MAX_ROWS))),
+    ...section('End minus deadline', deadlinesIn(report)),
     ...section('Findings', findingsIn(report, known)),
     ...section('The worst, hop by hop', paths.length === 0 ? [] : fenced(drawPaths(paths, report.root))),
     ...section(
@@ -66,6 +67,13 @@ function chainsIn(report: Report): string[] {
   return report.chains
     .slice(0, MAX_CHAINS)
     .flatMap((chain) => [code(beginOf(chain, report)), '', ...table(chainTable(chain, MAX_ROWS)), '']);
+}
+
+function deadlinesIn(report: Report): string[] {
+  const operations = table(deadlinesTable(report, 'operations', MAX_ROWS));
+  const asyncTypes = table(deadlinesTable(report, 'asyncTypes', MAX_ROWS));
+  if (operations.length === 0) return [];
+  return [...operations, '', ...fenced(drawHeatMap(report)), '', ...asyncTypes];
 }
 
 function findingsIn(report: Report, known: ReadonlySet<string> | undefined): string[] {

@@ -68,9 +68,11 @@ export function wasteTable({ waste }: Report, max: number): Table {
   ]);
 }
 
-export function deadlinesTable({ deadlines }: Report, max: number): Table {
-  const columns = ['operation', '#missed', '#of', '#median', '#p95', '#worst'];
-  return tableOf(columns, deadlines.operations, max, (row) => [
+/** Without rows where there is none: of async types only services with `trackAsync` tell. */
+export function deadlinesTable({ deadlines }: Report, by: 'operations' | 'asyncTypes', max: number): Table {
+  const what = by === 'operations' ? 'operation' : 'pending at the cancel';
+  const columns = [what, '#missed', '#of', '#median', '#p95', '#worst'];
+  return tableOf(columns, deadlines[by], max, (row) => [
     `${row.service} ${row.name}`,
     ...[row.missedCount, row.count].map(String),
     ...[row.medianMs, row.p95Ms, row.worstMs].map(formatMs),

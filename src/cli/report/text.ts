@@ -34,7 +34,7 @@ export function writeText({ report, failures, known }: Judged): string {
     part('Lines that cancel', drawn(linesTable(report, MAX_ROWS))),
     part('Chains, by where they begin', chainsIn(report)),
     part(`Work for nobody: ${formatMs(report.wastedMs)}`, drawn(wasteTable(report, MAX_ROWS))),
-    part('End minus deadline', drawn(deadlinesTable(report, MAX_ROWS)) + heatMapIn(report)),
+    part('End minus deadline', deadlinesIn(report)),
     findingsIn(report, known),
     paths.length > 0 ? drawPaths(paths, report.root) : '',
     part('Left out', leftOut.map((what) => `  ${plain(what)}\n`).join('')),
@@ -86,7 +86,13 @@ function chainsIn(report: Report): string {
   return [...texts, ...more].join('\n');
 }
 
-function heatMapIn({ deadlines }: Report): string {
+function deadlinesIn(report: Report): string {
+  const asyncTypes = drawn(deadlinesTable(report, 'asyncTypes', MAX_ROWS));
+  return drawn(deadlinesTable(report, 'operations', MAX_ROWS)) + drawHeatMap(report) + asyncTypes;
+}
+
+/** @returns lines, each with its line break */
+export function drawHeatMap({ deadlines }: Report): string {
   const rows = deadlines.operations.slice(0, MAX_ROWS);
   if (rows.length === 0) return '';
   const lines = rows.map(({ service, name, cells }) => [
