@@ -9,9 +9,9 @@ import { findJaeger, readSpans, searchLink } from './jaeger.js';
  *
  * @param {NodeJS.ProcessEnv} env
  * @returns {Promise<{ name: string, endpoint: string, links: string[], pageUrl: string,
- *   isOwn: boolean, collect: () => Promise<import('../dist/cli/parts.js').ExportedSpan[]>,
+ *   collect: () => Promise<import('../dist/cli/parts.js').ExportedSpan[]>,
  *   finish: () => Promise<void>, close: () => Promise<void> }>}
- *   `isOwn`: spans go nowhere else; `endpoint` is `pageUrl` when they come there at once. `finish` waits until they have arrived.
+ *   `endpoint` is `pageUrl` where spans come to the page at once. `finish` waits until they have arrived.
  */
 export async function chooseBackend(env) {
   const named = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || env.OTEL_EXPORTER_OTLP_ENDPOINT;
@@ -63,7 +63,6 @@ async function useJaeger(endpoint, queryUrl) {
   return {
     name: `Jaeger at ${endpoint}`,
     endpoint,
-    isOwn: false,
     links: ['context.canceled', 'deadline_exceeded'].map((attribute) =>
       searchLink(queryUrl, { service, attribute }),
     ),
@@ -90,7 +89,6 @@ async function useReceiver() {
   return {
     name: 'a receiver in this process (no Jaeger on 127.0.0.1:4318)',
     endpoint: desk.url,
-    isOwn: true,
     links: [],
     pageUrl: desk.url,
     collect: async () => desk.all(),
@@ -106,7 +104,6 @@ async function useReceiverAndForward(url, headers) {
   return {
     name: `${url}, through a receiver in this process`,
     endpoint: desk.url,
-    isOwn: false,
     links: [],
     pageUrl: desk.url,
     collect: async () => desk.all(),

@@ -62,12 +62,12 @@ function goOnWithout({ message }) {
 /** Starts the services, sends them the load, and stops them, so that all their spans are exported.
  *
  * @returns when it began to deploy the cure, in ms since the epoch */
-async function runShop({ endpoint, isOwn }, databaseUrl) {
+async function runShop({ endpoint, pageUrl }, databaseUrl) {
   console.log();
   const start = (name, env, options = {}) =>
     startOne(name, endpoint, {
       ...env,
-      ...optionsOf({ ...(isOwn && hasPage && { announceWork: true }), ...options }),
+      ...optionsOf({ ...(hasPage && endpoint === pageUrl && { announceWork: true }), ...options }),
     });
   const startStock = (env, options) =>
     start('stock', { ...env, ...(databaseUrl && { DATABASE_URL: databaseUrl }) }, options);

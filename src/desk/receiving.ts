@@ -2,6 +2,7 @@
 import type { Keep } from '../receiver/intake.ts';
 import type { GrpcReceiver } from '../receiver/otlp-grpc.ts';
 import { UserError } from '../spans/user-error.ts';
+import { lastingOf } from '../spans/work-announcement.ts';
 import type { DeskInfo } from './api.ts';
 import { KeepFile } from './keep-file.ts';
 import { type Desk, openDesk } from './server.ts';
@@ -38,10 +39,11 @@ export async function startReceiving(options: ReceivingOptions): Promise<Receivi
     keepFile === undefined ? undefined : await KeepFile.open(keepFile, (spans) => store.add(spans));
   const work = new WorkNow(store);
   const keep: Keep = async (spans, request) => {
-    await file?.add(request);
+    const lasting = lastingOf(request, spans);
+    if (lasting !== undefined) await file?.add(lasting);
     store.add(spans);
     work.hear(spans);
-    passOn?.(request);
+    if (lasting !== undefined) passOn?.(lasting);
   };
   const desk = await onPort(httpPort, host, (port) => openDesk({ host, port, store, work, keep, info }));
   const grpc = grpcPort && (await onPort(grpcPort, host, (port) => listenGrpc(host, port, keep)));

@@ -1,6 +1,6 @@
 /** The spans that are kept, by their traces. There is room for so many; of more the traces that heard nothing for longest go. */
-import { isWorkAnnouncement } from '../spans/cancel.ts';
 import type { ExportedSpan } from '../spans/span.ts';
+import { isWorkAnnouncement } from '../spans/work-announcement.ts';
 
 /** @default of the commands */
 export const MAX_SPANS = 100_000;

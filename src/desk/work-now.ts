@@ -2,9 +2,9 @@
  * The work that is done for nobody at this moment: of handlers that say so (option `announceWork`), until they say that they
  * have stopped, or their process is not heard of any more.
  */
-import { isWorkAnnouncement } from '../spans/cancel.ts';
 import type { ExportedSpan } from '../spans/span.ts';
 import { routeOf } from '../spans/title.ts';
+import { isWorkAnnouncement } from '../spans/work-announcement.ts';
 import {
   ATTR_CANCEL_PENDING_NAME,
   ATTR_CANCEL_PENDING_ORIGIN,

@@ -16,9 +16,7 @@ import {
   ATTR_DEADLINE_TIMEOUT_MS,
   EVENT_CANCEL_ASYNC,
   EVENT_CANCEL_FINDING,
-  SPAN_WORK_GOES_ON,
 } from '../telemetry/attributes.ts';
-import { PACKAGE_NAME } from '../version.ts';
 import type { Attributes, ExportedSpan } from './span.ts';
 
 export type Outcome = 'canceled' | 'deadline_exceeded';
@@ -87,11 +85,6 @@ export function deadlineOf({ attributes }: ExportedSpan): Deadline | undefined {
 export function pendingAsyncTypesOf({ events }: ExportedSpan): string[] {
   const pending = events.filter(({ name }) => name === EVENT_CANCEL_ASYNC);
   return [...new Set(pending.map(({ attributes }) => String(attributes[ATTR_CANCEL_ASYNC_TYPE])))];
-}
-
-/** It says that work goes on, and is none itself. */
-export function isWorkAnnouncement({ name, scopeName }: ExportedSpan): boolean {
-  return name === SPAN_WORK_GOES_ON && scopeName === PACKAGE_NAME;
 }
 
 export interface ToldFinding {

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SpanStore } from '../../src/desk/store.ts';
 import { WorkNow } from '../../src/desk/work-now.ts';
+import { spansOfOtlp } from '../../src/spans/otlp.ts';
 import type { ExportedSpan } from '../../src/spans/span.ts';
+import { lastingOf } from '../../src/spans/work-announcement.ts';
 
 const traceId = 'a'.repeat(32);
 
@@ -61,6 +63,19 @@ describe('work that goes on now', () => {
     work.hear([said('1')], 12_000);
     assert.equal(work.works(12_000)[0]?.isSilent, false);
     assert.equal(work.changeCount, changeCount + 1);
+  });
+  it('is not kept: of a request that has it the rest is', () => {
+    const scope = { name: 'opentelemetry-instrumentation-cancellation' };
+    const announcement = { traceId, spanId: 'a', name: 'work goes on' };
+    const lasting = { traceId, spanId: 'b', name: 'GET' };
+    const requestOf = (...spans: object[]): object => ({
+      resourceSpans: [{ resource: {}, scopeSpans: [{ scope, spans }, { spans: [announcement] }] }],
+    });
+    const both = requestOf(announcement, lasting);
+    assert.deepEqual(lastingOf(both, spansOfOtlp(both) ?? []), requestOf(lasting));
+    const none = requestOf(lasting);
+    assert.equal(lastingOf(none, spansOfOtlp(none) ?? []), none);
+    assert.equal(lastingOf(both, [said('1')]), undefined);
   });
   it('is only what the instrumentation says; of a thousand and one the oldest makes room', () => {
     const store = new SpanStore();

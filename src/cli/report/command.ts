@@ -2,10 +2,10 @@
 
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { isWorkAnnouncement } from '../../spans/cancel.ts';
 import { isJaegerAddress, readSpans } from '../../spans/source.ts';
 import { TraceGroups } from '../../spans/trace-groups.ts';
 import { UserError } from '../../spans/user-error.ts';
+import { isWorkAnnouncement } from '../../spans/work-announcement.ts';
 import { type Arguments, type Command, type Output, type Result, UsageError } from '../arguments.ts';
 import { COMMAND_NAME } from '../command-name.ts';
 import { TIME_OPTIONS, TIME_USAGE, type Time, timeIn } from '../time-options.ts';
