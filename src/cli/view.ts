@@ -7,6 +7,7 @@ import { type Arguments, type Command, type Output, type Result, UsageError } fr
 import { COMMAND_NAME } from './command-name.ts';
 import { DESK_OPTIONS, DESK_USAGE, deskSettings, portIn } from './desk-options.ts';
 import { nextEndSignal } from './interrupts.ts';
+import { Progress } from './progress.ts';
 import { TIME_OPTIONS, TIME_USAGE, timeIn } from './time-options.ts';
 
 const HTTP_PORT = 4_318;
@@ -56,7 +57,13 @@ async function view(args: Arguments, { stdout, stderr }: Output): Promise<Result
   if (source !== undefined) {
     const question = { service: values.get('service'), startMs, endMs };
     const onLeftOut = (what: string) => stderr.write(`${COMMAND_NAME}: left out: ${what}\n`);
-    for await (const spans of readSpans(source, question, { onLeftOut })) store.add(spans);
+    const progress = new Progress(stderr);
+    const onRead = (bytes: number) => progress.read(bytes);
+    try {
+      for await (const spans of readSpans(source, question, { onRead, onLeftOut })) store.add(spans);
+    } finally {
+      progress.end();
+    }
   }
   const isJaeger = source !== undefined && isJaegerAddress(source);
   const desk = await startReceiving({

@@ -8,11 +8,11 @@ import { UserError } from '../../spans/user-error.ts';
 import { isWorkAnnouncement } from '../../spans/work-announcement.ts';
 import { type Arguments, type Command, type Output, type Result, UsageError } from '../arguments.ts';
 import { COMMAND_NAME } from '../command-name.ts';
+import { Progress } from '../progress.ts';
 import { TIME_OPTIONS, TIME_USAGE, type Time, timeIn } from '../time-options.ts';
 import { readBaseline } from './baseline.ts';
 import { type Destination, destinationsIn, FORMAT_OPTIONS, FORMAT_USAGE, type Judged } from './formats.ts';
 import { failuresOf, GATE_OPTIONS, GATE_USAGE, gatesIn } from './gates.ts';
-import { Progress } from './progress.ts';
 import { type Asked, type Report, Summary } from './summary.ts';
 
 const DEFAULT_PATHS = 3;

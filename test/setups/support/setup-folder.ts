@@ -12,7 +12,7 @@
  * other line. Every error carries all that was run in the folder, with its output.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -82,6 +82,13 @@ export class SetupFolder {
     this.#transcript += `${output}[${end}]\n`;
     if (end !== '0') throw this.failure(`ended with ${end}: ${line}`);
     return output;
+  }
+
+  /** Starts a line, for somebody who types into it and reads from it. */
+  start(line: string): ChildProcess {
+    this.#transcript += `$ ${line}\n`;
+    const stdio = ['pipe', 'pipe', 'inherit'] as const;
+    return spawn('sh', ['-c', `exec ${line}`], { cwd: this.path, env: this.#env, stdio: [...stdio] });
   }
 
   /**

@@ -1,5 +1,5 @@
 /** How far it is, at a terminal, when it takes longer than a second. */
-import type { Output } from '../arguments.ts';
+import type { Output } from './arguments.ts';
 
 const FROM_MS = 1_000;
 const EVERY_MS = 200;
