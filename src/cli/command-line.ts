@@ -22,6 +22,11 @@ const USAGE = `usage: ${COMMAND_NAME} <command> [options]
 ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(7)} ${summary}\n`).join('')}
   --help      this, or, after a command, what it takes
   --version   of the package
+
+Exits with 2 when it could not do what it was told, which it says in one line on stderr. What else there is, each command tells.
+
+  ${COMMAND_NAME} run -- node app.js
+  ${COMMAND_NAME} doctor -- node app.js
 `;
 
 /** @returns the exit code; 2 when nothing could be done */

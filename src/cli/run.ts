@@ -26,8 +26,8 @@ and terminal are its own.
 ${DESK_USAGE}  --no-page        prints only; ends when the program does
   --json           prints each trace as a line of JSON
 
-At a terminal the page stays when the program has ended by itself or by Ctrl-C, until the next one. Exits with what the program exited with; with 2 when
-it could not be started.
+At a terminal the page stays when the program has ended by itself or by Ctrl-C, until the next one. Exits with what the
+program exited with, with 128 and the number of the signal that ended it; with 2 when it could not be started.
 
   ${COMMAND_NAME} run -- node app.js
   ${COMMAND_NAME} run -- npm start
