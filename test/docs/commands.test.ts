@@ -57,6 +57,7 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/^sudo bash \.ci\/(monitoring-tools|container-engine|databases|chromium)$/, { by: '.ci/run' }],
   [/^node --import tsx test\/config\.test\.ts$/, { by: 'test/config.test.ts' }],
   [/^node --import tsx test\/suites\/compare\.ts/, { not: 'it needs the test files of another project' }],
+  [/^PICTURES=write npm run test:stack/, { not: 'it writes what tests compare with' }],
   [/^node --import tsx tools\/pictures\.ts/, { not: 'it needs Chromium, and a Jaeger with web pages' }],
   [/npm run bench/, { not: 'it takes minutes, and a machine that has nothing else to do' }],
   [
