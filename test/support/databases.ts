@@ -5,17 +5,18 @@
  *   CI   set: a missing one is an error, no reason to leave tests out
  */
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { selfSignedCertificate } from '../integrations/http/certificate.ts';
 import { loopback, onFreePorts, type ServerProgram, startServer } from './server-process.ts';
 
 export type DatabaseName = 'postgresql' | 'mariadb' | 'redis';
 
 export interface Database {
   readonly url: string;
-  /** Has PostgreSQL's Unix socket, or MariaDB's by the name `socket`, and the folder `data`. */
+  /** Has PostgreSQL's Unix socket, or MariaDB's by the name `socket`, `server.key` and `server.crt`, and the folder `data`. */
   readonly folder: string;
   stop(): Promise<void>;
 }
@@ -50,6 +51,7 @@ const RECIPES: Readonly<Record<DatabaseName, Recipe>> = {
     ],
     args: (folder, port) => [
       '--no-defaults',
+      ...[`--ssl-cert=${join(folder, 'server.crt')}`, `--ssl-key=${join(folder, 'server.key')}`],
       ...[`--datadir=${join(folder, 'data')}`, `--socket=${join(folder, 'socket')}`],
       ...[`--bind-address=${loopback}`, `--port=${port}`],
     ],
@@ -74,6 +76,7 @@ export async function startDatabase(name: DatabaseName): Promise<Database | { un
   const { identity, folder, remove } = serverFolder(name);
   const env = { PATH: process.env.PATH ?? '', HOME: folder, LC_ALL: 'C' };
   try {
+    putCertificate(folder, identity);
     if (prepare !== undefined) {
       const [program, programArgs] = prepare(folder, programs);
       execFileSync(program, programArgs, { ...identity, env, cwd: folder, stdio: 'pipe' });
@@ -101,6 +104,15 @@ export async function startDatabase(name: DatabaseName): Promise<Database | { un
     remove();
     throw error;
   }
+}
+
+/** For a server that speaks TLS. */
+function putCertificate(folder: string, { uid, gid }: { uid?: number; gid?: number }): void {
+  const { key, cert } = selfSignedCertificate();
+  const paths = [join(folder, 'server.key'), join(folder, 'server.crt')] as const;
+  writeFileSync(paths[0], key, { mode: 0o600 });
+  writeFileSync(paths[1], cert);
+  if (uid !== undefined && gid !== undefined) for (const path of paths) chownSync(path, uid, gid);
 }
 
 /** For what the server keeps, and whose it is: nobody's, where the tests run as root. */

@@ -28,7 +28,7 @@ export class Connections {
   killerFor({ config }: Connection, connectionClass: ConnectionClass): Killer | undefined {
     if (typeof config.stream === 'object') return undefined;
     const key = JSON.stringify([config.socketPath, config.host, config.port, config.user]);
-    const killer = this.#killers.get(key) ?? new Killer(connectionClass, config, this.installation);
+    const killer = this.#killers.get(key) ?? new Killer(connectionClass, this.installation);
     this.#killers.set(key, killer);
     return killer;
   }

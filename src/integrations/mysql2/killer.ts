@@ -20,7 +20,6 @@ export interface Kill {
 
 export class Killer {
   readonly #connectionClass: ConnectionClass;
-  readonly #config: Config;
   readonly #installation: Installation;
   readonly #waiting: Kill[] = [];
   #connection: Connection | undefined;
@@ -28,21 +27,21 @@ export class Killer {
   #running: Kill | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(connectionClass: ConnectionClass, config: Config, installation: Installation) {
+  constructor(connectionClass: ConnectionClass, installation: Installation) {
     this.#connectionClass = connectionClass;
-    this.#config = config;
     this.#installation = installation;
   }
 
-  kill(kill: Kill): void {
+  /** @param config of the connection that runs it: a password may have changed since the last time */
+  kill(kill: Kill, config: Config): void {
     this.#waiting.push(kill);
-    if (this.#connection === undefined) this.#connect();
+    if (this.#connection === undefined) this.#connect(config);
     else if (this.#isReady) this.#next();
   }
 
-  #connect(): void {
+  #connect(config: Config): void {
     const { guard } = this.#installation;
-    const connection = new this.#connectionClass({ config: configOf(this.#config) });
+    const connection = new this.#connectionClass({ config: configOf(config) });
     this.#connection = connection;
     connection.stream.unref();
     connection.on(

@@ -5,6 +5,7 @@ import { isCancellable } from '../../cancellation/cancellable-statement.ts';
 import { Gate } from './connection.ts';
 import type { Connections } from './connections.ts';
 import type { Command, Connection, ConnectionClass } from './internals.ts';
+import type { Kill } from './killer.ts';
 
 export function passOnEnd(
   connections: Connections,
@@ -40,7 +41,7 @@ function cancel(
   const { guard } = connections.installation;
   const again = guard(() => cancel(connections, connectionClass, connection, command, attempt + 1));
   const gate = new Gate(connection);
-  killer.kill({
+  const kill: Kill = {
     threadId,
     isWanted: isRunning,
     sent: () => gate.close(),
@@ -51,5 +52,6 @@ function cancel(
     },
     // The connection is given up, rather than one of its queries hit.
     lost: () => void connection.stream.destroy(),
-  });
+  };
+  killer.kill(kill, connection.config);
 }

@@ -1,5 +1,6 @@
 /** `propagate.cancel` reaches MariaDB: queries of a request whose client leaves, by mysql2. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -31,6 +32,8 @@ describe('mysql2', { skip }, () => {
     const { hostname, port } = new URL(database.url);
     config = { host: hostname, port: Number(port), user: 'root' };
     watcher = await mysql.createConnection(config);
+    // Whoever comes from here would be that one.
+    await watcher.query("drop user if exists ''@localhost");
     await watcher.query('create database shop');
     await watcher.query('create table shop.counted (n int) engine=innodb');
     await watcher.query('insert into shop.counted values (0)');
@@ -58,6 +61,17 @@ describe('mysql2', { skip }, () => {
       and command in ('Query', 'Execute') and info not like 'KILL%' and info regexp ?`;
     const [rows] = await watcher.query<RowDataPacket[]>(text, [part]);
     return Number(rows[0]?.n);
+  }
+
+  /** Until the user has so many connections: that which kills goes when it was idle for a second. */
+  async function untilGone(user: string, left: number): Promise<void> {
+    const text = 'select count(*) n from information_schema.processlist where user = ?';
+    for (let looks = 0; looks < 100; looks++) {
+      const [rows] = await watcher.query<RowDataPacket[]>(text, [user]);
+      if (Number(rows[0]?.n) <= left) return;
+      await delay(50);
+    }
+    assert.fail(`${user} has more than ${left} connections`);
   }
 
   async function counted(): Promise<unknown> {
@@ -93,6 +107,30 @@ describe('mysql2', { skip }, () => {
     assert.ok('folder' in database);
     const pool = poolOf({ socketPath: join(database.folder, 'socket') });
     assert.equal(codeOf(await queries.leftWhileRunning(() => pool.query(LONG))), 'ER_QUERY_INTERRUPTED');
+  });
+
+  it('a connection by TLS, of a user who is let in by TLS alone', async () => {
+    assert.ok('folder' in database);
+    await watcher.query('create user secure require ssl');
+    await watcher.query('grant all on shop.* to secure');
+    const ca = readFileSync(join(database.folder, 'server.crt'));
+    const pool = poolOf({ user: 'secure', ssl: { ca, verifyIdentity: false } });
+    for (const _ of [1, 2])
+      assert.equal(codeOf(await queries.leftWhileRunning(() => pool.query(LONG))), 'ER_QUERY_INTERRUPTED');
+    const [rows] = await pool.query<RowDataPacket[]>("show status like 'Ssl_cipher'");
+    assert.match(rows[0]?.Value, /TLS/);
+  });
+
+  it('a user whose password has changed since', async () => {
+    await watcher.query("create user rotated identified by 'old'");
+    await watcher.query('grant all on shop.* to rotated');
+    const seconds = 'select count(*) n from seq_1_to_200000000 where seq % 7 = 3';
+    for (const [index, password] of ['old', 'new'].entries()) {
+      await watcher.query(`alter user rotated identified by '${password}'`);
+      const pool = poolOf({ user: 'rotated', password });
+      assert.equal(codeOf(await queries.leftWhileRunning(() => pool.query(seconds))), 'ER_QUERY_INTERRUPTED');
+      await untilGone('rotated', index + 1);
+    }
   });
 
   it('execute(), the first and the next', async () => {
