@@ -25,9 +25,15 @@ export class Connections {
   }
 
   /** Undefined where the application alone knows how to connect. */
-  killerFor({ config }: Connection, connectionClass: ConnectionClass): Killer | undefined {
+  killerFor({ config, stream }: Connection, connectionClass: ConnectionClass): Killer | undefined {
     if (typeof config.stream === 'object') return undefined;
-    const key = JSON.stringify([config.socketPath, config.host, config.port, config.user]);
+    const key = JSON.stringify([
+      config.socketPath,
+      config.host,
+      config.port,
+      stream.remoteAddress,
+      config.user,
+    ]);
     const killer = this.#killers.get(key) ?? new Killer(connectionClass, this.installation);
     this.#killers.set(key, killer);
     return killer;

@@ -1,4 +1,5 @@
 /** The other connection, by which a server is told what to stop: one for each server and user, for as long as there is something to stop. */
+import net from 'node:net';
 import type { Installation } from '../../hook/installation.ts';
 import type { Config, Connection, ConnectionClass } from './internals.ts';
 
@@ -32,16 +33,16 @@ export class Killer {
     this.#installation = installation;
   }
 
-  /** @param config of the connection that runs it: a password may have changed since the last time */
-  kill(kill: Kill, config: Config): void {
+  /** @param like the connection that runs it: a password may have changed since the last time */
+  kill(kill: Kill, like: Connection): void {
     this.#waiting.push(kill);
-    if (this.#connection === undefined) this.#connect(config);
+    if (this.#connection === undefined) this.#connect(like);
     else if (this.#isReady) this.#next();
   }
 
-  #connect(config: Config): void {
+  #connect(like: Connection): void {
     const { guard } = this.#installation;
-    const connection = new this.#connectionClass({ config: configOf(config) });
+    const connection = new this.#connectionClass({ config: configOf(like) });
     this.#connection = connection;
     connection.stream.unref();
     connection.on(
@@ -115,10 +116,17 @@ export class Killer {
   }
 }
 
-/** Without the pool, which would take it for one of its own. */
-function configOf(config: Config): Config {
-  return Object.create(Object.getPrototypeOf(config), {
+/**
+ * Without the pool, which would take it for one of its own; and to the very server, where its name has several: the same number is
+ * somebody else's query there.
+ */
+function configOf({ config, stream }: Connection): Config {
+  const { remoteAddress: host, remotePort: port } = stream;
+  const properties: PropertyDescriptorMap = {
     ...Object.getOwnPropertyDescriptors(config),
     pool: { value: undefined, writable: true },
-  });
+  };
+  if (!config.socketPath && !config.stream && host !== undefined && port !== undefined)
+    properties.stream = { value: () => net.connect({ host, port, noDelay: true }) };
+  return Object.create(Object.getPrototypeOf(config), properties);
 }

@@ -53,5 +53,5 @@ function cancel(
     // The connection is given up, rather than one of its queries hit.
     lost: () => void connection.stream.destroy(),
   };
-  killer.kill(kill, connection.config);
+  killer.kill(kill, connection);
 }

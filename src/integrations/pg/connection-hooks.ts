@@ -57,7 +57,7 @@ function newQueryOf(
 
 /**
  * The server is ready for the next query. By hand: the client is told later while a cancel is on its way, which is
- * all that keeps that cancel from the next query. What the query itself gave, its rows or its error, is not held back.
+ * all that keeps that cancel from the next query. An error of the query itself is not held back; pg tells its rows then.
  */
 function watchReady(prototype: object, connectionOf: ConnectionOf, installation: Installation): Undo {
   return replaceFunction(prototype, '_handleReadyForQuery', (original: AnyFunction) => {

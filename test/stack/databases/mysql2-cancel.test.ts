@@ -1,5 +1,6 @@
 /** `propagate.cancel` reaches MariaDB: queries of a request whose client leaves, by mysql2. */
 import assert from 'node:assert/strict';
+import dns from 'node:dns';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -119,6 +120,20 @@ describe('mysql2', { skip }, () => {
       assert.equal(codeOf(await queries.leftWhileRunning(() => pool.query(LONG))), 'ER_QUERY_INTERRUPTED');
     const [rows] = await pool.query<RowDataPacket[]>("show status like 'Ssl_cipher'");
     assert.match(rows[0]?.Value, /TLS/);
+  });
+
+  it('of a name with several servers, by that which runs the query', async (t) => {
+    type Found = (error: null, address: string | object[], family?: number) => void;
+    const addresses = ['127.0.0.1', '127.0.0.2'];
+    const lookup = t.mock.method(dns, 'lookup', (_host: string, options: { all?: boolean }, found: Found) => {
+      const address = addresses.shift() ?? '127.0.0.2';
+      if (options.all === true) found(null, [{ address, family: 4 }]);
+      else found(null, address, 4);
+    });
+    const pool = poolOf({ host: 'database.test' });
+    const seconds = 'select count(*) n from seq_1_to_200000000 where seq % 7 = 3';
+    assert.equal(codeOf(await queries.leftWhileRunning(() => pool.query(seconds))), 'ER_QUERY_INTERRUPTED');
+    assert.ok(lookup.mock.callCount() > 0);
   });
 
   it('a user whose password has changed since', async () => {
