@@ -246,5 +246,21 @@ describe('the file that is kept', () => {
     writeFileSync(file, 'Dear diary\n{}\n');
     await assert.rejects(namesIn(file), /notes\.txt:1: no OTLP .*--keep has made/);
     await assert.rejects(namesIn(folder), /cannot be written \(EISDIR\)/);
+    for (const text of ['Dear diary', 'Dear diary\n']) {
+      writeFileSync(file, text);
+      await assert.rejects(namesIn(file), /notes\.txt:1: no OTLP/);
+      assert.equal(readFileSync(file, 'utf8'), text, 'it is as it was');
+    }
+  });
+  it('has what ends a line elsewhere, and loses no more than what was cut off, in the middle of a letter as well', async () => {
+    const file = join(folder, 'letters.jsonl');
+    const kept = await KeepFile.open(file, () => {});
+    await kept.add(request('one\u2028two'));
+    await kept.close();
+    const whole = readFileSync(file);
+    const line = Buffer.from(JSON.stringify(request('€')));
+    writeFileSync(file, Buffer.concat([whole, line.subarray(0, line.indexOf('€') + 1)]));
+    assert.deepEqual(await namesIn(file), ['one\u2028two']);
+    assert.deepEqual(readFileSync(file), whole);
   });
 });
