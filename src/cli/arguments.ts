@@ -11,6 +11,8 @@ export interface Command {
   readonly summary: string;
   readonly usage: string;
   readonly options: NonNullable<ParseArgsConfig['options']>;
+  /** What follows `--` is a program. Of others it is what may begin with a dash. @default false */
+  readonly takesProgram?: boolean;
   run(args: Arguments, output: Output): Promise<Result>;
 }
 

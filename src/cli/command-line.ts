@@ -56,5 +56,10 @@ async function run([name, ...args]: readonly string[], output: Output): Promise<
     throw new UsageError(`${what}${suggestionFor(name, names)}`);
   }
   const read = readArguments(args, { ...command.options, help: { type: 'boolean', short: 'h' } });
-  return read.flags.has('help') ? { text: command.usage, exitCode: 0 } : await command.run(read, output);
+  if (read.flags.has('help')) return { text: command.usage, exitCode: 0 };
+  const { positionals, rest = [] } = read;
+  return await command.run(
+    command.takesProgram ? read : { ...read, positionals: [...positionals, ...rest], rest: undefined },
+    output,
+  );
 }

@@ -6,13 +6,13 @@ import { startReceiving } from '../desk/receiving.ts';
 import { SpanStore, type StoredTrace } from '../desk/store.ts';
 import { findingsOn, isCancelled } from '../spans/cancel.ts';
 import { isFields } from '../spans/shape.ts';
-import { UserError } from '../spans/user-error.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from '../version.ts';
 import { type Arguments, type Command, type Output, type Result, UsageError } from './arguments.ts';
 import { COMMAND_NAME } from './command-name.ts';
 import { CompleteTraces } from './complete-traces.ts';
 import { DESK_OPTIONS, DESK_USAGE, deskSettings } from './desk-options.ts';
 import { exitCodeOf, nextEndSignal, onEndSignal } from './interrupts.ts';
+import { notStarted } from './not-started.ts';
 import { isAtTerminal, isColoured, rememberTerminal } from './terminal.ts';
 import { drawTraces } from './trace-tree.ts';
 
@@ -37,6 +37,7 @@ export const runCommand: Command = {
   name: 'run',
   summary: 'runs a program, shows who cancels what in it, live',
   usage: USAGE,
+  takesProgram: true,
   options: { ...DESK_OPTIONS, 'no-page': { type: 'boolean' }, json: { type: 'boolean' } },
   run,
 };
@@ -114,8 +115,7 @@ async function runProgram(command: string, args: readonly string[], url: string)
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
     return { exitCode: signal === null ? (code ?? 0) : exitCodeOf(signal), isToldToEnd };
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UserError(`${command}: ${code === 'ENOENT' ? 'no such command' : message}`);
+    throw notStarted(command, error as NodeJS.ErrnoException);
   } finally {
     stop();
   }

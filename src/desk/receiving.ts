@@ -70,7 +70,15 @@ async function onPort<T>(port: Port, host: string, listen: (port: number) => Pro
   } catch (error) {
     const isTaken = /EADDRINUSE/.test(String(error));
     if (isTaken && port.isFlexible) return await listen(0);
-    const why = isTaken ? 'something else listens there. Name another port' : (error as Error).message;
-    throw new UserError(`${host}:${port.number}: ${why}`);
+    throw new UserError(`${host}:${port.number}: ${whyNot(error as Error)}`);
   }
+}
+
+/** By gRPC the code is in the message alone. */
+function whyNot({ message }: Error): string {
+  if (message.includes('EADDRINUSE')) return 'something else listens there. Name another port';
+  if (message.includes('EACCES')) return 'not for you to listen on. Name a port from 1024 on';
+  if (/EADDRNOTAVAIL|ENOTFOUND|EAI_AGAIN/.test(message))
+    return 'no address of this machine. Name another host';
+  return message;
 }

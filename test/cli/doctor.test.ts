@@ -386,6 +386,12 @@ describe('doctor, told wrong', () => {
       assert.equal(stderr, `${OURS}: ${message}; --help tells more\n`);
     });
   }
+  it('a command that cannot be executed', async () => {
+    writeFileSync(join(goTo({}), 'app.js'), '');
+    const { status, stderr } = await run('--', './app.js');
+    const told = `${OURS}: ./app.js: may not be executed; Node.js runs it by: node ./app.js\n`;
+    assert.deepEqual({ status, stderr }, { status: 2, stderr: told });
+  });
   it('a command that is not there', async () => {
     const { status, stderr } = await run('--', 'no-such-command-anywhere');
     assert.deepEqual(

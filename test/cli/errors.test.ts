@@ -94,6 +94,11 @@ describe('wrong arguments', () => {
     ],
     [['report'], 'report needs a file of spans, -, or the address of a Jaeger; --help tells more'],
     [['report', 'one', 'two'], 'report takes one source, but has one two; --help tells more'],
+    [['report', 'one', '--', '-two'], 'report takes one source, but has one -two; --help tells more'],
+    [
+      ['view', '--host', 'name.invalid', '--port', '0'],
+      'name.invalid:0: no address of this machine. Name another host',
+    ],
     [
       ['report', '--servce', 'shop', 'x'],
       'unknown option --servce (did you mean --service?); --help tells more',

@@ -31,6 +31,7 @@ export const doctorCommand: Command = {
   name: 'doctor',
   summary: 'says what is wrong with the set-up of a folder or a program; for an issue, too',
   usage: USAGE,
+  takesProgram: true,
   options: { for: { type: 'string' }, send: { type: 'boolean' }, json: { type: 'boolean' } },
   run: doctor,
 };

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { UserError } from '../../spans/user-error.ts';
 import { PACKAGE_NAME } from '../../version.ts';
 import { onEndSignal } from '../interrupts.ts';
+import { notStarted } from '../not-started.ts';
 import { DOCTOR_VARIABLE, type InspectorOrder, type ProcessReport } from './process-report.ts';
 
 export interface Observed {
@@ -62,8 +62,7 @@ async function start(
     await once(child, 'spawn');
     return child;
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UserError(`${command}: ${code === 'ENOENT' ? 'no such command' : message}`);
+    throw notStarted(command, error as NodeJS.ErrnoException);
   }
 }
 
