@@ -119,6 +119,15 @@ export class ExportThread {
     this.#endsAtMs = performance.now() + EXIT_LIMIT_MS;
   }
 
+  /** Something will be sent: it takes a while to start, and more where others are at work. */
+  prepare(): void {
+    try {
+      this.#start();
+    } catch {
+      // Said when it is sent.
+    }
+  }
+
   /** However many are under way: the process is ending. */
   sendInAnyCase(spans: readonly ReadableSpan[]): void {
     const body = otlpJson(spans);

@@ -51,6 +51,7 @@ export class UnsentSpans implements SpanProcessor {
   onEnd(span: ReadableSpan): void {
     if ((span.spanContext().traceFlags & SAMPLED) === 0) return;
     if (this.#isEnding) {
+      if (this.#spans.size === 0) this.#thread.prepare();
       this.#spans.add(span);
       if (this.#spans.size >= BATCH_AT_END) this.#thread.sendInAnyCase(this.take());
       return;

@@ -258,7 +258,7 @@ describe('the start', () => {
     assert.match(
       stdout,
       new RegExp(
-        `^${PACKAGE_NAME}: \\d+\\.\\d+\\.\\d+ instruments abort, grpc, http, http2, servers, undici, jobs, bullmq, kafkajs, ` +
+        `^${PACKAGE_NAME}: \\d+\\.\\d+\\.\\d+ instruments abort, grpc, http, http2, servers, undici, jobs, bullmq, kafkajs, amqplib, ` +
           'beside @opentelemetry/instrumentation-http, @opentelemetry/instrumentation-undici; ' +
           `spans are made by the SDK of register and go to ${urlOf(receiver)}/v1/traces\n$`,
       ),
