@@ -149,6 +149,32 @@ describe('what is refused, and why', () => {
     assert.equal(response.status, 400);
     assert.match(await response.text(), /no application\/x-protobuf/);
   });
+  it('400: where it has another shape, by the path to it', async () => {
+    const place = /^resourceSpans\[0\]\.scopeSpans\[0\]\.spans\[0\]\./;
+    for (const [fields, what] of [
+      [{ attributes: 7 }, 'attributes must be an array, but is a number'],
+      [{ attributes: [{ key: 'a' }, 'b'] }, 'attributes[1] must be an object, but is a string'],
+      [{ startTimeUnixNano: 'soon' }, 'startTimeUnixNano must be a number of nanoseconds, but is soon'],
+      [
+        { events: [{ timeUnixNano: -1 }] },
+        'events[0].timeUnixNano must be a number of nanoseconds, but is -1',
+      ],
+    ] as const) {
+      const { status, body } = await post(requestOf({ ...span, ...fields }));
+      assert.equal(status, 400);
+      assert.match(String(body.message), place);
+      assert.equal(String(body.message).replace(place, ''), what);
+    }
+  });
+  it('nothing: an attribute that is called like a part of an object', async () => {
+    const attributes = [
+      { key: '__proto__', value: { kvlistValue: { values: [{ key: 'polluted', value: {} }] } } },
+    ];
+    assert.equal((await post(requestOf({ ...span, attributes }))).status, 200);
+    const [{ attributes: read }] = kept as [ExportedSpan];
+    assert.deepEqual(Object.keys(read), ['__proto__']);
+    assert.equal('polluted' in read, false);
+  });
   it('413: larger than 16 MiB, before or after it is unzipped; and it goes on', async () => {
     const large = ' '.repeat(16 * 2 ** 20 + 1);
     assert.equal((await post(gzipSync(large), { 'content-encoding': 'gzip' })).status, 413);

@@ -19,7 +19,7 @@ const found = findChromium();
 const skip = 'unavailable' in found ? found.unavailable : false;
 const pictures = join(folder, 'pictures');
 /** Versions of Chromium smooth letters in their own way. */
-const MOST_DIFFERENT = 0.02;
+const MOST_DIFFERENT = 0.005;
 /** Of each pixel, from 0 to 1. */
 const TOLERANCE = 0.2;
 const FONTS = `* { font-family: 'DejaVu Sans' !important; }
