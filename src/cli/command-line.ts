@@ -9,13 +9,14 @@ import {
   suggestionFor,
   UsageError,
 } from './arguments.ts';
+import { captureCommand } from './capture.ts';
 import { COMMAND_NAME } from './command-name.ts';
 import { doctorCommand } from './doctor/command.ts';
 import { reportCommand } from './report/command.ts';
 import { runCommand } from './run.ts';
 import { viewCommand } from './view.ts';
 
-const COMMANDS: readonly Command[] = [runCommand, viewCommand, reportCommand, doctorCommand];
+const COMMANDS: readonly Command[] = [runCommand, viewCommand, reportCommand, captureCommand, doctorCommand];
 
 const USAGE = `usage: ${COMMAND_NAME} <command> [options]
 

@@ -39,6 +39,7 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/npm run demo$/, { by: 'test/examples/demo.test.ts' }],
   [RegExp(`^npx (cancel-trace|${OURS}) run -- (node app\\.js|npm start)$`), { by: 'test/cli/desk.test.ts' }],
   [/^npx cancel-trace view/, { by: 'test/cli/desk.test.ts' }],
+  [/^npx cancel-trace capture /, { by: 'test/stack/capture.test.ts' }],
   [/^npx cancel-trace doctor( --send)?$/, { by: 'test/cli/doctor.test.ts' }],
   [/^npx cancel-trace doctor .*-- /, { by: 'test/cli/doctor-programs.test.ts' }],
   [
@@ -54,7 +55,10 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/^npm run (lint|build)$/, { by: '.ci/run' }],
   [/^bash \.ci\/run$/, { not: 'it is what runs all of this' }],
   [/^bash \.ci\/other-nodes$/, { by: '.ci/run' }],
-  [/^sudo bash \.ci\/(monitoring-tools|container-engine|databases|chromium)$/, { by: '.ci/run' }],
+  [
+    /^sudo bash \.ci\/(monitoring-tools|container-engine|databases|chromium|capture-tools)$/,
+    { by: '.ci/run' },
+  ],
   [/^node --import tsx test\/config\.test\.ts$/, { by: 'test/config.test.ts' }],
   [/^node --import tsx test\/suites\/compare\.ts/, { not: 'it needs the test files of another project' }],
   [/^PICTURES=write npm run test:stack/, { not: 'it writes what tests compare with' }],

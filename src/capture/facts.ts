@@ -1,0 +1,120 @@
+/** What is to be said of an exchange, in the order in which it happened. */
+import type { MalformedLimit } from '../cancellation/deadline-headers.ts';
+import { isOver, type Side, type WireExchange } from './exchange.ts';
+import { errorName } from './http2-errors.ts';
+import type { SideTold, ToldBySpans } from './told-by-spans.ts';
+
+export interface Fact {
+  /** Since the request, in ms. */
+  readonly atMs: number;
+  /** Who did it, or whose span says so. */
+  readonly by: Side | 'client span' | 'server span' | 'connection';
+  readonly text: string;
+}
+
+/** Something happened to it other than that it was answered. */
+export function isNotable(exchange: WireExchange): boolean {
+  const { cut, limit, stalledMs } = exchange;
+  const wasLate = limit?.header !== undefined && durationOf(exchange) > limit.timeoutMs;
+  const isMalformed = (limit?.malformed.length ?? 0) > 0;
+  return (
+    cut !== undefined || isMalformed || wasLate || stalledMs.client + stalledMs.server >= NOTABLE_STALL_MS
+  );
+}
+
+/** A shorter one is the time that the news of an emptied buffer takes. */
+const NOTABLE_STALL_MS = 10;
+
+export function factsOf(exchange: WireExchange, told: ToldBySpans | undefined): Fact[] {
+  const { requestAtMs, answerAtMs, requestEndAtMs, answerEndAtMs, cut, goaway, connectionEnd } = exchange;
+  const facts: Fact[] = [];
+  const say = (atMs: number | undefined, by: Fact['by'], text: string) => {
+    if (atMs !== undefined) facts.push({ atMs: atMs - requestAtMs, by, text });
+  };
+  if (told?.client?.timeoutMs !== undefined)
+    say(requestAtMs, 'client span', `set ${inMs(told.client.timeoutMs)}`);
+  say(requestAtMs, 'client', `request${limitText(exchange)}`);
+  if (told?.server?.timeoutMs !== undefined)
+    say(requestAtMs, 'server span', `read ${inMs(told.server.timeoutMs)}`);
+  if (requestEndAtMs !== undefined && requestEndAtMs !== requestAtMs)
+    say(requestEndAtMs, 'client', 'end of the request');
+  say(answerAtMs, 'server', `answer, status ${exchange.status}`);
+  const grpc = exchange.grpcStatus === undefined ? '' : `, grpc-status ${exchange.grpcStatus}`;
+  say(answerEndAtMs, 'server', `end of the answer${grpc}`);
+  if (goaway !== undefined) say(goaway.atMs, goaway.by, `GOAWAY ${errorName(goaway.errorCode)}`);
+  if (cut !== undefined) say(cut.atMs, cut.by, cutText(cut));
+  for (const side of ['client', 'server'] as const) {
+    const { count, bytes, lastAtMs } = exchange.late[side];
+    const what = exchange.protocol === 'HTTP/2' ? 'DATA frames' : 'packets';
+    if (count > 0) say(lastAtMs, side, `the last of ${count} ${what} after that: ${bytes} bytes`);
+  }
+  sayCancel('client span', told?.client, say);
+  sayCancel('server span', told?.server, say);
+  // That of an HTTP/1.1 connection may be the cut itself.
+  if (connectionEnd !== undefined && connectionEnd.atMs !== cut?.atMs)
+    say(connectionEnd.atMs, 'connection', `closed by the ${connectionEnd.by}: ${connectionEnd.how}`);
+  return facts.sort((one, other) => one.atMs - other.atMs);
+}
+
+/** What does not have an instant. */
+export function remarksOn(exchange: WireExchange, told: ToldBySpans | undefined): string[] {
+  const { limit, stalledMs, connectionEnd, connectionSeenAtMs, requestAtMs, cut } = exchange;
+  const remarks: string[] = (limit?.malformed ?? []).map(malformedText);
+  for (const side of ['client', 'server'] as const) {
+    const ms = stalledMs[side];
+    if (ms >= NOTABLE_STALL_MS) remarks.push(`the ${side} had to wait ${inMs(ms)} for a WINDOW_UPDATE`);
+  }
+  if (connectionEnd === undefined && cut !== undefined) {
+    const until = connectionSeenAtMs - cut.atMs;
+    remarks.push(
+      until > 0 ? `the connection goes on: in use ${inMs(until)} later` : 'the connection is not closed',
+    );
+  }
+  if (!isOver(exchange)) remarks.push('the capture ends before it does');
+  const [set, read] = [told?.client?.timeoutMs, told?.server?.timeoutMs];
+  if (told?.server !== undefined && limit?.header !== undefined && read === undefined)
+    remarks.push('the server has read no limit of what was sent');
+  if (set !== undefined && limit === undefined) remarks.push('the limit of the client was not sent');
+  const offMs = told?.client && Math.abs(told.client.span.startMs - requestAtMs);
+  if (offMs !== undefined && offMs > CLOCKS_OFF_MS)
+    remarks.push(
+      `the clock of the client's span is ${inMs(offMs)} away from that of the capture, or the request waited`,
+    );
+  return remarks;
+}
+
+const CLOCKS_OFF_MS = 1_000;
+
+function sayCancel(
+  by: Fact['by'],
+  told: SideTold | undefined,
+  say: (atMs: number | undefined, by: Fact['by'], text: string) => void,
+): void {
+  const cancel = told?.cancel;
+  if (cancel === undefined) return;
+  const { outcome, initiator, trigger, origin } = cancel;
+  const who = [initiator, trigger].filter((part) => part !== undefined).join(', ');
+  say(cancel.atMs, by, `${outcome} (${who})${origin === undefined ? '' : `: ${origin}`}`);
+}
+
+function limitText({ limitHeaders, limit }: WireExchange): string {
+  const decoded = limit?.header === undefined ? 'no limit' : inMs(limit.timeoutMs);
+  const sent = limitHeaders.map(([name, value]) => `${name}: ${value.slice(0, 64)}`);
+  return sent.length === 0 ? '' : `, ${sent.join(', ')} = ${decoded}`;
+}
+
+function malformedText({ header, value, problem, accepted }: MalformedLimit): string {
+  return `${header}: "${value}" ${problem}; accepted: ${accepted}`;
+}
+
+function cutText({ how, errorCode }: NonNullable<WireExchange['cut']>): string {
+  return how === 'RST_STREAM' ? `RST_STREAM ${errorName(errorCode)}` : `closed the connection: ${how}`;
+}
+
+function durationOf({ requestAtMs, answerEndAtMs, cut }: WireExchange): number {
+  return (answerEndAtMs ?? cut?.atMs ?? requestAtMs) - requestAtMs;
+}
+
+function inMs(ms: number): string {
+  return `${Math.abs(ms) < 9.95 ? Math.round(ms * 10) / 10 : Math.round(ms)} ms`;
+}
