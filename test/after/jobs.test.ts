@@ -156,7 +156,7 @@ describe(`jobs, ${setup}`, () => {
     assert.ok(work);
     assert.equal(work.attributes['cancel.late_operations'], 1);
     const wastedMs = Number(work.attributes['cancel.wasted_ms']);
-    assert.ok(wastedMs > 250 && wastedMs < 600, `${wastedMs} ms`);
+    assert.ok(wastedMs > 250, `${wastedMs} ms`);
     assert.ok(Number(work.attributes['cancel.wasted.http_ms']) > 250);
 
     const collected = await metrics.collect();
