@@ -14,6 +14,8 @@ export const SUPPORTED_VERSIONS: readonly string[] = ['>=1.9.0 <2'];
 export const kOperation: unique symbol = Symbol('opentelemetry.cancellation.grpc.operation');
 /** The server call that was given as `parent`, on the ResolvingCall. */
 export const kParent: unique symbol = Symbol('opentelemetry.cancellation.grpc.parent');
+/** The handler has answered in the turn in which the requests ended, on the base call. */
+export const kAnswered: unique symbol = Symbol('opentelemetry.cancellation.grpc.answered');
 /** How a call ended that was never started, on the ResolvingCall. */
 export const kHeldEnd: unique symbol = Symbol('opentelemetry.cancellation.grpc.heldEnd');
 
@@ -148,6 +150,7 @@ export interface BaseServerCall {
   /** From 1.10 on. */
   readonly handler?: { readonly path: string; readonly type: string };
   [kOperation]?: Operation;
+  [kAnswered]?: true;
 }
 
 export interface ServerStream {
@@ -155,6 +158,7 @@ export interface ServerStream {
   readonly destroyed: boolean;
   readonly closed: boolean;
   readonly rstCode: number | undefined;
+  readonly readableEnded: boolean;
   [kSession]?: ServerSession | undefined;
 }
 

@@ -17,7 +17,13 @@ import {
 } from './internals.ts';
 import { isWrapped, rememberRegister } from './official.ts';
 import { answeredError, watchAnswer } from './own-answer.ts';
-import { beginIncoming, incomingAnswered, incomingDestroyed, incomingLeft } from './server.ts';
+import {
+  beginIncoming,
+  incomingAnswered,
+  incomingDestroyed,
+  incomingLeft,
+  settleAnswered,
+} from './server.ts';
 import { noteRefusal } from './timeout-header.ts';
 
 type Register = [path: string, handler: unknown, serialize: unknown, deserialize: unknown, type: string];
@@ -172,6 +178,7 @@ export function watchServerCalls19(moduleExports: unknown, host: Host, installat
 }
 
 function watchSendStatus(prototype: object, host: Host, installation: Installation): Undo {
+  const settleLater = installation.guard(settleAnswered);
   return before(
     prototype,
     'sendStatus',
@@ -183,7 +190,7 @@ function watchSendStatus(prototype: object, host: Host, installation: Installati
         return;
       }
       if (operation.cancellation !== undefined) host.lateEnd(operation);
-      if (!operation.isSettled) incomingAnswered(host, call, operation, status, above);
+      if (!operation.isSettled) incomingAnswered(host, call, operation, status, above, settleLater);
     },
   );
 }

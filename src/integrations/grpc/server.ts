@@ -13,6 +13,7 @@ import {
   type BaseServerCall,
   baseOf,
   GONE,
+  kAnswered,
   keepSession,
   kOperation,
   type StatusObject,
@@ -51,6 +52,7 @@ export function incomingAnswered(
   operation: Operation,
   status: StatusObject,
   above: StackTop,
+  settleLater: SettleAnswered,
 ): void {
   // An answer to a client that is gone: the cancel is about to be told.
   if (isOver(call)) return;
@@ -58,9 +60,26 @@ export function incomingAnswered(
   if (evidence !== undefined) host.cancel(operation, evidence);
   if (isLeftOpen(call, operation, status)) {
     host.settle(operation, { ...describeAnswer(status.code, status.details), endsOfficialSpan: true });
+  } else if (operation.ownsSpan && mayBeReset(call)) {
+    call[kAnswered] = true;
+    setImmediate(settleLater, host, operation, status);
   } else {
     settleIncoming(host, operation, status.code, status.details);
   }
+}
+
+export type SettleAnswered = (host: Host, operation: Operation, status: StatusObject) => void;
+
+export function settleAnswered(host: Host, operation: Operation, status: StatusObject): void {
+  if (!operation.isSettled) settleIncoming(host, operation, status.code, status.details);
+}
+
+/**
+ * Of a stream that its client resets, Node tells the end of the requests first, and the reset later in the same turn: a handler that
+ * ends its own stream when all requests have come answers nobody. (An answer by callback is sent later than that.)
+ */
+function mayBeReset({ handler, stream }: BaseServerCall): boolean {
+  return handler?.type === 'bidi' && stream.readableEnded;
 }
 
 /**
@@ -101,6 +120,8 @@ function endAbandoned(host: Host, operation: Operation): void {
 /** grpc-js says that the call is cancelled. */
 export function incomingLeft(host: Host, call: BaseServerCall): void {
   const operation = call[kOperation];
+  // What has been answered ends without a code.
+  if (call[kAnswered] && !call.stream.rstCode) return;
   if (operation !== undefined && !operation.isSettled) cancelLeft(host, call, operation);
 }
 

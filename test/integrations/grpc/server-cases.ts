@@ -2,9 +2,9 @@
 import { once } from 'node:events';
 import { setTimeout as after } from 'node:timers/promises';
 import type { ContractCase } from '../../support/contract.ts';
-import { type Lab, OUTLIVED, SERVER_DEADLINE, UNMARKED } from './lab.ts';
+import { cancelCall, type Lab, OUTLIVED, RESET, SERVER_DEADLINE, UNMARKED } from './lab.ts';
 import { rawCall } from './peers.ts';
-import { answerError, cancelled, KINDS, type Kind } from './service.ts';
+import { answerAtOnce, answerError, type ClientCall, cancelled, KINDS, type Kind } from './service.ts';
 
 export function serverCases(lab: Lab): ContractCase[] {
   return KINDS.flatMap((kind) => casesOf(kind, lab));
@@ -44,6 +44,9 @@ function casesOf(kind: Kind, lab: Lab): ContractCase[] {
         },
       };
     }),
+    ...(kind === 'clientStream' || kind === 'bidi'
+      ? [answeredAtTheEnd(kind, lab, false), answeredAtTheEnd(kind, lab, true)]
+      : []),
     {
       name: `${kind}: the handler answers INVALID_ARGUMENT`,
       async stage() {
@@ -100,4 +103,27 @@ function casesOf(kind: Kind, lab: Lab): ContractCase[] {
       server: SERVER_DEADLINE,
     },
   ];
+}
+
+/** As most handlers of a stream of requests do, which do not ask whether its end is a reset. */
+function answeredAtTheEnd(kind: Kind, lab: Lab, isReset: boolean): ContractCase {
+  return {
+    name: `${kind}: the handler answers at the end of the requests, ${isReset ? 'which is a reset' : 'and the client gets it'}`,
+    async stage() {
+      const first = new Promise<ClientCall>((resolve) => {
+        lab.service.handler = (call, answer) => {
+          call.once('data', () => resolve(started.call));
+          call.on('end', () => (kind === 'bidi' ? call.end() : answerAtOnce(call, answer)));
+        };
+      });
+      const started = lab.start(kind);
+      const call = await first;
+      if (isReset) cancelCall(call);
+      else call.end();
+      await started.ended;
+    },
+    client: isReset ? lab.cancelledIn('cancelCall') : UNMARKED,
+    // The official span is over with the answer, before anybody knows of the reset.
+    server: isReset && lab.isAlone ? { ...RESET, phase: ['handle', 'write'] } : UNMARKED,
+  };
 }
