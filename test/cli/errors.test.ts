@@ -87,7 +87,10 @@ describe('wrong arguments', () => {
   for (const [args, message] of [
     [[], 'a command is missing (there is run, view, report, capture, doctor); --help tells more'],
     [['reprot', 'x.json'], 'unknown command reprot (did you mean report?); --help tells more'],
-    [['spans.json'], 'unknown command spans.json (there is run, view, report, capture, doctor); --help tells more'],
+    [
+      ['spans.json'],
+      'unknown command spans.json (there is run, view, report, capture, doctor); --help tells more',
+    ],
     [
       ['--since', '5', 'report'],
       '--since comes before any command (there is run, view, report, capture, doctor); --help tells more',
