@@ -1,7 +1,11 @@
 /** Runs a server beside an OTLP receiver, lets somebody visit it, and tells what it exported and wrote. */
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExportedSpan } from '../../../src/spans/span.ts';
 import { startReceiver } from '../../support/otlp-receiver.ts';
@@ -32,7 +36,7 @@ const exportMs = 10_000;
 
 export async function observe({ line, cwd, env, visit, enough }: Program): Promise<Observation> {
   const receiver = await startReceiver();
-  const port = await freePort();
+  const { port, release } = await freePort();
   // `exec`, so that the signal reaches the program, by `env`, which takes variables before a command;
   // a group, so that what it started ends with it.
   const child = spawn('sh', ['-c', `exec env ${line}`], {
@@ -74,6 +78,7 @@ export async function observe({ line, cwd, env, visit, enough }: Program): Promi
     killAll();
     process.off('exit', killAll).off('SIGTERM', exitAtSignal).off('SIGINT', exitAtSignal);
     await receiver.close();
+    release();
   }
   const end = child.signalCode ?? String(child.exitCode);
   return { spans: receiver.spans, output, stderr, end };
@@ -114,13 +119,35 @@ async function until(
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
+/**
+ * Below those that the system gives to whoever asks for any: nobody else gets it while the program starts. And none of another
+ * test, which runs at the same time, in this process or another: `release` gives it back.
+ */
+async function freePort(): Promise<{ port: number; release: () => void }> {
+  const folder = join(tmpdir(), 'cancellation-ports');
+  mkdirSync(folder, { recursive: true });
+  for (;;) {
+    const port = randomInt(20_000, 32_000);
+    const mark = join(folder, String(port));
+    try {
+      writeFileSync(mark, '', { flag: 'wx' });
+    } catch {
+      continue; // somebody else's
+    }
+    const release = () => rmSync(mark, { force: true });
+    if (await isFree(port)) return { port, release };
+    release();
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  const isThere = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  );
+  if (isThere) await once(server.close(), 'close');
+  return isThere;
 }
 
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
