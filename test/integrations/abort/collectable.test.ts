@@ -77,9 +77,9 @@ describe('signals that nobody holds are collected', () => {
     process.exit();`) as { without: number[]; with: number[] };
   for (const [index, [name]] of many.entries()) {
     it(`${name}, as many as without us`, () => {
-      // A frame of the stack or a register may keep the last one or two alive.
-      const least = Math.min(counts.without[index] ?? 0, 990);
-      assert.ok(least > 0 && (counts.with[index] ?? 0) >= least, JSON.stringify(counts));
+      const [without = Number.NaN, withUs = Number.NaN] = [counts.without[index], counts.with[index]];
+      // A frame of the stack or a register may keep the last one or two alive. (Node 22 itself keeps those of a timeout.)
+      assert.ok(withUs >= Math.min(without, 990), JSON.stringify(counts));
     });
   }
 });
