@@ -14,6 +14,8 @@ interface Connection {
   readonly http2: Http2Streams;
   /** Who has said that nothing more will come. */
   readonly closedBy: Set<Side>;
+  /** When it last carried something: Unix time in ms. */
+  seenAtMs: number;
 }
 
 /** Each when it is told, in the order in which that is known. */
@@ -29,7 +31,7 @@ export async function* exchangesOf(packets: AsyncIterable<Packet>): AsyncGenerat
     lookAtMs = packet.atMs + LOOK_EVERY_MS;
     for (const other of connections.values()) yield* settled(other, packet.atMs);
   }
-  for (const connection of connections.values()) yield* all(connection);
+  for (const connection of connections.values()) yield* rest(connection);
 }
 
 /** Whoever sends the first request is the client, whatever the capture has of the connection's begin. */
@@ -46,18 +48,18 @@ function connectionOf(packet: Packet, connections: Map<number, Connection>): Con
     http1: new Http1Requests(number, from, to),
     http2: new Http2Streams(number, from, to),
     closedBy: new Set<Side>(),
+    seenAtMs: packet.atMs,
   };
   connections.set(number, connection);
   return connection;
 }
 
-function take(packet: Packet, { client, http1, http2 }: Connection): void {
+function take(packet: Packet, connection: Connection): void {
+  const { client, http1, http2 } = connection;
   const by = sideOf(packet, client);
   for (const frame of packet.frames) http2.take(frame, by, packet.atMs);
   if (packet.frames.length === 0) http1.take(packet, by);
-  if (packet.length === 0) return;
-  for (const exchange of [...http1.exchanges, ...http2.exchanges.values()])
-    exchange.connectionSeenAtMs = packet.atMs;
+  if (packet.length > 0) connection.seenAtMs = packet.atMs;
 }
 
 function* end(
@@ -68,38 +70,39 @@ function* end(
   const by = sideOf(packet, connection.client);
   const how = packet.isReset ? 'RST' : 'FIN';
   connection.http1.closed(by, packet.atMs);
-  for (const exchange of all(connection, false)) {
+  for (const exchange of heldOf(connection)) {
     exchange.connectionEnd ??= { by, how, atMs: packet.atMs };
     cutShort(exchange, { by, how, atMs: packet.atMs, errorCode: undefined });
   }
   connection.closedBy.add(by);
   // After a FIN the other side may still send.
   if (!packet.isReset && connection.closedBy.size < 2) return;
-  yield* all(connection);
+  yield* rest(connection);
   connections.delete(packet.connection);
 }
 
 function* settled(connection: Connection, nowMs: number): Generator<WireExchange> {
-  for (const exchange of all(connection, false)) {
+  for (const exchange of heldOf(connection)) {
     const { cut, answerEndAtMs, requestEndAtMs } = exchange;
     if (!isOver(exchange)) continue;
     const overAtMs = cut?.atMs ?? Math.max(answerEndAtMs ?? 0, requestEndAtMs ?? 0);
-    if (nowMs - overAtMs < LATE_DATA_MS) continue;
-    forget(connection, exchange);
-    yield exchange;
+    if (nowMs - overAtMs >= LATE_DATA_MS) yield letGo(connection, exchange);
   }
 }
 
-function* all(connection: Connection, isLast = true): Generator<WireExchange> {
-  for (const exchange of [...connection.http1.exchanges, ...connection.http2.exchanges.values()]) {
-    if (isLast) forget(connection, exchange);
-    yield exchange;
-  }
+function heldOf({ http1, http2 }: Connection): WireExchange[] {
+  return [...http1.exchanges, ...http2.exchanges.values()];
 }
 
-function forget({ http1, http2 }: Connection, exchange: WireExchange): void {
+function* rest(connection: Connection): Generator<WireExchange> {
+  for (const exchange of heldOf(connection)) yield letGo(connection, exchange);
+}
+
+function letGo({ http1, http2, seenAtMs }: Connection, exchange: WireExchange): WireExchange {
   if (exchange.stream === undefined) http1.forget(exchange);
   else http2.forget(exchange.stream);
+  exchange.connectionSeenAtMs = seenAtMs;
+  return exchange;
 }
 
 function sideOf({ from }: Packet, client: string): Side {

@@ -1,7 +1,7 @@
 /** What is to be said of an exchange, in the order in which it happened. */
-import type { MalformedLimit } from '../cancellation/deadline-headers.ts';
+import { describeMalformed } from '../cancellation/deadline-headers.ts';
+import { http2ErrorName } from '../conventions/http2-error-code.ts';
 import { isOver, type Side, type WireExchange } from './exchange.ts';
-import { errorName } from './http2-errors.ts';
 import type { SideTold, ToldBySpans } from './told-by-spans.ts';
 
 export interface Fact {
@@ -59,7 +59,7 @@ export function factsOf(exchange: WireExchange, told: ToldBySpans | undefined): 
 /** What does not have an instant. */
 export function remarksOn(exchange: WireExchange, told: ToldBySpans | undefined): string[] {
   const { limit, stalledMs, connectionEnd, connectionSeenAtMs, requestAtMs, cut } = exchange;
-  const remarks: string[] = (limit?.malformed ?? []).map(malformedText);
+  const remarks: string[] = (limit?.malformed ?? []).map(describeMalformed);
   for (const side of ['client', 'server'] as const) {
     const ms = stalledMs[side];
     if (ms >= NOTABLE_STALL_MS) remarks.push(`the ${side} had to wait ${inMs(ms)} for a WINDOW_UPDATE`);
@@ -103,12 +103,12 @@ function limitText({ limitHeaders, limit }: WireExchange): string {
   return sent.length === 0 ? '' : `, ${sent.join(', ')} = ${decoded}`;
 }
 
-function malformedText({ header, value, problem, accepted }: MalformedLimit): string {
-  return `${header}: "${value}" ${problem}; accepted: ${accepted}`;
-}
-
 function cutText({ how, errorCode }: NonNullable<WireExchange['cut']>): string {
   return how === 'RST_STREAM' ? `RST_STREAM ${errorName(errorCode)}` : `closed the connection: ${how}`;
+}
+
+function errorName(code: number | undefined): string {
+  return http2ErrorName(code) ?? `code ${code}`;
 }
 
 function durationOf({ requestAtMs, answerEndAtMs, cut }: WireExchange): number {

@@ -1,7 +1,6 @@
 /** What of a packet counts here: who sent it when, what of HTTP is in it, and whether it ends the connection. */
 
 export interface Packet {
-  readonly number: number;
   /** Unix time in ms, with fractions. */
   readonly atMs: number;
   /** Of the connection, in the capture. */
@@ -63,7 +62,6 @@ export function readPacket(line: string): Packet | undefined {
   const messages = fieldsIn(layers.http).flatMap(headOf);
   const payload = text(tcp.tcp_tcp_payload) ?? '';
   return {
-    number: number(frame.frame_frame_number) ?? 0,
     atMs: unixMs(text(frame.frame_frame_time_epoch) ?? '0'),
     connection: number(tcp.tcp_tcp_stream) ?? 0,
     from: `${address('src')}:${text(tcp.tcp_tcp_srcport)}`,

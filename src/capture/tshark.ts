@@ -1,6 +1,6 @@
 /** Decodes captures by Wireshark's `tshark`: one line of JSON for each packet that says something of HTTP. */
 import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
+import { textLines } from '../spans/text-lines.ts';
 import { UserError } from '../spans/user-error.ts';
 import { type Packet, readPacket } from './packet.ts';
 
@@ -39,7 +39,7 @@ export async function* packetsOf({ file, keylog, onCutShort }: CaptureFile): Asy
     ports.add(line);
   const decodeAs = [...ports].flatMap((port) => ['-d', `tcp.port==${port},http2`]);
   const preferences = OPTIONS.flatMap((option) => ['-o', option]);
-  const shown = ['-T', 'ek', '-Y', TOLD, '-J', 'frame ip ipv6 tcp http2 http websocket'];
+  const shown = ['-T', 'ek', '-Y', TOLD, '-J', 'frame ip ipv6 tcp http2 http'];
   for await (const line of linesOf(file, [...preferences, ...tls, ...decodeAs, ...shown], onCutShort)) {
     const packet = readPacket(line);
     if (packet !== undefined) yield packet;
@@ -66,7 +66,7 @@ async function* linesOf(
   // Awaited below; an error of it may come before.
   ended.catch(() => {});
   try {
-    yield* createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY });
+    for await (const { text } of textLines(child.stdout)) yield text.replace(/\r$/, '');
     const isFailure = (await ended) !== 0;
     if (isFailure && complaint.includes(CUT_SHORT)) onCutShort?.();
     else if (isFailure) throw new UserError(complaintOf(complaint, file));

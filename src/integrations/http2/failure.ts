@@ -1,6 +1,6 @@
 /** Ends that are neither a success nor a cancel, in the few words of `error.type`. */
 import { describeReason } from '../../cancellation/reason.ts';
-import { http2 } from '../../hook/built-ins.ts';
+import { http2ErrorName } from '../../conventions/http2-error-code.ts';
 
 export interface Failure {
   readonly kind: 'failure';
@@ -28,28 +28,7 @@ export function failureThrown(thrown: unknown): Failure {
 }
 
 export function failureOfCode(rstCode: number): Failure {
-  const name = CODE_NAMES.get(rstCode) ?? String(rstCode);
+  const known = http2ErrorName(rstCode);
+  const name = known === undefined ? String(rstCode) : `NGHTTP2_${known}`; // as Node calls it
   return { kind: 'failure', type: name, message: `the peer closed the stream with ${name}` };
 }
-
-/** RFC 9113, section 7, by Node's names. */
-const CODE_NAMES = new Map(
-  (
-    [
-      'NGHTTP2_NO_ERROR',
-      'NGHTTP2_PROTOCOL_ERROR',
-      'NGHTTP2_INTERNAL_ERROR',
-      'NGHTTP2_FLOW_CONTROL_ERROR',
-      'NGHTTP2_SETTINGS_TIMEOUT',
-      'NGHTTP2_STREAM_CLOSED',
-      'NGHTTP2_FRAME_SIZE_ERROR',
-      'NGHTTP2_REFUSED_STREAM',
-      'NGHTTP2_CANCEL',
-      'NGHTTP2_COMPRESSION_ERROR',
-      'NGHTTP2_CONNECT_ERROR',
-      'NGHTTP2_ENHANCE_YOUR_CALM',
-      'NGHTTP2_INADEQUATE_SECURITY',
-      'NGHTTP2_HTTP_1_1_REQUIRED',
-    ] as const
-  ).map((name) => [http2.constants[name] as number, name]),
-);

@@ -1,4 +1,4 @@
-/** Error codes of HTTP/2: RFC 9113, section 7. */
+/** Error codes of HTTP/2, in their order: RFC 9113, section 7. */
 const NAMES = [
   'NO_ERROR',
   'PROTOCOL_ERROR',
@@ -16,6 +16,7 @@ const NAMES = [
   'HTTP_1_1_REQUIRED',
 ];
 
-export function errorName(code: number | undefined): string {
-  return NAMES[code ?? -1] ?? `code ${code}`;
+/** @returns undefined when it has no name */
+export function http2ErrorName(code: number | undefined): string | undefined {
+  return NAMES[code ?? -1];
 }
