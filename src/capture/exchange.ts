@@ -73,17 +73,10 @@ export interface Goaway {
   readonly errorCode: number | undefined;
 }
 
-interface Start {
-  readonly protocol: WireExchange['protocol'];
-  readonly connection: number;
-  readonly stream: number | undefined;
-  readonly client: string;
-  readonly server: string;
-  readonly method: string;
-  readonly target: string;
-  readonly headers: readonly Header[];
-  readonly atMs: number;
-}
+type Start = Pick<
+  WireExchange,
+  'protocol' | 'connection' | 'stream' | 'client' | 'server' | 'method' | 'target'
+> & { readonly headers: readonly Header[]; readonly atMs: number };
 
 export function startExchange({ headers, atMs, ...start }: Start): WireExchange {
   const all: Record<string, string> = {};

@@ -112,6 +112,7 @@ export class LateWork {
   forget(span: Span): void {
     for (const outgoing of this.open) if (outgoing.span === span) this.open.delete(outgoing);
   }
+
   #around(span: Span): Outgoing | undefined {
     return this.#outermost.get(parentSpanIdOf(span) ?? '');
   }
