@@ -66,7 +66,7 @@ it('the demo prints the cancelled traces with origin lines in examples/ and ends
 it('the demo goes on without a database where there is none; at a terminal it has the page until Ctrl-C', async (t) => {
   if (spawnSync('script', ['--version']).error !== undefined) return t.skip('script is not there');
   const env = { ...process.env, NO_COLOR: '1', TMPDIR: '/missing' };
-  const command = ['-qefc', `"${process.execPath}" examples/demo.js`, '/dev/null'];
+  const command = ['-qefc', `exec "${process.execPath}" examples/demo.js`, '/dev/null'];
   const terminal = spawn('script', command, { cwd: root, env, timeout: 90_000 });
   after(() => terminal.kill('SIGKILL'));
   let stdout = '';
