@@ -7,46 +7,16 @@ import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { WireExchange } from '../../src/capture/exchange.ts';
-import { runCommandLine } from '../../src/cli/command-line.ts';
 import { GrpcService, KINDS, loadGrpc, startCall } from '../integrations/grpc/service.ts';
 import { selfSignedCertificate } from '../integrations/http/certificate.ts';
 import { exportedFile } from '../support/exported-file.ts';
 import { captureTools, type PacketCapture, startCapture } from '../support/packet-capture.ts';
 import { Telemetry } from '../support/telemetry.ts';
+import { capture, of, says, type Told, told } from '../support/told-by-capture.ts';
 
 const tools = captureTools();
 const telemetry = new Telemetry('alone');
 const grpc = loadGrpc();
-
-interface Told extends WireExchange {
-  readonly facts: readonly { readonly atMs: number; readonly by: string; readonly text: string }[];
-  readonly remarks: readonly string[];
-}
-
-async function capture(...args: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  let stdout = '';
-  let stderr = '';
-  const exitCode = await runCommandLine(['capture', ...args], {
-    stdout: { write: (text) => (stdout += text) },
-    stderr: { write: (text) => (stderr += text) },
-  });
-  return { exitCode, stdout, stderr };
-}
-
-async function told(...args: string[]): Promise<Told[]> {
-  const { exitCode, stdout, stderr } = await capture(...args, '--json');
-  assert.equal(exitCode, 0, stderr);
-  return stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Told]));
-}
-
-function of(exchanges: readonly Told[], target: string): Told {
-  const found = exchanges.filter((exchange) => exchange.target === target);
-  assert.equal(found.length, 1, `${target} among ${exchanges.map((exchange) => exchange.target).join(' ')}`);
-  return found[0] as Told;
-}
-
-const says = ({ facts }: Told): string[] => facts.map(({ by, text }) => `${by}: ${text}`);
 
 describe('capture', { skip: 'unavailable' in tools && tools.unavailable }, () => {
   const { tcpdump } = tools as { tcpdump: string };
