@@ -1,5 +1,10 @@
 /** One request and its answer, as they were on the wire. */
-import { type Headers, type ReadLimit, readDeadlineHeaders } from '../cancellation/deadline-headers.ts';
+import {
+  DEADLINE_HEADERS,
+  type Headers,
+  type ReadLimit,
+  readDeadlineHeaders,
+} from '../cancellation/deadline-headers.ts';
 import type { Header } from './packet.ts';
 
 export type Side = 'client' | 'server';
@@ -82,14 +87,12 @@ export function startExchange({ headers, atMs, ...start }: Start): WireExchange 
   const all: Record<string, string> = {};
   for (const [name, value] of headers) all[name] = all[name] === undefined ? value : `${all[name]}, ${value}`;
   const [, traceId, spanId] = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-/.exec(all.traceparent ?? '') ?? [];
-  const limit = readDeadlineHeaders(all as Headers, atMs);
-  const said = new Set([limit?.header, ...(limit?.malformed ?? []).map(({ header }) => header)]);
   return {
     ...start,
     traceId,
     spanId,
-    limitHeaders: headers.filter(([name]) => said.has(name)),
-    limit,
+    limitHeaders: headers.filter(([name]) => DEADLINE_HEADERS.includes(name)),
+    limit: readDeadlineHeaders(all as Headers, atMs),
     requestAtMs: atMs,
     requestEndAtMs: undefined,
     answerAtMs: undefined,

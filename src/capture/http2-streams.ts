@@ -16,29 +16,55 @@ export class Http2Streams {
   /** By the number of the stream. */
   readonly exchanges: Map<number, WireExchange> = new Map();
   readonly #flow = new FlowControl();
+  /** A block whose CONTINUATION is still to come, and when it began. */
+  readonly #begunHeaders: Record<Side, { readonly frame: Http2Frame; readonly atMs: number } | undefined> = {
+    client: undefined,
+    server: undefined,
+  };
 
   constructor(connection: number, client: string, server: string) {
     this.#ends = { connection, client, server };
   }
 
   take(frame: Http2Frame, by: Side, atMs: number): void {
+    if (frame.type === HEADERS || frame.type === CONTINUATION) this.#takeHeaders(frame, by, atMs);
+    else this.#takeOther(frame, by, atMs);
+  }
+
+  /** Nothing else may come between the parts of a block of headers. */
+  #takeHeaders(frame: Http2Frame, by: Side, atMs: number): void {
+    const begun = this.#begunHeaders[by] ?? { frame, atMs };
+    const block =
+      begun.frame === frame
+        ? begun
+        : { ...begun, frame: { ...begun.frame, headers: [...begun.frame.headers, ...frame.headers] } };
+    this.#begunHeaders[by] = frame.isEndOfHeaders ? undefined : block;
+    if (frame.isEndOfHeaders) this.#takeBlock(block.frame, by, block.atMs);
+  }
+
+  #takeBlock(frame: Http2Frame, by: Side, atMs: number): void {
+    const known = this.exchanges.get(frame.stream);
+    const exchange = known ?? this.#begin(frame, by, atMs);
+    if (exchange === undefined) return;
+    if (known !== undefined && by === 'server') noteAnswer(known, frame, atMs);
+    if (frame.isEndOfStream) noteEnd(exchange, by, atMs);
+  }
+
+  #takeOther(frame: Http2Frame, by: Side, atMs: number): void {
     const { type, stream, length } = frame;
     if (type === SETTINGS && frame.initialWindow !== undefined)
       this.#flow.begin(otherSide(by), frame.initialWindow);
     if (type === WINDOW_UPDATE) this.#flow.grant(otherSide(by), stream, frame.increment ?? 0, atMs);
     if (type === GOAWAY)
       for (const open of this.exchanges.values()) open.goaway ??= { by, atMs, errorCode: frame.errorCode };
-    let exchange = this.exchanges.get(stream);
-    if ((type === HEADERS || type === CONTINUATION) && exchange === undefined) {
-      exchange = this.#begin(frame, by, atMs);
-    } else if (type === HEADERS || type === CONTINUATION) noteHeaders(exchange, frame, by, atMs);
+    const exchange = this.exchanges.get(stream);
     if (exchange === undefined) return;
     if (type === DATA) {
       const waitedMs = this.#flow.sent(by, stream, length, atMs);
       if (exchange.cut === undefined) exchange.stalledMs[by] += waitedMs;
       else countLate(exchange, by, length, atMs);
     }
-    if (frame.isEndOfStream && (type === DATA || type === HEADERS)) noteEnd(exchange, by, atMs);
+    if (frame.isEndOfStream && type === DATA) noteEnd(exchange, by, atMs);
     if (type === RST_STREAM) cutShort(exchange, { by, atMs, how: 'RST_STREAM', errorCode: frame.errorCode });
   }
 
@@ -67,13 +93,7 @@ export class Http2Streams {
   }
 }
 
-function noteHeaders(
-  exchange: WireExchange | undefined,
-  { headers }: Http2Frame,
-  by: Side,
-  atMs: number,
-): void {
-  if (exchange === undefined || by !== 'server') return;
+function noteAnswer(exchange: WireExchange, { headers }: Http2Frame, atMs: number): void {
   exchange.answerAtMs ??= atMs;
   for (const [name, value] of headers) {
     if (name === ':status') exchange.status = Number(value);

@@ -26,6 +26,8 @@ export interface Http2Frame {
   /** Bytes, without the frame's own head. */
   readonly length: number;
   readonly isEndOfStream: boolean;
+  /** Of HEADERS and CONTINUATION: no more of them follows. */
+  readonly isEndOfHeaders: boolean;
   readonly headers: readonly Header[];
   /** Of RST_STREAM and GOAWAY. */
   readonly errorCode: number | undefined;
@@ -111,6 +113,7 @@ function frameOf(fields: Fields): Http2Frame[] {
       stream: number(fields.http2_http2_streamid) ?? 0,
       length: number(fields.http2_http2_length) ?? 0,
       isEndOfStream: list(fields.http2_http2_flags_end_stream).includes(true),
+      isEndOfHeaders: list(fields.http2_http2_flags_eh).includes(true),
       headers: names.map((name, index): Header => [name.toLowerCase(), values[index] ?? '']),
       errorCode: number(fields.http2_http2_rst_stream_error) ?? number(fields.http2_http2_goaway_error),
       increment: number(fields.http2_http2_window_update_window_size_increment),
