@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const ENTRIES = ['index', 'register'];
+const ENTRIES = ['eslint', 'index', 'register'];
 
 export function writeCommonJsEntries(root: string): void {
   const dist = join(root, 'dist');

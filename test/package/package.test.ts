@@ -172,6 +172,8 @@ describe('the tarball', () => {
     for (const file of filesIn(join(unpacked, 'dist'))) {
       // Types of what is bundled; nobody who uses the package comes to read them.
       if (/^register\/.*\.d\.ts$/.test(file)) continue;
+      // Types of ESLint, which whoever configures it has.
+      if (/^eslint(\/.*)?\.d\.c?ts$/.test(file)) continue;
       // Code without white space, in which anything may look like an import; what it really imports is tried by its tests.
       if (file.startsWith('cli/')) continue;
       const text = readFileSync(join(unpacked, 'dist', file), 'utf8');
@@ -249,6 +251,17 @@ for (const binary of binaries) {
         assert.equal(runFile('plain.cjs', text, flag, `${name}/register`), 'true\n');
       });
     }
+
+    it('is a plugin for ESLint, by import and by require()', () => {
+      const text =
+        'console.log(Object.keys(configs.recommended.rules).length === Object.keys(rules).length);';
+      assert.equal(
+        runFile('lint.mjs', `import { configs, rules } from '${name}/eslint';\n${text}`),
+        'true\n',
+      );
+      const required = `const { configs, rules } = require('${name}/eslint');\n${text}`;
+      assert.equal(runFile('lint.cjs', required), 'true\n');
+    });
 
     it('can be set up by an import or a require() of register in the application', () => {
       const text = 'console.log(/isActive/.test(String(AbortController.prototype.abort)));';

@@ -1,0 +1,31 @@
+/**
+ * The ESLint plugin: what is cancelled too late or never, found before it runs. docs/eslint.md says why of each rule.
+ *
+ * It loads nothing but its own files: no instrumentation, no API of OpenTelemetry, no compiler. Types come from
+ * typescript-eslint where the configuration has it, as `sourceCode.parserServices`.
+ */
+import type { ESLint, Linter, Rule } from 'eslint';
+import { abortControllerUsed } from './eslint/abort-controller-used.ts';
+import { PACKAGE_NAME, PACKAGE_VERSION } from './version.ts';
+
+/** By the name that a configuration gives them, behind `cancellation/`. */
+export const rules: Readonly<Record<string, Rule.RuleModule>> = {
+  'abort-controller-used': abortControllerUsed,
+};
+
+export const meta: Readonly<Record<'name' | 'version' | 'namespace', string>> = {
+  name: PACKAGE_NAME,
+  version: PACKAGE_VERSION,
+  namespace: 'cancellation',
+};
+
+const plugin: ESLint.Plugin = { meta, rules: { ...rules } };
+
+/** For a flat configuration: `export default [configs.recommended]`. */
+export const configs: Readonly<Record<'recommended', Linter.Config>> = {
+  recommended: {
+    name: 'cancellation/recommended',
+    plugins: { cancellation: plugin },
+    rules: Object.fromEntries(Object.keys(rules).map((name) => [`cancellation/${name}`, 'error' as const])),
+  },
+};

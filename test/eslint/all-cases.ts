@@ -1,0 +1,5 @@
+/** The cases of each rule, for both its tests: on JavaScript, and with types. */
+import { abortControllerUsed } from './abort-controller-used-cases.ts';
+import type { RuleCases } from './cases.ts';
+
+export const allCases: readonly RuleCases[] = [abortControllerUsed];

@@ -1,0 +1,2 @@
+/** The place of the typed cases: what they are is in the tests. */
+export {};
