@@ -1,0 +1,37 @@
+/** Files of a recording that grow line by line: whatever ended their writer, all lines but the last are whole. */
+import { createReadStream } from 'node:fs';
+import { type Fields, isFields } from '../spans/shape.ts';
+import { textLines } from '../spans/text-lines.ts';
+import { UserError } from '../spans/user-error.ts';
+
+/**
+ * Nothing where there is no such file: it had nothing to tell.
+ *
+ * @throws {UserError} when a line that is not the last cannot be read
+ */
+export async function* jsonLines(file: string): AsyncGenerator<Fields> {
+  try {
+    for await (const { text, number, isEnded } of textLines(createReadStream(file))) {
+      if (text.trim() === '') continue;
+      const line = parsed(text);
+      if (line !== undefined) yield line;
+      else if (isEnded)
+        throw new UserError(
+          `${file}:${number}: no JSON, so somebody else has written to it: take the line out, or record again`,
+        );
+    }
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT') throw new UserError(`${file}: ${message}`);
+  }
+}
+
+function parsed(text: string): Fields | undefined {
+  try {
+    const line: unknown = JSON.parse(text);
+    return isFields(line) ? line : undefined;
+  } catch {
+    return undefined;
+  }
+}
