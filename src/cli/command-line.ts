@@ -14,13 +14,21 @@ import { COMMAND_NAME } from './command-name.ts';
 import { doctorCommand } from './doctor/command.ts';
 import { reportCommand } from './report/command.ts';
 import { runCommand } from './run.ts';
+import { timelineCommand } from './timeline.ts';
 import { viewCommand } from './view.ts';
 
-const COMMANDS: readonly Command[] = [runCommand, viewCommand, reportCommand, captureCommand, doctorCommand];
+const COMMANDS: readonly Command[] = [
+  runCommand,
+  viewCommand,
+  reportCommand,
+  captureCommand,
+  timelineCommand,
+  doctorCommand,
+];
 
 const USAGE = `usage: ${COMMAND_NAME} <command> [options]
 
-${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(7)} ${summary}\n`).join('')}
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)}  ${summary}\n`).join('')}
   --help      this, or, after a command, what it takes
   --version   of the package
 

@@ -85,15 +85,15 @@ describe('wrong arguments', () => {
   });
 
   for (const [args, message] of [
-    [[], 'a command is missing (there is run, view, report, capture, doctor); --help tells more'],
+    [[], 'a command is missing (there is run, view, report, capture, timeline, doctor); --help tells more'],
     [['reprot', 'x.json'], 'unknown command reprot (did you mean report?); --help tells more'],
     [
       ['spans.json'],
-      'unknown command spans.json (there is run, view, report, capture, doctor); --help tells more',
+      'unknown command spans.json (there is run, view, report, capture, timeline, doctor); --help tells more',
     ],
     [
       ['--since', '5', 'report'],
-      '--since comes before any command (there is run, view, report, capture, doctor); --help tells more',
+      '--since comes before any command (there is run, view, report, capture, timeline, doctor); --help tells more',
     ],
     [['report'], 'report needs a file of spans, -, or the address of a Jaeger; --help tells more'],
     [['report', 'one', 'two'], 'report takes one source, but has one two; --help tells more'],
@@ -127,7 +127,7 @@ describe('wrong arguments', () => {
   }
 
   it('--help has what each command takes, and --version the version', async () => {
-    assert.match((await run('--help')).stdout, /^ {2}report {2}tells what was cancelled/m);
+    assert.match((await run('--help')).stdout, /^ {2}report {4}tells what was cancelled/m);
     assert.match((await run('-h')).stdout, /^usage: /);
     const { status, stdout, stderr } = await run('report', 'x', '--help');
     assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
