@@ -6,11 +6,13 @@
  */
 import type { ESLint, Linter, Rule } from 'eslint';
 import { abortControllerUsed } from './eslint/abort-controller-used.ts';
+import { passSignal } from './eslint/pass-signal.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from './version.ts';
 
 /** By the name that a configuration gives them, behind `cancellation/`. */
 export const rules: Readonly<Record<string, Rule.RuleModule>> = {
   'abort-controller-used': abortControllerUsed,
+  'pass-signal': passSignal,
 };
 
 export const meta: Readonly<Record<'name' | 'version' | 'namespace', string>> = {

@@ -73,3 +73,21 @@ export function pathOf(node: Node): string | undefined {
   const [object, key] = [pathOf(value.object), keyOf(value)];
   return object === undefined || key === undefined ? undefined : `${object}.${key}`;
 }
+
+export function classAround(node: Node): NodeOf<'ClassDeclaration' | 'ClassExpression'> | undefined {
+  for (let at = parentOf(node); at !== undefined; at = parentOf(at))
+    if (is(at, 'ClassDeclaration', 'ClassExpression')) return at;
+  return undefined;
+}
+
+/** Whether `inner` is in `outer`, or is it. */
+export function contains(outer: Node, inner: Node): boolean {
+  for (let at: Node | undefined = inner; at !== undefined; at = parentOf(at)) if (at === outer) return true;
+  return false;
+}
+
+/** `value` of a parameter or pattern `value = fallback`. */
+export function withoutDefault(pattern: Node): Node {
+  const target = (pattern as { parameter?: Node }).parameter ?? pattern;
+  return is(target, 'AssignmentPattern') ? target.left : target;
+}

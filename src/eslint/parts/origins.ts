@@ -1,0 +1,129 @@
+/**
+ * Where a value comes from, as one word: `axios#create().get` is the method of an instance that `axios.create()` made,
+ * `undici#request` what undici exports under that name, `global#fetch` that of the platform.
+ */
+import type { SourceCode } from 'eslint';
+import { constantValue, isGlobal, type Variable, variableOf } from './names.ts';
+import { bare, classAround, is, keyOf, type Node, type NodeOf, pathOf } from './nodes.ts';
+
+/** Where a value is not made in the file, what its type tells. */
+export type OriginByType = (node: Node) => string | undefined;
+
+export function originOf(
+  sourceCode: SourceCode,
+  node: Node,
+  byType?: OriginByType,
+  depth: number = 0,
+): string | undefined {
+  if (depth > 12) return undefined;
+  const value = bare(node);
+  const inner = (other: Node): string | undefined => originOf(sourceCode, other, byType, depth + 1);
+  const found = (() => {
+    if (is(value, 'Identifier')) return originOfName(sourceCode, value, inner);
+    if (is(value, 'MemberExpression')) return originOfMember(sourceCode, value, inner);
+    if (is(value, 'AwaitExpression')) return inner(value.argument);
+    if (is(value, 'ImportExpression')) return moduleOf(value.source);
+    if (is(value, 'NewExpression')) return followed(inner(value.callee), 'new()');
+    if (!is(value, 'CallExpression')) return undefined;
+    if (is(value.callee, 'Identifier') && value.callee.name === 'require')
+      return moduleOf(value.arguments[0]);
+    const callee = inner(value.callee);
+    return callee === undefined ? undefined : `${callee}()`;
+  })();
+  return found ?? byType?.(value);
+}
+
+function originOfName(
+  sourceCode: SourceCode,
+  name: NodeOf<'Identifier'>,
+  inner: (node: Node) => string | undefined,
+): string | undefined {
+  if (isGlobal(sourceCode, name, name.name)) return `global#${name.name}`;
+  const variable = variableOf(sourceCode, name);
+  const value = constantValue(variable);
+  if (value !== undefined) return inner(value);
+  return importedBy(variable) ?? destructured(variable, inner);
+}
+
+function originOfMember(
+  sourceCode: SourceCode,
+  member: NodeOf<'MemberExpression'>,
+  inner: (node: Node) => string | undefined,
+): string | undefined {
+  const key = keyOf(member);
+  if (key === undefined) return undefined;
+  if (is(member.object, 'ThisExpression')) {
+    const values = fieldValues(sourceCode, member, key);
+    return values.length === 1 && values[0] !== undefined ? inner(values[0]) : undefined;
+  }
+  if (isGlobal(sourceCode, member.object, 'globalThis')) return `global#${key}`;
+  return followed(inner(member.object), key);
+}
+
+/** A default export, a namespace and what `require()` returns are one thing here. */
+function followed(origin: string | undefined, key: string): string | undefined {
+  if (origin === undefined || key === 'default') return origin;
+  return origin.endsWith('#') ? origin + key : `${origin}.${key}`;
+}
+
+function moduleOf(source: Node | undefined): string | undefined {
+  return is(source, 'Literal') && typeof source.value === 'string'
+    ? `${source.value.replace(/^node:/, '')}#`
+    : undefined;
+}
+
+function importedBy(variable: Variable | undefined): string | undefined {
+  const definition = variable?.defs[0];
+  if (definition?.type !== 'ImportBinding') return undefined;
+  const specifier = definition.node as Node & { moduleReference?: { expression?: Node } };
+  // `import axios = require('axios')` of TypeScript.
+  if (specifier.moduleReference !== undefined) return moduleOf(specifier.moduleReference.expression);
+  const module = moduleOf((definition.parent as NodeOf<'ImportDeclaration'>).source);
+  if (!is(specifier, 'ImportSpecifier')) return module;
+  return followed(
+    module,
+    is(specifier.imported, 'Identifier') ? specifier.imported.name : String(specifier.imported.value),
+  );
+}
+
+/** `const { request } = require('undici')`. */
+function destructured(
+  variable: Variable | undefined,
+  inner: (node: Node) => string | undefined,
+): string | undefined {
+  const definition = variable?.defs[0];
+  if (definition?.type !== 'Variable' || variable === undefined) return undefined;
+  const { id, init } = definition.node;
+  if (!is(id, 'ObjectPattern') || init == null) return undefined;
+  if (variable.references.some((reference) => reference.isWrite() && reference.init !== true))
+    return undefined;
+  for (const property of id.properties) {
+    if (!is(property, 'Property') || !is(property.value, 'Identifier')) continue;
+    const key = keyOf(property);
+    if (property.value.name === variable.name && key !== undefined) return followed(inner(init), key);
+  }
+  return undefined;
+}
+
+/** All that its class assigns to a field. */
+export function fieldValues(sourceCode: SourceCode, at: Node, key: string): Node[] {
+  const body = classAround(at)?.body;
+  if (body === undefined) return [];
+  const values: Node[] = body.body.flatMap((member) =>
+    is(member, 'PropertyDefinition') && keyOf(member) === key && member.value != null ? [member.value] : [],
+  );
+  const walk = (node: Node): void => {
+    if (is(node, 'AssignmentExpression') && pathOf(node.left as Node) === `this.${key}`)
+      values.push(node.right);
+    for (const child of childrenOf(sourceCode, node)) walk(child);
+  };
+  walk(body);
+  return values;
+}
+
+export function childrenOf(sourceCode: SourceCode, node: Node): Node[] {
+  const keys = sourceCode.visitorKeys[node.type] ?? [];
+  return keys
+    .flatMap((key) => (node as unknown as Record<string, unknown>)[key] as Node | Node[] | null)
+    .filter((child): child is Node => child != null);
+}
