@@ -14,12 +14,23 @@ export interface Fact {
 
 /** Something happened to it other than that it was answered. */
 export function isNotable(exchange: WireExchange): boolean {
-  const { cut, limit, stalledMs } = exchange;
+  const { cut, limit, stalledMs, answerEndAtMs, grpcStatus } = exchange;
+  // After a whole answer nobody is given up: a server that has not read the request to its end says so by NO_ERROR.
+  const isCutShort = cut !== undefined && answerEndAtMs === undefined;
   const wasLate = limit?.header !== undefined && durationOf(exchange) > limit.timeoutMs;
   const isMalformed = (limit?.malformed.length ?? 0) > 0;
   return (
-    cut !== undefined || isMalformed || wasLate || stalledMs.client + stalledMs.server >= NOTABLE_STALL_MS
+    isCutShort ||
+    isGivenUp(grpcStatus) ||
+    isMalformed ||
+    wasLate ||
+    stalledMs.client + stalledMs.server >= NOTABLE_STALL_MS
   );
+}
+
+/** CANCELLED and DEADLINE_EXCEEDED, as the answer. */
+function isGivenUp(grpcStatus: number | undefined): boolean {
+  return grpcStatus === 1 || grpcStatus === 4;
 }
 
 /** A shorter one is the time that the news of an emptied buffer takes. */

@@ -38,7 +38,8 @@ export async function* packetsOf({ file, keylog, onCutShort }: CaptureFile): Asy
   for await (const line of linesOf(file, ['-Y', PREFACE, '-T', 'fields', '-e', 'tcp.dstport']))
     ports.add(line);
   const decodeAs = [...ports].flatMap((port) => ['-d', `tcp.port==${port},http2`]);
-  const preferences = OPTIONS.flatMap((option) => ['-o', option]);
+  // What is in a message of gRPC is nobody's business here, and where messages lie across packets tshark loses count of frames over it.
+  const preferences = [...OPTIONS.flatMap((option) => ['-o', option]), '--disable-protocol', 'grpc'];
   const shown = ['-T', 'ek', '-Y', TOLD, '-J', 'frame ip ipv6 tcp http2 http'];
   for await (const line of linesOf(file, [...preferences, ...tls, ...decodeAs, ...shown], onCutShort)) {
     const packet = readPacket(line);

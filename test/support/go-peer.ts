@@ -43,6 +43,21 @@ export interface Scenario {
   readonly headers?: readonly ('X-Request-Deadline' | 'Timeout-Ms')[];
 }
 
+/** One of several calls that are made at the same time over the same connections; see `step` in calls.go. */
+export interface Step extends Omit<Scenario, 'address'> {
+  readonly address?: string;
+  /** Metadata, or headers. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** When its caller cancels: when that is there. Never where it is not given. */
+  readonly leaveAt?: 'sent' | 'headers' | 'message' | undefined;
+  /** A stream of requests is closed after the first. */
+  readonly halfClose?: boolean;
+  /** Of HTTP. */
+  readonly url?: string;
+  /** HTTP/2 without TLS. */
+  readonly h2c?: boolean;
+}
+
 const sources = fileURLToPath(new URL('../stack/interop/peer/', import.meta.url));
 const lineLimitMs = 20_000;
 
@@ -64,8 +79,10 @@ class Peer {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(binary: string, args: readonly string[]) {
-    this.#child = spawn(binary, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  /** @param keylog where the keys of its TLS are written */
+  constructor(binary: string, args: readonly string[], keylog?: string) {
+    const env = keylog === undefined ? process.env : { ...process.env, SSLKEYLOGFILE: keylog };
+    this.#child = spawn(binary, args, { env, stdio: ['pipe', 'pipe', 'inherit'] });
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
@@ -84,8 +101,8 @@ class Peer {
     this.#child.stdin.write(`${line}\n`);
   }
 
-  kill(): void {
-    this.#child.kill('SIGKILL');
+  kill(signal: NodeJS.Signals = 'SIGKILL'): void {
+    this.#child.kill(signal);
   }
 
   async close(): Promise<void> {
@@ -101,22 +118,31 @@ export class GoServer {
   readonly grpc: string;
   /** host:port of net/http. */
   readonly http: string;
+  /** host:port of net/http with TLS. */
+  readonly https: string;
   readonly #peer: Peer;
 
-  private constructor(peer: Peer, addresses: { grpc: string; http: string }) {
+  private constructor(peer: Peer, addresses: { grpc: string; http: string; https: string }) {
     this.#peer = peer;
     this.grpc = addresses.grpc;
     this.http = addresses.http;
+    this.https = addresses.https;
   }
 
-  static async start(binary: string): Promise<GoServer> {
-    const peer = new Peer(binary, ['server']);
-    return new GoServer(peer, (await peer.next()) as { grpc: string; http: string });
+  /** @param keylog where the keys of its TLS are written */
+  static async start(binary: string, keylog?: string): Promise<GoServer> {
+    const peer = new Peer(binary, ['server'], keylog);
+    return new GoServer(peer, (await peer.next()) as { grpc: string; http: string; https: string });
   }
 
   /** Waits for the next thing that a handler sees. */
   async next(): Promise<Sighting> {
     return (await this.#peer.next()) as Sighting;
+  }
+
+  /** SIGSTOP makes it silent, SIGCONT lets it go on. */
+  kill(signal?: NodeJS.Signals): void {
+    this.#peer.kill(signal);
   }
 
   close(): Promise<void> {
@@ -155,6 +181,34 @@ export class GoClient {
 
   close(): Promise<void> {
     GoClient.#running.delete(this);
+    return this.#peer.close();
+  }
+}
+
+/** A Go client that makes several calls at the same time. */
+export class GoCalls {
+  readonly #peer: Peer;
+
+  /** @param steps the first of gRPC names the address of all of them */
+  constructor(binary: string, steps: readonly Step[], keylog?: string) {
+    this.#peer = new Peer(binary, ['calls', JSON.stringify(steps)], keylog);
+  }
+
+  /** In the order in which they ended. */
+  async ended(): Promise<Ending[]> {
+    const endings: Ending[] = [];
+    for (;;) {
+      const ending = (await this.#peer.next()) as Ending;
+      if (ending.status === 'all') return endings;
+      endings.push(ending);
+    }
+  }
+
+  kill(): void {
+    this.#peer.kill();
+  }
+
+  close(): Promise<void> {
     return this.#peer.close();
   }
 }

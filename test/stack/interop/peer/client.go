@@ -29,6 +29,8 @@ type scenario struct {
 	TimeoutBy string `json:"timeoutBy"`
 	// The deadline headers to write over HTTP.
 	Headers []string `json:"headers"`
+	// Of one of several calls: see calls.go.
+	step
 }
 
 // How the call ended, as its caller sees it.

@@ -27,8 +27,14 @@ func run(args []string) error {
 			return fmt.Errorf("scenario: %w", err)
 		}
 		return scenario.play()
+	case len(args) == 2 && args[0] == "calls":
+		var scenarios []scenario
+		if err := json.Unmarshal([]byte(args[1]), &scenarios); err != nil {
+			return fmt.Errorf("scenarios: %w", err)
+		}
+		return playAll(scenarios)
 	}
-	return fmt.Errorf("usage: peer server | peer client SCENARIO, not %q", args)
+	return fmt.Errorf("usage: peer server | peer client SCENARIO | peer calls SCENARIOS, not %q", args)
 }
 
 var stdout sync.Mutex

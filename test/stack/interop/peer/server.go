@@ -37,14 +37,25 @@ func serve() error {
 	if err != nil {
 		return err
 	}
+	secureListener, secrets, err := secure()
+	if err != nil {
+		return err
+	}
 	grpcServer := grpc.NewServer()
 	grpcServer.RegisterService(&description, nil)
-	failed := make(chan error, 2)
+	var all http.Protocols
+	all.SetHTTP1(true)
+	all.SetHTTP2(true)
+	all.SetUnencryptedHTTP2(true)
+	httpServer := http.Server{Handler: http.HandlerFunc(serveHTTP), Protocols: &all, TLSConfig: secrets}
+	failed := make(chan error, 3)
 	go func() { failed <- grpcServer.Serve(grpcListener) }()
-	go func() { failed <- http.Serve(httpListener, http.HandlerFunc(serveHTTP)) }()
+	go func() { failed <- httpServer.Serve(httpListener) }()
+	go func() { failed <- httpServer.ServeTLS(secureListener, "", "") }()
 	say(map[string]string{
-		"grpc": grpcListener.Addr().String(),
-		"http": httpListener.Addr().String(),
+		"grpc":  grpcListener.Addr().String(),
+		"http":  httpListener.Addr().String(),
+		"https": secureListener.Addr().String(),
 	})
 	stdinEnded := make(chan error, 1)
 	go func() {
@@ -71,8 +82,8 @@ func allStreams() []grpc.StreamDesc {
 	return all
 }
 
-// handle does what the call's metadata says under "do": "wait" until the call is cancelled, "first" the same after
-// one message, "Canceled" and "DeadlineExceeded" answer with that code; without it, it answers at once.
+// handle does what the call's metadata says under "do": "wait" until the call is cancelled, "header", "first" and "half" the same after
+// a header, one message, the end of what the client sends; "flood" sends until it is cancelled, "Canceled" and "DeadlineExceeded" answer with that code; without it, it answers at once.
 func handle(name string, stream grpc.ServerStream) error {
 	var message []byte
 	if err := stream.RecvMsg(&message); err != nil {
@@ -82,6 +93,19 @@ func handle(name string, stream grpc.ServerStream) error {
 	enter(stream.Context(), name, strings.Join(incoming.Get("traceparent"), ","))
 	switch strings.Join(incoming.Get("do"), ",") {
 	case "wait":
+		return wait(stream.Context())
+	case "header":
+		if err := stream.SendHeader(metadata.MD{}); err != nil {
+			return err
+		}
+		return wait(stream.Context())
+	case "half":
+		for stream.RecvMsg(&message) == nil {
+		}
+		return wait(stream.Context())
+	case "flood":
+		for stream.SendMsg(&message) == nil {
+		}
 		return wait(stream.Context())
 	case "first":
 		if err := stream.SendMsg(&message); err != nil {
@@ -112,6 +136,12 @@ func serveHTTP(response http.ResponseWriter, request *http.Request) {
 			fmt.Fprintln(os.Stderr, err)
 		}
 		_ = wait(request.Context())
+	case "/flood":
+		for {
+			if _, err := response.Write(make([]byte, 4_096)); err != nil {
+				return
+			}
+		}
 	case "/wait":
 		_ = wait(request.Context())
 	case "/timeout":
