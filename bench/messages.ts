@@ -10,6 +10,9 @@ export type Request =
       port: number;
       concurrency: number;
     }
+  /** Begin to sample the CPU; end, and tell. */
+  | { do: 'profile' }
+  | { do: 'profiled' }
   /** Begin to count. */
   | { do: 'mark' }
   | { do: 'run'; operations: number }
@@ -20,8 +23,23 @@ export type Reply =
   | { done: 'start'; port: number }
   | { done: 'mark' }
   | { done: 'run' }
+  | { done: 'profile' }
+  | { done: 'profiled'; times: SelfTimes }
   | { done: 'report'; usage: Usage }
   | { done: 'failed'; error: string };
+
+/** Self time by whose code it was spent in, in µs; of the named ones the functions that took most. */
+export interface SelfTimes {
+  /** This package. */
+  ours: number;
+  /** `@opentelemetry/*`. */
+  otel: number;
+  node: number;
+  gc: number;
+  /** Libraries, the bench itself, native code; waiting is no work. */
+  other: number;
+  hottest: [name: string, us: number][];
+}
 
 export interface Usage {
   /** User and system time of the whole process, garbage collection and other threads included. */

@@ -14,6 +14,9 @@ export interface Options {
   concurrency: number;
   jsonPath: string | undefined;
   showSpans: boolean;
+  /** Self time in a CPU profile in the place of CPU time. */
+  isProfile: boolean;
+  showHottest: boolean;
 }
 
 export const usage = `npm run bench -- [options]
@@ -26,6 +29,8 @@ export const usage = `npm run bench -- [options]
   --launches <n>       fresh processes this often, the rounds are shared out (default 1)
   --concurrency <n>    operations in flight (default 16)
   --spans              also show one span of each side and set-up
+  --profile            the second measure: self time in a CPU profile, by whose code it is
+  --hottest            also the functions that take most of it
   --json <file>        write every single measurement as well
   --help
 
@@ -52,6 +57,8 @@ export function readOptions(args: string[]): Options | undefined {
     concurrency: count('concurrency', values.concurrency, 16),
     jsonPath: values.json,
     showSpans: values.spans ?? false,
+    isProfile: values.profile ?? false,
+    showHottest: values.hottest ?? false,
   };
 }
 
@@ -69,6 +76,8 @@ function parse(args: string[]) {
         json: { type: 'string' },
         quick: { type: 'boolean' },
         spans: { type: 'boolean' },
+        profile: { type: 'boolean' },
+        hottest: { type: 'boolean' },
         help: { type: 'boolean' },
       },
     });

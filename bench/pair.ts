@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { Reply, Request, Usage } from './messages.ts';
+import type { Reply, Request, SelfTimes, Usage } from './messages.ts';
 import type { SetUp, Workload } from './plan.ts';
 
 export interface Turn {
@@ -41,6 +41,18 @@ export class Pair {
       ask(this.#server, { do: 'report' }, 'report'),
     ]);
     return { client: client.usage, server: server.usage };
+  }
+
+  /** @returns where the CPU was during so many operations */
+  async profile(operations: number): Promise<{ client: SelfTimes; server: SelfTimes }> {
+    await ask(this.#server, { do: 'profile' }, 'profile');
+    await ask(this.#client, { do: 'profile' }, 'profile');
+    await ask(this.#client, { do: 'run', operations }, 'run');
+    const [client, server] = await Promise.all([
+      ask(this.#client, { do: 'profiled' }, 'profiled'),
+      ask(this.#server, { do: 'profiled' }, 'profiled'),
+    ]);
+    return { client: client.times, server: server.times };
   }
 
   stop(): void {

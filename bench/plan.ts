@@ -1,9 +1,19 @@
 /** What is compared. `bare` comes first: every other set-up is reported as what it adds to it. */
-export const setUps = ['bare', 'floor', 'official', 'ours', 'beside', 'tracked', 'measured'] as const;
+export const setUps = [
+  'bare',
+  'floor',
+  'official',
+  'ours',
+  'beside',
+  'tracked',
+  'measured',
+  'sampled',
+  'kept',
+] as const;
 export type SetUp = (typeof setUps)[number];
 
 /** Those for who thinks of switching something on: they would only make every other run longer. */
-const optional: readonly SetUp[] = ['tracked', 'measured'];
+const optional: readonly SetUp[] = ['tracked', 'measured', 'sampled', 'kept'];
 export const usualSetUps: readonly SetUp[] = setUps.filter((setUp) => !optional.includes(setUp));
 
 export const workloads = [
@@ -14,6 +24,8 @@ export const workloads = [
   'http-signal',
   'http-shared-signal',
   'http-cancelled',
+  'fetch',
+  'fetch-signal',
 ] as const;
 export type Workload = (typeof workloads)[number];
 
@@ -25,11 +37,18 @@ export const describedWorkloads: Record<Workload, string> = {
   'http-signal': 'HTTP GET, a fresh AbortSignal per request',
   'http-shared-signal': 'HTTP GET, one AbortSignal for all requests',
   'http-cancelled': 'HTTP GET, abort() at the first byte of the body',
+  fetch: 'fetch(), keep-alive, small JSON',
+  'fetch-signal': 'fetch(), a fresh AbortSignal per request',
 };
 
 /** A cancelled operation may lose its span in a set-up: that is a finding there, not a broken bench. */
 export function isCancelled(workload: Workload): boolean {
   return workload.endsWith('-cancelled');
+}
+
+/** Of a hundred operations one is sampled, so most make no span that is exported. */
+export function isHeadSampled(setUp: SetUp): boolean {
+  return setUp === 'sampled' || setUp === 'kept';
 }
 
 export type Role = 'server' | 'client';

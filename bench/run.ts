@@ -2,12 +2,13 @@ import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { compileChild } from './compile.ts';
 import { type Options, readOptions, UsageError, usage } from './options.ts';
-import type { SetUp, Workload } from './plan.ts';
+import { describedWorkloads, type SetUp, type Workload } from './plan.ts';
+import { profileOf } from './profile.ts';
 import { aims, reportOf } from './report.ts';
 import { measure, type Round } from './rounds.ts';
 
 const packageUrl = new URL('../dist/index.js', import.meta.url).href;
-const needPackage: SetUp[] = ['ours', 'beside', 'tracked', 'measured'];
+const needPackage: SetUp[] = ['ours', 'beside', 'tracked', 'measured', 'kept'];
 
 async function run(options: Options): Promise<void> {
   const started = Date.now();
@@ -26,6 +27,11 @@ async function run(options: Options): Promise<void> {
   );
   console.log(`${aims}\n`);
   for (const workload of options.workloads) {
+    if (options.isProfile) {
+      console.log(`${workload}: ${describedWorkloads[workload]}`);
+      console.log(await profileOf(workload, { ...options, setUps }, launch));
+      continue;
+    }
     const rounds = await measure(workload, { ...options, setUps }, launch, (done) => {
       if (process.stderr.isTTY) process.stderr.write(`\r${workload} ${done}/${options.rounds} \r`);
     });

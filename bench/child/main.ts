@@ -2,6 +2,8 @@
 // because a loader's helpers and source maps would be measured too.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reply, Request, Usage } from '../messages.ts';
+import type { Workload } from '../plan.ts';
+import { startProfile, stopProfile } from './profile.ts';
 import { startTelemetry, type Telemetry } from './telemetry.ts';
 
 // Nobody forces a garbage collection between rounds: a full one in an idle process makes V8 forget the shapes of
@@ -27,6 +29,11 @@ async function answer(request: Request): Promise<Reply> {
     case 'run':
       await run(request.operations);
       return { done: 'run' };
+    case 'profile':
+      await startProfile();
+      return { done: 'profile' };
+    case 'profiled':
+      return { done: 'profiled', times: await stopProfile() };
     case 'report':
       return { done: 'report', usage: await usageSinceMark() };
   }
@@ -35,13 +42,16 @@ async function answer(request: Request): Promise<Reply> {
 async function start(request: Request & { do: 'start' }): Promise<number> {
   // Before the workload loads gRPC or HTTP: an instrumentation sees only what is required after it.
   telemetry = await startTelemetry(request.setUp, request.role);
-  const workload = request.workload.startsWith('grpc')
-    ? await import('./grpc.ts')
-    : await import('./http.ts');
+  const workload = await load(request.workload);
   if (request.role === 'server') return workload.serve(request.setUp);
   concurrency = request.concurrency;
   operate = await workload.caller(request.setUp, request.workload, request.port, concurrency);
   return request.port;
+}
+
+function load(workload: Workload) {
+  if (workload.startsWith('grpc')) return import('./grpc.ts');
+  return workload.startsWith('fetch') ? import('./fetch.ts') : import('./http.ts');
 }
 
 async function run(operations: number): Promise<void> {

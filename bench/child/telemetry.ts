@@ -9,11 +9,16 @@ import {
   AlwaysOnSampler,
   BatchSpanProcessor,
   NodeTracerProvider,
+  ParentBasedSampler,
   type ReadableSpan,
+  type Sampler,
   type SpanExporter,
+  type SpanProcessor,
+  TraceIdRatioBasedSampler,
+  type TracerConfig,
 } from '@opentelemetry/sdk-trace-node';
 import type { SpanSample } from '../messages.ts';
-import type { Role, SetUp } from '../plan.ts';
+import { isHeadSampled, type Role, type SetUp } from '../plan.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -41,10 +46,7 @@ class DroppingExporter implements SpanExporter {
 export async function startTelemetry(setUp: SetUp, role: Role): Promise<Telemetry | undefined> {
   if (setUp === 'bare') return undefined;
   const exporter = new DroppingExporter();
-  const provider = new NodeTracerProvider({
-    sampler: new AlwaysOnSampler(),
-    spanProcessors: [new BatchSpanProcessor(exporter)],
-  });
+  const provider = new NodeTracerProvider(await samplingOf(setUp, new BatchSpanProcessor(exporter)));
   // The defaults: AsyncLocalStorage for contexts, W3C trace context and baggage on the wire.
   provider.register();
   registerInstrumentations({
@@ -56,6 +58,18 @@ export async function startTelemetry(setUp: SetUp, role: Role): Promise<Telemetr
     exported: () => exporter.exported,
     sample: () => exporter.last && sampleOf(exporter.last, role),
     flush: () => provider.forceFlush(),
+  };
+}
+
+/** The tracer's sampler, and the processor that goes with it. */
+async function samplingOf(setUp: SetUp, batch: SpanProcessor): Promise<TracerConfig> {
+  if (!isHeadSampled(setUp)) return { sampler: new AlwaysOnSampler(), spanProcessors: [batch] };
+  const sampler = new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(0.01) });
+  if (setUp === 'sampled') return { sampler, spanProcessors: [batch] };
+  const { CancellationSampler, CancellationSpanProcessor } = await ours();
+  return {
+    sampler: new CancellationSampler(sampler),
+    spanProcessors: [new CancellationSpanProcessor(batch)],
   };
 }
 
@@ -81,9 +95,11 @@ async function instrumentationsOf(setUp: SetUp): Promise<Instrumentation[]> {
     case 'floor':
       return [];
     case 'official':
+    case 'sampled':
       return officialInstrumentations();
     case 'ours':
     case 'measured':
+    case 'kept':
       return [await ourInstrumentation()];
     case 'tracked':
       return [await ourInstrumentation({ trackAsync: true })];
@@ -97,15 +113,25 @@ function officialInstrumentations(): Instrumentation[] {
     require('@opentelemetry/instrumentation-grpc') as typeof import('@opentelemetry/instrumentation-grpc');
   const { HttpInstrumentation } =
     require('@opentelemetry/instrumentation-http') as typeof import('@opentelemetry/instrumentation-http');
-  return [new GrpcInstrumentation(), new HttpInstrumentation()];
+  const { UndiciInstrumentation } =
+    require('@opentelemetry/instrumentation-undici') as typeof import('@opentelemetry/instrumentation-undici');
+  return [new GrpcInstrumentation(), new HttpInstrumentation(), new UndiciInstrumentation()];
 }
 
 /** Built code, as users get it. The parent has checked that it is there. */
 async function ourInstrumentation(config?: { trackAsync: boolean }): Promise<Instrumentation> {
-  const built: { CancellationInstrumentation: new (given?: typeof config) => Instrumentation } = await import(
-    process.env.BENCH_PACKAGE ?? ''
-  );
-  return new built.CancellationInstrumentation(config);
+  const { CancellationInstrumentation } = await ours();
+  return new CancellationInstrumentation(config);
+}
+
+interface Ours {
+  CancellationInstrumentation: new (config?: { trackAsync: boolean }) => Instrumentation;
+  CancellationSampler: new (sampler: Sampler) => Sampler;
+  CancellationSpanProcessor: new (next: SpanProcessor) => SpanProcessor;
+}
+
+function ours(): Promise<Ours> {
+  return import(process.env.BENCH_PACKAGE ?? '');
 }
 
 function sampleOf(span: ReadableSpan, role: Role): SpanSample {

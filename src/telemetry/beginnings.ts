@@ -11,6 +11,7 @@ import {
 import type { ContextEntry, SpanDescription } from '../integration.ts';
 import type { StackTop } from '../operation/captured-stack.ts';
 import type { Side, System } from '../operation/operation.ts';
+import { startSpan } from './deferred-span.ts';
 import type { Metrics } from './metrics.ts';
 import { claimSpan, extendContext, isOfficialSpan, isUnsampledOfficialSpan } from './official-span.ts';
 import type { OpenOperations } from './open-operations.ts';
@@ -92,7 +93,7 @@ export class Beginnings {
     const kind = side === 'client' ? SpanKind.CLIENT : SpanKind.SERVER;
     const options: SpanOptions = { kind, attributes };
     if (startTime !== undefined) options.startTime = startTime;
-    const span = this.#tracer().startSpan(name, options, parent);
+    const span = startSpan(this.#tracer(), name, options, parent);
     this.#visibility.look(span, parent);
     const own = trace.setSpan(parent, span);
     const extended = entry === undefined ? own : extendContext(own, span, entry.key, entry.value);

@@ -15,6 +15,7 @@ import { statusOf } from './cancel-status.ts';
 import { writeCancellation } from './cancellation-span.ts';
 import { type Deadlines, writeDeviation } from './deadlines.ts';
 import { decidedIn } from './decided-in.ts';
+import { isUnmade, made } from './deferred-span.ts';
 import { Job } from './jobs.ts';
 import type { Metrics } from './metrics.ts';
 import { endAndSeal, endAsOf, fixStatus, withhold } from './official-span.ts';
@@ -104,7 +105,7 @@ export class Endings {
   }
 
   #write(operation: OperationRecord, cancellation: Cancellation, open: readonly OwnedSpan[]): void {
-    const { span } = operation;
+    const span = made(operation.span);
     writeCancellation(span, operation.system, cancellation, decidedIn(operation, cancellation));
     if (cancellation.outcome === 'deadline_exceeded') this.#deadlines.missed(operation);
     writePending(span, pendingOf(operation, open), cancellation.atMs);
@@ -130,16 +131,17 @@ export class Endings {
   settle(operation: OperationRecord, settlement?: Settlement): void {
     if (operation.isSettled) return;
     if (operation instanceof Job) operation.readDestination();
-    writeDeviation(operation);
+    const { span, cancellation } = operation;
+    const isToBeSeen = !isUnmade(span);
+    if (isToBeSeen) writeDeviation(operation);
     this.#over(operation);
     this.#metrics.ended(operation, settlement);
-    const { span, cancellation } = operation;
     if (!operation.ownsSpan) {
       const isEndedWithIt = cancellation !== undefined && !operation.isLeftToItsOwner;
       if (isEndedWithIt || settlement?.endsOfficialSpan === true) this.#endUnlessEnded(span, settlement);
       return;
     }
-    if (settlement !== undefined) writeEnd(span, settlement, cancellation === undefined);
+    if (settlement !== undefined && isToBeSeen) writeEnd(span, settlement, cancellation === undefined);
     if (
       cancellation !== undefined &&
       cancellation.outcome === 'deadline_exceeded' &&

@@ -29,6 +29,7 @@ import type { Evidence, Outcome, ProcessEnd } from '../operation/evidence.ts';
 import type { FindingRule } from '../operation/finding.ts';
 import type { Deadline, Side, System } from '../operation/operation.ts';
 import { Beginnings } from './beginnings.ts';
+import { isUnmade } from './deferred-span.ts';
 import { Endings } from './endings.ts';
 import { limitPasses } from './handler-limits.ts';
 import { Job } from './jobs.ts';
@@ -288,8 +289,8 @@ export class Recorder implements Host {
     this.#parts.workAfterCancel.end(operation);
   }
 
-  isEndTold({ ownsSpan }: OperationRecord): boolean {
-    return ownsSpan || this.#parts.metrics.isOn;
+  isEndTold({ ownsSpan, span }: OperationRecord): boolean {
+    return (ownsSpan && !isUnmade(span)) || this.#parts.metrics.isOn;
   }
 
   settle(operation: OperationRecord, settlement?: Settlement): void {

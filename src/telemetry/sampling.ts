@@ -11,6 +11,7 @@ import {
   SPAN_WORK_AFTER_CANCEL,
   SPAN_WORK_GOES_ON,
 } from './attributes.ts';
+import { made, waitsUntilNeeded } from './deferred-span.ts';
 
 // The SDK's own interfaces, as far as they are used here: the SDK is no dependency of this package.
 
@@ -53,13 +54,14 @@ type Marked = object & { [kNeeded]?: true };
 
 /** The span is needed to understand that of a cancelled operation. */
 export function markNeeded(span: Span): void {
-  (span as Marked)[kNeeded] = true;
+  // Once it has ended it is too late.
+  if (span.isRecording()) (made(span) as Marked)[kNeeded] = true;
 }
 
 /**
  * Decides as the sampler it is given, but has what that one drops recorded, for CancellationSpanProcessor
- * to look at. Costs the making of every span, and no export. The trace flags stay what the given sampler says, so
- * other services decide as before.
+ * to look at: spans of other instrumentations from their start on, those of this one when their operation is cancelled. The trace
+ * flags stay what the given sampler says, so other services decide as before.
  */
 export class CancellationSampler<Result extends SamplingResult> implements Sampler<Result> {
   readonly #sampler: Sampler<Result>;
@@ -71,7 +73,7 @@ export class CancellationSampler<Result extends SamplingResult> implements Sampl
 
   shouldSample(...args: Parameters<Sampler['shouldSample']>): Result {
     const result = this.#sampler.shouldSample(...args);
-    return result.decision === 0 ? { ...result, decision: RECORD } : result;
+    return result.decision !== 0 || waitsUntilNeeded(this) ? result : { ...result, decision: RECORD };
   }
 
   toString(): string {
