@@ -1,19 +1,16 @@
 /** The command `report`: what was cancelled, where it got lost, and what was done for nobody; as a gate, whether that is too much. */
 
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { isJaegerAddress, readSpans } from '../../spans/source.ts';
-import { TraceGroups } from '../../spans/trace-groups.ts';
-import { UserError } from '../../spans/user-error.ts';
-import { isWorkAnnouncement } from '../../spans/work-announcement.ts';
+import { isJaegerAddress } from '../../spans/source.ts';
 import { type Arguments, type Command, type Output, type Result, UsageError } from '../arguments.ts';
 import { COMMAND_NAME } from '../command-name.ts';
-import { Progress } from '../progress.ts';
-import { TIME_OPTIONS, TIME_USAGE, type Time, timeIn } from '../time-options.ts';
+import { TIME_OPTIONS, TIME_USAGE, timeIn } from '../time-options.ts';
 import { readBaseline } from './baseline.ts';
-import { type Destination, destinationsIn, FORMAT_OPTIONS, FORMAT_USAGE, type Judged } from './formats.ts';
+import { destinationsIn, FORMAT_OPTIONS, formatUsage, writeTo } from './destinations.ts';
+import { FORMATS } from './formats.ts';
 import { failuresOf, GATE_OPTIONS, GATE_USAGE, gatesIn } from './gates.ts';
-import { type Asked, type Report, Summary } from './summary.ts';
+import { reportOn } from './report-on.ts';
+import type { Asked } from './summary.ts';
 
 const DEFAULT_PATHS = 3;
 
@@ -30,7 +27,7 @@ As a gate, it fails when that is too much.
 ${TIME_USAGE}  --paths N        so many cancels hop by hop, those that cost most first (default ${DEFAULT_PATHS})
   --trace ID       of this trace only, all of its cancels; the begin of its id is enough
   --root FOLDER    files are told relative to it: where the programs have their sources (default this folder)
-${FORMAT_USAGE}
+${formatUsage(FORMATS)}
 ${GATE_USAGE}
 Exits with 0 when it passes, with 1 when it fails, with 2 when the source cannot be read or has no spans.
 
@@ -66,7 +63,7 @@ async function report(args: Arguments, output: Output): Promise<Result> {
   // Whatever is wrong with them is said before a gigabyte is read.
   const time = timeIn(args);
   const gates = gatesIn(args);
-  const destinations = destinationsIn(args);
+  const destinations = destinationsIn(args, FORMATS);
   const baseline = values.get('baseline');
   const known = baseline === undefined ? undefined : await readBaseline(baseline);
 
@@ -84,65 +81,4 @@ async function report(args: Arguments, output: Output): Promise<Result> {
   const failures = failuresOf(made, gates, known);
   const text = await writeTo(destinations, { report: made, failures, known });
   return { text, exitCode: failures.length === 0 ? 0 : 1 };
-}
-
-async function reportOn(
-  source: string,
-  asked: Asked,
-  question: Time & { readonly service: string | undefined },
-  { stderr }: Output,
-): Promise<Report> {
-  const progress = new Progress(stderr);
-  const groups = new TraceGroups();
-  const leftOut: string[] = [];
-  try {
-    const reading = {
-      onRead: (bytes: number) => progress.read(bytes),
-      onLeftOut: (what: string) => leftOut.push(what),
-    };
-    let count = 0;
-    for await (const read of readSpans(source, question, reading)) {
-      // What was at work when it was written: its span tells how it ended.
-      const spans = read.filter((span) => !isWorkAnnouncement(span));
-      count += spans.length;
-      await groups.add(spans);
-    }
-    // A gate that passes on nothing would hide that nothing is recorded.
-    if (count === 0) throw new UserError(`${asked.source}: no spans, so there is nothing to judge`);
-    const summary = new Summary(asked);
-    for await (const trace of groups.traces()) {
-      summary.add(trace);
-      progress.looked(trace.length, count);
-    }
-    if (groups.leftOutSpanCount > 0)
-      leftOut.push(
-        `${groups.leftOutSpanCount} spans of traces that are too large to be looked at as a whole`,
-      );
-    const made = summary.report(leftOut);
-    if (made.spanCount === 0) throw new UserError(`${asked.source}: no trace ${asked.traceId}`);
-    return made;
-  } finally {
-    progress.end();
-    await groups.close();
-  }
-}
-
-/** @returns what goes to standard output */
-async function writeTo(destinations: readonly Destination[], judged: Judged): Promise<string> {
-  let text = '';
-  for (const { file, write } of destinations) {
-    if (file === undefined) text += await write(judged);
-    else {
-      try {
-        await writeFile(file, await write(judged));
-      } catch (error) {
-        throw new UserError(`${file}: cannot be written (${(error as NodeJS.ErrnoException).code ?? error})`);
-      }
-      text += `${file}\n`;
-    }
-  }
-  // Who has no text before him is told all the same what it fails for.
-  return destinations.every(({ file }) => file !== undefined)
-    ? text + judged.failures.map((failure) => `! ${failure}\n`).join('')
-    : text;
 }
