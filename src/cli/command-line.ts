@@ -10,6 +10,7 @@ import {
   UsageError,
 } from './arguments.ts';
 import { captureCommand } from './capture.ts';
+import { checkCommand } from './check/command.ts';
 import { COMMAND_NAME } from './command-name.ts';
 import { doctorCommand } from './doctor/command.ts';
 import { reportCommand } from './report/command.ts';
@@ -22,6 +23,7 @@ const COMMANDS: readonly Command[] = [
   viewCommand,
   reportCommand,
   captureCommand,
+  checkCommand,
   timelineCommand,
   doctorCommand,
 ];

@@ -14,11 +14,18 @@ export async function readBaseline(file: string): Promise<ReadonlySet<string>> {
       `${file}: a report of version ${String(json.report)}, not ${REPORT_VERSION}: make it anew`,
     );
   try {
-    return new Set(listOf(json.findings, 'findings', ({ id }, path) => textOf(id, `${path}.id`)));
+    const findings = listOf(json.findings, 'findings', idOf);
+    // One by check has what was found in the code as well.
+    const inCode = isFields(json.code) ? listOf(json.code.findings, 'code.findings', idOf) : [];
+    return new Set([...findings, ...inCode]);
   } catch (error) {
     if (error instanceof ShapeError) throw new UserError(`${file}: ${error.message}`);
     throw error;
   }
+}
+
+function idOf({ id }: Readonly<Record<string, unknown>>, path: string): string {
+  return textOf(id, `${path}.id`);
 }
 
 async function readJson(file: string): Promise<unknown> {

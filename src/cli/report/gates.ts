@@ -2,7 +2,7 @@
 import { ADVICE } from '../../spans/advice.ts';
 import { UserError } from '../../spans/user-error.ts';
 import { type Arguments, type Command, suggestionFor, UsageError } from '../arguments.ts';
-import { countOf, type FindingGroup, groupsByRule } from './finding-groups.ts';
+import { groupsByRule } from './finding-groups.ts';
 import type { Report } from './summary.ts';
 
 /** A rule that may fire on what is right: shown, and no reason to fail unless it is named. */
@@ -31,24 +31,24 @@ export interface Gates {
   readonly maxWastedMs: number | undefined;
 }
 
-/** @throws {UsageError} */
-export function gatesIn({ values }: Arguments): Gates {
+/** @param others rules of which not spans tell @throws {UsageError} */
+export function gatesIn({ values }: Arguments, others: readonly string[] = []): Gates {
   return {
-    rules: rulesIn(values.get('fail-on')),
+    rules: rulesIn(values.get('fail-on'), [...others, ...RULES]),
     maxCancelRate: numberIn(values, 'max-cancel-rate', 'a number of percent'),
     maxWastedMs: numberIn(values, 'max-wasted-ms', 'a number of ms'),
   };
 }
 
-function rulesIn(named: string | undefined): readonly string[] | undefined {
+function rulesIn(named: string | undefined, known: readonly string[]): readonly string[] | undefined {
   if (named === undefined) return undefined;
   if (named === 'none') return [];
   const rules = named.split(',').map((rule) => rule.trim());
-  const unknown = rules.find((rule) => !RULES.includes(rule));
+  const unknown = rules.find((rule) => !known.includes(rule));
   if (unknown === undefined) return rules;
-  const near = suggestionFor(unknown, RULES);
-  const known = near.includes('there is') ? '' : ` (there is none, ${RULES.join(', ')})`;
-  throw new UsageError(`--fail-on: no rule ${unknown || 'without a name'}${near}${known}`);
+  const near = suggestionFor(unknown, known);
+  const all = near.includes('there is') ? '' : ` (there is none, ${known.join(', ')})`;
+  throw new UsageError(`--fail-on: no rule ${unknown || 'without a name'}${near}${all}`);
 }
 
 function numberIn(values: Arguments['values'], name: string, what: string): number | undefined {
@@ -64,9 +64,7 @@ export function failuresOf(report: Report, gates: Gates, known: ReadonlySet<stri
   const { maxCancelRate, maxWastedMs, rules } = gates;
   const isAsked = (rule: string): boolean => rules?.includes(rule) ?? rule !== GUESS;
   const failing = report.findings.filter(({ rule, id }) => isAsked(rule) && !known?.has(id));
-  const failures = groupsByRule(failing).map(
-    ({ rule, count, groups }) => `${rule}: ${known === undefined ? plural(count) : newOnes(groups)}`,
-  );
+  const failures = groupsByRule(failing).map(({ rule, count }) => failureOf(rule, count, known));
   if (maxCancelRate !== undefined) {
     // A rate of nothing would pass, whatever is wrong.
     if (incoming.count === 0)
@@ -84,10 +82,8 @@ export function failuresOf(report: Report, gates: Gates, known: ReadonlySet<stri
   return failures;
 }
 
-function plural(count: number): string {
-  return count === 1 ? '1 finding' : `${count} findings`;
-}
-
-function newOnes(groups: readonly FindingGroup[]): string {
-  return `${plural(countOf(groups))} that the baseline does not have`;
+/** @param known ids of findings that the baseline has, of which there is none otherwise */
+export function failureOf(rule: string, count: number, known: ReadonlySet<string> | undefined): string {
+  const findings = count === 1 ? '1 finding' : `${count} findings`;
+  return `${rule}: ${findings}${known === undefined ? '' : ' that the baseline does not have'}`;
 }

@@ -8,21 +8,25 @@ import type { Judged } from './formats.ts';
 export const REPORT_VERSION = 1;
 
 /** @returns a document of JSON, with its line break */
-export function writeJson({ report, failures, known }: Judged): string {
+export function writeJson(judged: Judged): string {
+  return `${JSON.stringify(documentOf(judged), undefined, 2)}\n`;
+}
+
+export function documentOf({ report, failures, known }: Judged): object {
   const { paths, findings, ...others } = report;
-  const document = {
+  return {
     report: REPORT_VERSION,
     madeBy: PACKAGE_VERSION,
     passed: failures.length === 0,
     failures,
     ...others,
-    findings: findings.map((group) => ({
-      ...group,
-      ...(known === undefined ? {} : { isNew: !known.has(group.id) }),
-    })),
+    findings: findings.map((group) => markNew(group, known)),
     paths: paths.map(({ traceId, wastedMs, hops }) => ({ traceId, wastedMs, hops: hops.map(fieldsOf) })),
   };
-  return `${JSON.stringify(document, undefined, 2)}\n`;
+}
+
+export function markNew(finding: { readonly id: string }, known: ReadonlySet<string> | undefined): object {
+  return { ...finding, ...(known === undefined ? {} : { isNew: !known.has(finding.id) }) };
 }
 
 function fieldsOf({ span, ...hop }: PathHop): object {

@@ -48,7 +48,7 @@ export function writeMarkdown({ report, failures, known }: Judged): string {
   ].join('\n');
 }
 
-function section(title: string, lines: readonly string[]): string[] {
+export function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : [`## ${title}`, '', ...lines, ''];
 }
 
@@ -90,7 +90,7 @@ function findingsIn(report: Report, known: ReadonlySet<string> | undefined): str
 }
 
 /** Code, also in a table: there is no way out of it. Spaces in front are those of a tree. */
-function code(text: string): string {
+export function code(text: string): string {
   const safe = plain(text)
     .replaceAll('`', '´')
     .replaceAll('|', '\\|')

@@ -10,45 +10,52 @@ import { plain, relativeTo } from '../text.ts';
 import type { FindingGroup } from './finding-groups.ts';
 import type { Judged } from './formats.ts';
 
-const HOME = `https://github.com/${PACKAGE_NAME}/${PACKAGE_NAME}`;
+export const HOME: string = `https://github.com/${PACKAGE_NAME}/${PACKAGE_NAME}`;
 /** A rule that may fire on what is right. */
 const GUESS = 'context_lost';
 
-export function writeSarif({ report, failures, known }: Judged): string {
+export function writeSarif(judged: Judged): string {
+  return writeLog([runOf(judged)]);
+}
+
+export function writeLog(runs: readonly object[]): string {
+  const log = { $schema: 'https://json.schemastore.org/sarif-2.1.0-rtm.5.json', version: '2.1.0', runs };
+  return `${JSON.stringify(log, undefined, 2)}\n`;
+}
+
+/** What one tool has found. */
+export function runOf({ report, failures, known }: Judged): object {
   const rules = [...new Set(report.findings.map(({ rule }) => rule))].sort();
-  const log = {
-    $schema: 'https://json.schemastore.org/sarif-2.1.0-rtm.5.json',
-    version: '2.1.0',
-    runs: [
+  return {
+    tool: {
+      driver: {
+        name: COMMAND_NAME,
+        semanticVersion: PACKAGE_VERSION,
+        informationUri: HOME,
+        rules: rules.map(ruleOf),
+      },
+    },
+    automationDetails: { id: `${COMMAND_NAME}/` },
+    invocations: [
       {
-        tool: {
-          driver: {
-            name: COMMAND_NAME,
-            semanticVersion: PACKAGE_VERSION,
-            informationUri: HOME,
-            rules: rules.map(ruleOf),
-          },
-        },
-        automationDetails: { id: `${COMMAND_NAME}/` },
-        invocations: [
-          {
-            executionSuccessful: true,
-            exitCode: failures.length === 0 ? 0 : 1,
-            toolExecutionNotifications: [
-              ...failures,
-              ...report.leftOut.map((what) => `left out: ${what}`),
-            ].map((text) => ({ level: 'warning', message: { text: plain(text) } })),
-          },
-        ],
-        originalUriBaseIds: { '%SRCROOT%': { description: { text: 'the folder of the sources' } } },
-        results: report.findings.map((group) =>
-          resultOf(group, rules.indexOf(group.rule), report.root, known),
-        ),
-        columnKind: 'utf16CodeUnits',
+        executionSuccessful: true,
+        exitCode: failures.length === 0 ? 0 : 1,
+        toolExecutionNotifications: notificationsOf([
+          ...failures,
+          ...report.leftOut.map((what) => `left out: ${what}`),
+        ]),
       },
     ],
+    originalUriBaseIds: URI_BASE_IDS,
+    results: report.findings.map((group) => resultOf(group, rules.indexOf(group.rule), report.root, known)),
+    columnKind: 'utf16CodeUnits',
   };
-  return `${JSON.stringify(log, undefined, 2)}\n`;
+}
+
+export const URI_BASE_IDS: object = { '%SRCROOT%': { description: { text: 'the folder of the sources' } } };
+
+export function notificationsOf(texts: readonly string[]): object[] {
+  return texts.map((text) => ({ level: 'warning', message: { text: plain(text) } }));
 }
 
 function ruleOf(rule: string): object {
@@ -109,7 +116,7 @@ function physicalOf(service: string, origin: string | undefined, root: string): 
 }
 
 /** Relative to the sources, or of this machine: code scanning takes no other scheme, and a stranger must not name one. */
-function artifactOf(file: string): object {
+export function artifactOf(file: string): object {
   const path = file.replaceAll('\\', '/').split('/').map(encodeURIComponent).join('/');
   if (/^[a-z]:[\\/]/i.test(file)) return { uri: `file:///${path.replace('%3A', ':')}` };
   return path.startsWith('/') ? { uri: `file://${path}` } : { uri: path, uriBaseId: '%SRCROOT%' };

@@ -76,7 +76,7 @@ function importedBy(variable: Variable | undefined): string | undefined {
   const definition = variable?.defs[0];
   if (definition?.type !== 'ImportBinding') return undefined;
   const specifier = definition.node as Node & { moduleReference?: { expression?: Node } };
-  // `import axios = require('axios')` of TypeScript.
+  // `import … = require(…)` of TypeScript.
   if (specifier.moduleReference !== undefined) return moduleOf(specifier.moduleReference.expression);
   const module = moduleOf((definition.parent as NodeOf<'ImportDeclaration'>).source);
   if (!is(specifier, 'ImportSpecifier')) return module;
@@ -86,7 +86,7 @@ function importedBy(variable: Variable | undefined): string | undefined {
   );
 }
 
-/** `const { request } = require('undici')`. */
+/** `const { request } = …`, as of `require()`. */
 function destructured(
   variable: Variable | undefined,
   inner: (node: Node) => string | undefined,
