@@ -6,12 +6,16 @@
  */
 import type { ESLint, Linter, Rule } from 'eslint';
 import { abortControllerUsed } from './eslint/abort-controller-used.ts';
+import { grpcDeadline } from './eslint/grpc-deadline.ts';
+import { noTimeoutRace } from './eslint/no-timeout-race.ts';
 import { passSignal } from './eslint/pass-signal.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from './version.ts';
 
 /** By the name that a configuration gives them, behind `cancellation/`. */
 export const rules: Readonly<Record<string, Rule.RuleModule>> = {
   'abort-controller-used': abortControllerUsed,
+  'grpc-deadline': grpcDeadline,
+  'no-timeout-race': noTimeoutRace,
   'pass-signal': passSignal,
 };
 

@@ -1,6 +1,6 @@
 /** What a name stands for: a global, a variable, something imported. */
 import type { Scope, SourceCode } from 'eslint';
-import { bare, is, keyOf, type Node, type NodeOf } from './nodes.ts';
+import { bare, type FunctionNode, is, isFunction, keyOf, type Node, type NodeOf, parentOf } from './nodes.ts';
 
 export type Variable = Scope.Variable;
 
@@ -22,12 +22,29 @@ export function isGlobal(sourceCode: SourceCode, node: Node, name: string): bool
   return (variableOf(sourceCode, value)?.defs.length ?? 0) === 0;
 }
 
-/** `const name = value` in which nothing else is ever assigned. */
+/** The one value that a variable ever gets, where it is declared or later. */
 export function constantValue(variable: Variable | undefined): Node | undefined {
   const [definition, ...others] = variable?.defs ?? [];
   if (definition?.type !== 'Variable' || others.length > 0) return undefined;
-  const { id, init } = definition.node;
-  if (!is(id, 'Identifier') || init == null) return undefined;
-  const writes = variable?.references.filter((reference) => reference.isWrite()) ?? [];
-  return writes.every((write) => write.init === true) ? bare(init) : undefined;
+  if (!is(definition.node.id, 'Identifier')) return undefined;
+  const [write, ...more] = variable?.references.filter((reference) => reference.isWrite()) ?? [];
+  if (write?.writeExpr == null || more.length > 0) return undefined;
+  const target = parentOf(write.identifier as Node);
+  // Not `for (const name of values)`, `name += value` or `[name] = values`.
+  const isWhole =
+    (is(target, 'VariableDeclarator') && target.init != null) ||
+    (is(target, 'AssignmentExpression') && target.operator === '=');
+  return isWhole ? bare(write.writeExpr as Node) : undefined;
+}
+
+/** The function that a name stands for, where it is in the file. */
+export function functionOf(sourceCode: SourceCode, node: Node): FunctionNode | undefined {
+  const value = bare(node);
+  if (isFunction(value)) return value;
+  if (!is(value, 'Identifier')) return undefined;
+  const variable = variableOf(sourceCode, value);
+  const declared = variable?.defs[0]?.node as Node | undefined;
+  if (isFunction(declared) && variable?.defs[0]?.type === 'FunctionName') return declared;
+  const constant = constantValue(variable);
+  return isFunction(constant) ? constant : undefined;
 }

@@ -105,6 +105,19 @@ function destructured(
   return undefined;
 }
 
+/** The expression that made a value, where the file has it: behind names, and fields of a class. */
+export function madeBy(sourceCode: SourceCode, node: Node, depth: number = 0): Node {
+  const value = bare(node);
+  const made = (() => {
+    if (is(value, 'Identifier')) return constantValue(variableOf(sourceCode, value));
+    if (!is(value, 'MemberExpression') || !is(value.object, 'ThisExpression')) return undefined;
+    const key = keyOf(value);
+    const values = key === undefined ? [] : fieldValues(sourceCode, value, key);
+    return values.length === 1 ? values[0] : undefined;
+  })();
+  return made === undefined || depth > 8 ? value : madeBy(sourceCode, made, depth + 1);
+}
+
 /** All that its class assigns to a field. */
 export function fieldValues(sourceCode: SourceCode, at: Node, key: string): Node[] {
   const body = classAround(at)?.body;
@@ -112,16 +125,19 @@ export function fieldValues(sourceCode: SourceCode, at: Node, key: string): Node
   const values: Node[] = body.body.flatMap((member) =>
     is(member, 'PropertyDefinition') && keyOf(member) === key && member.value != null ? [member.value] : [],
   );
-  const walk = (node: Node): void => {
+  for (const node of allIn(sourceCode, body))
     if (is(node, 'AssignmentExpression') && pathOf(node.left as Node) === `this.${key}`)
       values.push(node.right);
-    for (const child of childrenOf(sourceCode, node)) walk(child);
-  };
-  walk(body);
   return values;
 }
 
-export function childrenOf(sourceCode: SourceCode, node: Node): Node[] {
+/** The node itself and all that is in it, also in functions. */
+export function* allIn(sourceCode: SourceCode, node: Node): Generator<Node> {
+  yield node;
+  for (const child of childrenOf(sourceCode, node)) yield* allIn(sourceCode, child);
+}
+
+function childrenOf(sourceCode: SourceCode, node: Node): Node[] {
   const keys = sourceCode.visitorKeys[node.type] ?? [];
   return keys
     .flatMap((key) => (node as unknown as Record<string, unknown>)[key] as Node | Node[] | null)
