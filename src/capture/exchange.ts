@@ -5,7 +5,7 @@ import {
   type ReadLimit,
   readDeadlineHeaders,
 } from '../cancellation/deadline-headers.ts';
-import type { Header } from './packet.ts';
+import type { Header } from './header.ts';
 
 export type Side = 'client' | 'server';
 
@@ -28,6 +28,10 @@ export interface WireExchange {
   readonly limitHeaders: readonly Header[];
   /** What they say; undefined when there are none. */
   readonly limit: ReadLimit | undefined;
+  /** Some of its headers could not be read, since packets before them are not in the capture: what seems not to have been sent may have been. */
+  readonly hasUnreadHeaders: boolean;
+  /** Packets of its connection are missing since its request, or not whole: its end may have been in them. */
+  hasGap: boolean;
   /** Unix time in ms, with fractions: of the first packet of each. */
   readonly requestAtMs: number;
   requestEndAtMs: number | undefined;
@@ -81,9 +85,9 @@ export interface Goaway {
 type Start = Pick<
   WireExchange,
   'protocol' | 'connection' | 'stream' | 'client' | 'server' | 'method' | 'target'
-> & { readonly headers: readonly Header[]; readonly atMs: number };
+> & { readonly headers: readonly Header[]; readonly hasUnreadHeaders?: boolean; readonly atMs: number };
 
-export function startExchange({ headers, atMs, ...start }: Start): WireExchange {
+export function startExchange({ headers, hasUnreadHeaders = false, atMs, ...start }: Start): WireExchange {
   const all: Record<string, string> = {};
   for (const [name, value] of headers) all[name] = all[name] === undefined ? value : `${all[name]}, ${value}`;
   const [, traceId, spanId] = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-/.exec(all.traceparent ?? '') ?? [];
@@ -93,6 +97,8 @@ export function startExchange({ headers, atMs, ...start }: Start): WireExchange 
     spanId,
     limitHeaders: headers.filter(([name]) => DEADLINE_HEADERS.includes(name)),
     limit: readDeadlineHeaders(all as Headers, atMs),
+    hasUnreadHeaders,
+    hasGap: false,
     requestAtMs: atMs,
     requestEndAtMs: undefined,
     answerAtMs: undefined,

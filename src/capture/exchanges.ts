@@ -1,8 +1,10 @@
 /** Puts packets together to exchanges, and lets go of each when nothing more is to be said of it: a capture may be larger than memory. */
 import { cutShort, isOver, type Side, type WireExchange } from './exchange.ts';
+import { beginsMessage } from './http1-reader.ts';
 import { Http1Requests } from './http1-requests.ts';
 import { Http2Streams } from './http2-streams.ts';
 import type { Packet } from './packet.ts';
+import { Received } from './received.ts';
 
 /** What comes after a cut comes within this. */
 const LATE_DATA_MS = 10_000;
@@ -12,6 +14,8 @@ interface Connection {
   readonly client: string;
   readonly http1: Http1Requests;
   readonly http2: Http2Streams;
+  readonly received: Readonly<Record<Side, Received>>;
+  isTls: boolean;
   /** Who has said that nothing more will come. */
   readonly closedBy: Set<Side>;
   /** When it last carried something: Unix time in ms. */
@@ -38,15 +42,16 @@ export async function* exchangesOf(packets: AsyncIterable<Packet>): AsyncGenerat
 function connectionOf(packet: Packet, connections: Map<number, Connection>): Connection | undefined {
   const known = connections.get(packet.connection);
   if (known !== undefined) return known;
-  const isRequest =
-    packet.messages.some(({ method }) => method !== undefined) ||
-    packet.frames.some(({ headers }) => headers.some(([name]) => name === ':method'));
-  if (!isRequest) return undefined;
+  const client = clientIn(packet);
+  if (client === undefined) return undefined;
   const { connection: number, from, to } = packet;
+  const server = client === from ? to : from;
   const connection = {
-    client: from,
-    http1: new Http1Requests(number, from, to),
-    http2: new Http2Streams(number, from, to),
+    client,
+    http1: new Http1Requests(number, client, server),
+    http2: new Http2Streams(number, client, server),
+    received: { client: new Received(), server: new Received() },
+    isTls: packet.isTls,
     closedBy: new Set<Side>(),
     seenAtMs: packet.atMs,
   };
@@ -54,11 +59,32 @@ function connectionOf(packet: Packet, connections: Map<number, Connection>): Con
   return connection;
 }
 
+/** By what is in every block of headers that begins something; the end of an answer, for instance, does not tell. */
+function clientIn({ from, to, frames, content }: Packet): string | undefined {
+  for (const { headers } of frames) {
+    const names = headers.map(({ header: [name] }) => name);
+    if (names.includes(':method')) return from;
+    if (names.includes(':status')) return to;
+  }
+  const begin = frames.length === 0 && beginsMessage(content);
+  if (!begin) return undefined;
+  return content.subarray(0, 5).toString('latin1') === 'HTTP/' ? to : from;
+}
+
 function take(packet: Packet, connection: Connection): void {
-  const { client, http1, http2 } = connection;
+  const { client, http1, http2, received } = connection;
   const by = sideOf(packet, client);
+  connection.isTls ||= packet.isTls;
+  const isNew = received[by].take(packet);
+  if (received[by].hasGap) {
+    http1.lose(by);
+    http2.lose(by);
+    for (const exchange of heldOf(connection)) exchange.hasGap ||= !isOver(exchange);
+  }
   for (const frame of packet.frames) http2.take(frame, by, packet.atMs);
-  if (packet.frames.length === 0) http1.take(packet, by);
+  // More of a record of TLS is no content.
+  const hasContent = isNew && packet.frames.length === 0 && connection.isTls === packet.isTls;
+  if (hasContent && packet.content.length > 0) http1.take(packet.content, by, packet.atMs);
   if (packet.length > 0) connection.seenAtMs = packet.atMs;
 }
 
@@ -72,6 +98,8 @@ function* end(
   connection.http1.closed(by, packet.atMs);
   for (const exchange of heldOf(connection)) {
     exchange.connectionEnd ??= { by, how, atMs: packet.atMs };
+    // Its end may be what is missing.
+    if (exchange.hasGap) continue;
     cutShort(exchange, { by, how, atMs: packet.atMs, errorCode: undefined });
   }
   connection.closedBy.add(by);

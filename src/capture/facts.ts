@@ -81,11 +81,13 @@ export function remarksOn(exchange: WireExchange, told: ToldBySpans | undefined)
       until > 0 ? `the connection goes on: in use ${inMs(until)} later` : 'the connection is not closed',
     );
   }
-  if (!isOver(exchange)) remarks.push('the capture ends before it does');
+  if (exchange.hasUnreadHeaders) remarks.push(UNREAD);
+  if (!isOver(exchange)) remarks.push(exchange.hasGap ? GAP : 'the capture ends before it does');
   const [set, read] = [told?.client?.timeoutMs, told?.server?.timeoutMs];
   if (told?.server !== undefined && limit?.header !== undefined && read === undefined)
     remarks.push('the server has read no limit of what was sent');
-  if (set !== undefined && limit === undefined) remarks.push('the limit of the client was not sent');
+  if (set !== undefined && limit === undefined && !exchange.hasUnreadHeaders)
+    remarks.push('the limit of the client was not sent');
   const offMs = told?.client && Math.abs(told.client.span.startMs - requestAtMs);
   if (offMs !== undefined && offMs > CLOCKS_OFF_MS)
     remarks.push(
@@ -93,6 +95,10 @@ export function remarksOn(exchange: WireExchange, told: ToldBySpans | undefined)
     );
   return remarks;
 }
+
+const UNREAD =
+  'some of its headers cannot be read: they are said by numbers that were given in packets which are not in the capture';
+const GAP = 'packets of its connection are missing from the capture: what became of it is not known';
 
 const CLOCKS_OFF_MS = 1_000;
 

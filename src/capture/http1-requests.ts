@@ -1,44 +1,48 @@
 /** The requests of one HTTP/1.1 connection, one after the other: RFC 9112. */
 import { countLate, type Side, startExchange, type WireExchange } from './exchange.ts';
-import type { Http1Head, Packet } from './packet.ts';
-
-/** Of a body: bytes that are still to come, or what ends it. */
-type Rest = number | 'last chunk' | 'close';
+import { type Framing, type Http1Head, Http1Reader } from './http1-reader.ts';
 
 export class Http1Requests {
   readonly #ends: { readonly connection: number; readonly client: string; readonly server: string };
   /** In the order of the requests; several that are not over where they are pipelined. */
   readonly exchanges: WireExchange[] = [];
-  readonly #rest: Record<Side, Rest> = { client: 0, server: 0 };
+  readonly #readers: Readonly<Record<Side, Http1Reader>>;
+  /** Of the packet that is read. */
+  #nowMs = 0;
 
   constructor(connection: number, client: string, server: string) {
     this.#ends = { connection, client, server };
+    this.#readers = {
+      client: new Http1Reader({
+        onHead: (head) => this.#asked(head),
+        onEnd: () => noteEnd(this.exchanges.at(-1), 'client', this.#nowMs),
+      }),
+      server: new Http1Reader({
+        onHead: (head) => this.#answered(head),
+        onEnd: () => noteEnd(this.#inAnswer(), 'server', this.#nowMs),
+      }),
+    };
   }
 
-  take(packet: Packet, by: Side): void {
-    for (const message of packet.messages) {
-      if (message.method !== undefined) this.#asked(message, message.method, packet.atMs);
-      // Others are followed by the answer itself.
-      else if (message.status !== undefined && message.status >= 200) this.#answered(message, packet.atMs);
-    }
+  take(content: Buffer, by: Side, atMs: number): void {
     const exchange = by === 'client' ? this.exchanges.at(-1) : this.#inAnswer();
-    if (exchange === undefined || packet.length === 0) return;
-    if (exchange.cut !== undefined) {
-      countLate(exchange, by, packet.length, packet.atMs);
+    if (exchange?.cut !== undefined) {
+      countLate(exchange, by, content.length, atMs);
       return;
     }
-    const rest = this.#rest[by];
-    if (typeof rest === 'number') this.#rest[by] = rest - packet.bodyLength;
-    const isEnd =
-      typeof rest === 'number' ? rest <= packet.bodyLength : rest === 'last chunk' && packet.endsChunks;
-    if (isEnd) noteEnd(exchange, by, packet.atMs);
+    this.#nowMs = atMs;
+    this.#readers[by].take(content);
+  }
+
+  /** Packets of this side are missing. */
+  lose(by: Side): void {
+    this.#readers[by].lose();
   }
 
   /** The server closes: that is how an answer without a length ends. */
   closed(by: Side, atMs: number): void {
     const exchange = this.#inAnswer();
-    if (by === 'server' && this.#rest.server === 'close' && exchange?.answerAtMs !== undefined)
-      noteEnd(exchange, by, atMs);
+    if (by === 'server' && this.#readers.server.isUntilClose) noteEnd(exchange, by, atMs);
   }
 
   forget(exchange: WireExchange): void {
@@ -46,28 +50,40 @@ export class Http1Requests {
     if (index !== -1) this.exchanges.splice(index, 1);
   }
 
-  #asked({ headers, target }: Http1Head, method: string, atMs: number): void {
+  #asked({ method, target, headers }: Http1Head): Framing {
+    // An answer, on the client's side: it is no HTTP.
+    if (method === undefined) return 'close';
     const start = { protocol: 'HTTP/1.1', stream: undefined, ...this.#ends } as const;
-    this.exchanges.push(startExchange({ ...start, method, target, headers, atMs }));
-    this.#rest.client = lengthOf(headers) ?? (isChunked(headers) ? 'last chunk' : 0);
+    this.exchanges.push(startExchange({ ...start, method, target, headers, atMs: this.#nowMs }));
+    return isChunked(headers) ? 'chunked' : (lengthOf(headers) ?? 0);
   }
 
-  #answered({ headers, status }: Http1Head, atMs: number): void {
-    const exchange = this.exchanges.find(({ answerAtMs }) => answerAtMs === undefined);
-    if (exchange === undefined) return;
-    exchange.answerAtMs = atMs;
-    exchange.status = status;
-    const hasNone = exchange.method === 'HEAD' || status === 204 || status === 304;
-    this.#rest.server = hasNone ? 0 : (lengthOf(headers) ?? (isChunked(headers) ? 'last chunk' : 'close'));
+  #answered({ headers, status = 0 }: Http1Head): Framing | undefined {
+    if (status < 200 && status !== SWITCHING) return undefined;
+    // Undefined: what it answers was asked before the capture began.
+    const exchange = this.#inAnswer();
+    if (exchange !== undefined) {
+      exchange.answerAtMs = this.#nowMs;
+      exchange.status = status;
+    }
+    if (status === SWITCHING) return 'close';
+    if (exchange?.method === 'HEAD' || status === 204 || status === 304) return 0;
+    return isChunked(headers) ? 'chunked' : (lengthOf(headers) ?? 'close');
   }
 
-  /** The one whose answer is awaited, or on its way; or was, until it was cut short. */
+  /** The one whose answer is awaited, or on its way; or was, until it was cut short. Of one with missing packets no answer comes once the next was asked. */
   #inAnswer(): WireExchange | undefined {
-    return this.exchanges.find(({ answerEndAtMs }) => answerEndAtMs === undefined);
+    const last = this.exchanges.at(-1);
+    return this.exchanges.find(
+      (exchange) => exchange.answerEndAtMs === undefined && (exchange === last || !exchange.hasGap),
+    );
   }
 }
 
-function noteEnd(exchange: WireExchange, by: Side, atMs: number): void {
+const SWITCHING = 101;
+
+function noteEnd(exchange: WireExchange | undefined, by: Side, atMs: number): void {
+  if (exchange === undefined) return;
   if (by === 'client') exchange.requestEndAtMs ??= atMs;
   else exchange.answerEndAtMs ??= atMs;
 }

@@ -1,7 +1,8 @@
 /** The streams of one HTTP/2 connection: RFC 9113. */
 import { countLate, cutShort, otherSide, type Side, startExchange, type WireExchange } from './exchange.ts';
 import { FlowControl } from './flow-control.ts';
-import type { Http2Frame } from './packet.ts';
+import type { Header } from './header.ts';
+import { type Http2Frame, type SentHeader, UNKNOWN } from './packet.ts';
 
 const DATA = 0;
 const HEADERS = 1;
@@ -21,6 +22,11 @@ export class Http2Streams {
     client: undefined,
     server: undefined,
   };
+
+  /** Blocks of this side are missing, so that what a number stands for is not known any more. */
+  readonly #hasLostHeaders: Record<Side, boolean> = { client: false, server: false };
+  /** The highest stream that was begun. */
+  #highest = 0;
 
   constructor(connection: number, client: string, server: string) {
     this.#ends = { connection, client, server };
@@ -46,7 +52,7 @@ export class Http2Streams {
     const known = this.exchanges.get(frame.stream);
     const exchange = known ?? this.#begin(frame, by, atMs);
     if (exchange === undefined) return;
-    if (known !== undefined && by === 'server') noteAnswer(known, frame, atMs);
+    if (known !== undefined && by === 'server') noteAnswer(known, this.#readable(frame.headers, by), atMs);
     if (frame.isEndOfStream) noteEnd(exchange, by, atMs);
   }
 
@@ -68,32 +74,49 @@ export class Http2Streams {
     if (type === RST_STREAM) cutShort(exchange, { by, atMs, how: 'RST_STREAM', errorCode: frame.errorCode });
   }
 
+  /** Packets of this side are missing. */
+  lose(by: Side): void {
+    this.#hasLostHeaders[by] = true;
+    this.#begunHeaders[by] = undefined;
+  }
+
   forget(stream: number): void {
     this.exchanges.delete(stream);
     this.#flow.forget(stream);
   }
 
   #begin({ stream, headers }: Http2Frame, by: Side, atMs: number): WireExchange | undefined {
-    const named = (wanted: string) => headers.find(([name]) => name === wanted)?.[1];
+    const read = this.#readable(headers, by);
+    const hasUnreadHeaders = read.length < headers.length;
+    const named = (wanted: string) => read.find(([name]) => name === wanted)?.[1];
     const method = named(':method');
-    // Without it the capture has begun in the middle of the stream.
-    if (method === undefined || by !== 'client') return undefined;
-    const target = named(':path') ?? named(':authority') ?? '';
+    // An answer or trailers, whose request was before the capture began.
+    const isRequest = method !== undefined || (hasUnreadHeaders && stream > this.#highest);
+    if (!isRequest || by !== 'client') return undefined;
+    this.#highest = Math.max(this.#highest, stream);
     const exchange = startExchange({
       protocol: 'HTTP/2',
       ...this.#ends,
       stream,
-      method,
-      target,
-      headers,
+      method: method ?? '?',
+      target: named(':path') ?? named(':authority') ?? '?',
+      headers: read,
+      hasUnreadHeaders,
       atMs,
     });
     this.exchanges.set(stream, exchange);
     return exchange;
   }
+
+  #readable(headers: readonly SentHeader[], by: Side): Header[] {
+    const isLost = this.#hasLostHeaders[by];
+    return headers.flatMap(({ header, isByNumber }) =>
+      header[0] === UNKNOWN || (isLost && isByNumber) ? [] : [header],
+    );
+  }
 }
 
-function noteAnswer(exchange: WireExchange, { headers }: Http2Frame, atMs: number): void {
+function noteAnswer(exchange: WireExchange, headers: readonly Header[], atMs: number): void {
   exchange.answerAtMs ??= atMs;
   for (const [name, value] of headers) {
     if (name === ':status') exchange.status = Number(value);

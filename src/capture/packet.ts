@@ -1,4 +1,5 @@
 /** What of a packet counts here: who sent it when, what of HTTP is in it, and whether it ends the connection. */
+import type { Header } from './header.ts';
 
 export interface Packet {
   /** Unix time in ms, with fractions. */
@@ -10,14 +11,16 @@ export interface Packet {
   readonly to: string;
   readonly isFin: boolean;
   readonly isReset: boolean;
+  /** Of its first byte among those that this side sends, modulo 2^32. */
+  readonly sequence: number;
   /** Bytes of the connection's content. */
   readonly length: number;
+  /** Fewer of them may have been captured. */
+  readonly capturedLength: number;
+  readonly isTls: boolean;
+  /** What is said in it; of TLS decrypted. */
+  readonly content: Buffer;
   readonly frames: readonly Http2Frame[];
-  readonly messages: readonly Http1Head[];
-  /** Bytes of the content that follow the head of a message of HTTP/1.1; all where there is none. */
-  readonly bodyLength: number;
-  /** The content ends as a chunked body does, without trailers. */
-  readonly endsChunks: boolean;
 }
 
 export interface Http2Frame {
@@ -28,7 +31,7 @@ export interface Http2Frame {
   readonly isEndOfStream: boolean;
   /** Of HEADERS and CONTINUATION: no more of them follows. */
   readonly isEndOfHeaders: boolean;
-  readonly headers: readonly Header[];
+  readonly headers: readonly SentHeader[];
   /** Of RST_STREAM and GOAWAY. */
   readonly errorCode: number | undefined;
   /** Of WINDOW_UPDATE: bytes. */
@@ -37,16 +40,15 @@ export interface Http2Frame {
   readonly initialWindow: number | undefined;
 }
 
-/** Names in lower case. */
-export type Header = readonly [name: string, value: string];
-
-export interface Http1Head {
-  /** Undefined: it is an answer. */
-  readonly method: string | undefined;
-  readonly target: string;
-  readonly status: number | undefined;
-  readonly headers: readonly Header[];
+/** Of HPACK, RFC 7541. */
+export interface SentHeader {
+  readonly header: Header;
+  /** Said by its number among those that were sent before on this connection: wrong where some of them were not captured. */
+  readonly isByNumber: boolean;
 }
+
+/** What a number stands for that was given before the capture began. */
+export const UNKNOWN = '<unknown>';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -61,8 +63,8 @@ export function readPacket(line: string): Packet | undefined {
     const v6 = text(ip?.[`ipv6_ipv6_${side}`]);
     return v6 === undefined ? (text(ip?.[`ip_ip_${side}`]) ?? '?') : `[${v6}]`;
   };
-  const messages = fieldsIn(layers.http).flatMap(headOf);
-  const payload = text(tcp.tcp_tcp_payload) ?? '';
+  const payload = bytesIn(text(tcp.tcp_tcp_payload));
+  const isTls = /:tls\b/.test(text(frame.frame_frame_protocols) ?? '');
   return {
     atMs: unixMs(text(frame.frame_frame_time_epoch) ?? '0'),
     connection: number(tcp.tcp_tcp_stream) ?? 0,
@@ -70,27 +72,20 @@ export function readPacket(line: string): Packet | undefined {
     to: `${address('dst')}:${text(tcp.tcp_tcp_dstport)}`,
     isFin: tcp.tcp_tcp_flags_fin === true,
     isReset: tcp.tcp_tcp_flags_reset === true,
+    sequence: number(tcp.tcp_tcp_seq) ?? 0,
     length: number(tcp.tcp_tcp_len) ?? 0,
+    capturedLength: payload.length,
+    isTls,
+    content: isTls
+      ? Buffer.concat(fieldsIn(layers.data).map((data) => bytesIn(text(data.data_data_data))))
+      : payload,
     frames: fieldsIn(layers.http2).flatMap(frameOf),
-    messages,
-    bodyLength: bodyLengthIn(payload, messages.length),
-    endsChunks: payload.endsWith(LAST_CHUNK),
   };
 }
 
-/** `0\r\n\r\n`, in hexadecimal. */
-const LAST_CHUNK = '30:0d:0a:0d:0a';
-const END_OF_HEAD = '0d:0a:0d:0a';
-/** Two digits and a colon. */
-const DIGITS = 3;
-
-function bodyLengthIn(payload: string, heads: number): number {
-  const length = payload === '' ? 0 : (payload.length + 1) / DIGITS;
-  const end =
-    heads === 0
-      ? -1
-      : payload.lastIndexOf(END_OF_HEAD, heads === 1 ? payload.indexOf(END_OF_HEAD) : undefined);
-  return end === -1 ? length : length - end / DIGITS - (END_OF_HEAD.length + 1) / DIGITS;
+/** As tshark writes them: `0d:0a`. */
+function bytesIn(hexadecimal: string | undefined): Buffer {
+  return Buffer.from((hexadecimal ?? '').replaceAll(':', ''), 'hex');
 }
 
 function layersIn(line: string): Fields | undefined {
@@ -105,8 +100,6 @@ function layersIn(line: string): Fields | undefined {
 function frameOf(fields: Fields): Http2Frame[] {
   const type = number(fields.http2_http2_type);
   if (type === undefined) return []; // the preface
-  const names = texts(fields.http2_http2_header_name);
-  const values = texts(fields.http2_http2_header_value);
   return [
     {
       type,
@@ -114,7 +107,7 @@ function frameOf(fields: Fields): Http2Frame[] {
       length: number(fields.http2_http2_length) ?? 0,
       isEndOfStream: list(fields.http2_http2_flags_end_stream).includes(true),
       isEndOfHeaders: list(fields.http2_http2_flags_eh).includes(true),
-      headers: names.map((name, index): Header => [name.toLowerCase(), values[index] ?? '']),
+      headers: headersOf(fields),
       errorCode: number(fields.http2_http2_rst_stream_error) ?? number(fields.http2_http2_goaway_error),
       increment: number(fields.http2_http2_window_update_window_size_increment),
       initialWindow: number(fields.http2_http2_settings_initial_window_size),
@@ -122,23 +115,20 @@ function frameOf(fields: Fields): Http2Frame[] {
   ];
 }
 
-function headOf(fields: Fields): Http1Head[] {
-  const method = text(fields.http_http_request_method);
-  const status = number(fields.http_http_response_code);
-  if (method === undefined && status === undefined) return []; // more of a body
-  const lines = texts(method === undefined ? fields.http_http_response_line : fields.http_http_request_line);
-  return [
-    {
-      method,
-      target: text(fields.http_http_request_uri) ?? '',
-      status,
-      headers: lines.map((line): Header => {
-        const colon = line.indexOf(':');
-        return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
-      }),
-    },
-  ];
+function headersOf(fields: Fields): SentHeader[] {
+  const values = texts(fields.http2_http2_header_value);
+  const kinds = texts(fields.http2_http2_header_repr);
+  // Only of those that have one.
+  const numbers = texts(fields.http2_http2_header_index).map(Number);
+  return texts(fields.http2_http2_header_name).map((name, index) => {
+    const isIndexed = kinds[index]?.includes('Index') === true && !kinds[index].includes('New Name');
+    const isByNumber = isIndexed && (numbers.shift() ?? 0) > LAST_STATIC;
+    return { header: [name.toLowerCase(), values[index] ?? ''], isByNumber };
+  });
 }
+
+/** Up to this number they are those of the specification. */
+const LAST_STATIC = 61;
 
 /** `1795950986.079918000`: more digits than a number of seconds would keep. */
 function unixMs(epoch: string): number {

@@ -15,17 +15,31 @@ export interface CaptureFile {
 
 /** How every HTTP/2 connection begins, as its client says it. */
 const PREFACE = 'tcp.payload[0:14] == "PRI * HTTP/2.0"';
-/** What else than HTTP says how a connection ended. */
-const TOLD = 'http2 || http || tcp.flags.reset == 1 || tcp.flags.fin == 1';
+/**
+ * How packets begin of a connection that was there before the capture, by the heads of frames: WINDOW_UPDATE, PING, RST_STREAM,
+ * SETTINGS that are acknowledged, HEADERS of less than 64 KiB.
+ */
+const AMID = [
+  'tcp.payload[0:5] == 00:00:04:08:00',
+  'tcp.payload[0:4] == 00:00:08:06',
+  'tcp.payload[0:5] == 00:00:04:03:00',
+  'tcp.payload[0:9] == 00:00:00:04:01:00:00:00:00',
+  ...['04', '05', '24', '25'].map(
+    (flags) => `(tcp.payload[0:1] == 00 && tcp.payload[3:3] == 01:${flags}:00)`,
+  ),
+].join(' || ');
+const CONTENT = 'tcp.len > 0 || tcp.flags.reset == 1 || tcp.flags.fin == 1';
 const OPTIONS = [
-  // The head of a message counts when it comes, not when its body is there.
-  'http.desegment_body:FALSE',
-  'http.dechunk_body:FALSE',
-  'http.decompress_body:FALSE',
   // No second look at what the kernel or the network card has yet to fill in.
   'tcp.check_checksum:FALSE',
   'tcp.analyze_sequence_numbers:TRUE',
+  'tcp.relative_sequence_numbers:TRUE',
 ];
+/**
+ * HTTP/1.1 is read here: tshark tells of a head when the body is there, or, told not to wait, misses answers in chunks. What is in a
+ * message of gRPC is nobody's business, and where messages lie across packets tshark loses count of frames over it.
+ */
+const DISABLED = ['http', 'grpc'];
 
 /**
  * In the order of the capture.
@@ -33,18 +47,34 @@ const OPTIONS = [
  */
 export async function* packetsOf({ file, keylog, onCutShort }: CaptureFile): AsyncGenerator<Packet> {
   const tls = keylog === undefined ? [] : ['-o', `tls.keylog_file:${keylog}`];
-  // tshark knows HTTP/2 without TLS by its port only: the ports on which somebody has begun so, whichever side spoke first.
-  const ports = new Set<string>();
-  for await (const line of linesOf(file, ['-Y', PREFACE, '-T', 'fields', '-e', 'tcp.dstport']))
-    ports.add(line);
-  const decodeAs = [...ports].flatMap((port) => ['-d', `tcp.port==${port},http2`]);
-  // What is in a message of gRPC is nobody's business here, and where messages lie across packets tshark loses count of frames over it.
-  const preferences = [...OPTIONS.flatMap((option) => ['-o', option]), '--disable-protocol', 'grpc'];
-  const shown = ['-T', 'ek', '-Y', TOLD, '-J', 'frame ip ipv6 tcp http2 http'];
+  const decodeAs = (await http2Ports(file)).flatMap((port) => ['-d', `tcp.port==${port},http2`]);
+  const preferences = [
+    ...OPTIONS.flatMap((option) => ['-o', option]),
+    ...DISABLED.flatMap((name) => ['--disable-protocol', name]),
+  ];
+  const layers = `frame ip ipv6 tcp http2${keylog === undefined ? '' : ' data'}`;
+  const shown = ['-T', 'ek', '-Y', CONTENT, '-J', layers];
   for await (const line of linesOf(file, [...preferences, ...tls, ...decodeAs, ...shown], onCutShort)) {
     const packet = readPacket(line);
     if (packet !== undefined) yield packet;
   }
+}
+
+/** tshark knows HTTP/2 without TLS by its port only: one of either end of each connection of which a packet looks so. */
+async function http2Ports(file: string): Promise<string[]> {
+  const ends = new Set<string>();
+  const fields = ['-T', 'fields', '-e', 'tcp.srcport', '-e', 'tcp.dstport'];
+  for await (const line of linesOf(file, ['-Y', `${PREFACE} || ${AMID}`, ...fields])) ends.add(line);
+  const pairs = [...ends].map((line) => line.split('\t'));
+  const peers = new Map<string, number>();
+  for (const port of pairs.flat()) peers.set(port, (peers.get(port) ?? 0) + 1);
+  // That of the server has more.
+  const ports = new Set<string>();
+  for (const pair of pairs) {
+    const [busiest = ''] = pair.toSorted((one, other) => (peers.get(other) ?? 0) - (peers.get(one) ?? 0));
+    if (!pair.some((port) => ports.has(port))) ports.add(busiest);
+  }
+  return [...ports];
 }
 
 async function* linesOf(

@@ -58,8 +58,9 @@ async function capture(args: Arguments, { stdout, stderr }: Output): Promise<Res
   const packets = packetsOf({ file, keylog: values.get('keylog'), onCutShort });
   for await (const exchange of exchangesOf(packets)) {
     counts.all++;
-    if (!flags.has('all') && !isNotable(exchange)) continue;
-    counts.told++;
+    const isTold = isNotable(exchange);
+    if (isTold) counts.told++;
+    if (!isTold && !flags.has('all')) continue;
     const told = spans.of(exchange);
     stdout.write(
       flags.has('json') ? `${JSON.stringify(asJson(exchange, told))}\n` : drawExchange(exchange, told),

@@ -1,0 +1,2 @@
+/** Names in lower case. */
+export type Header = readonly [name: string, value: string];
