@@ -80,7 +80,7 @@ export const ATTR_CANCEL_PENDING_ELAPSED_MS = 'cancel.pending.elapsed_ms';
 /** string, at most 256 characters: `function (file:line:column)` of the call that started it */
 export const ATTR_CANCEL_PENDING_ORIGIN = 'cancel.pending.origin';
 
-/** Event on a SERVER span: async resources of one type that were pending at the cancel */
+/** Event on a SERVER span: async resources of one type that were pending at the cancel; on a span `work after cancel`: since then */
 export const EVENT_CANCEL_ASYNC = 'cancel.async';
 /** string: Node's name of the type, such as `PROMISE`, `Timeout`, `TCPWRAP` */
 export const ATTR_CANCEL_ASYNC_TYPE = 'cancel.async.type';
@@ -88,6 +88,14 @@ export const ATTR_CANCEL_ASYNC_TYPE = 'cancel.async.type';
 export const ATTR_CANCEL_ASYNC_COUNT = 'cancel.async.count';
 /** string, at most 256 characters: `function (file:line:column)` of the line that made most of them */
 export const ATTR_CANCEL_ASYNC_ORIGIN = 'cancel.async.origin';
+/** double, ms: since the oldest of them was made */
+export const ATTR_CANCEL_ASYNC_ELAPSED_MS = 'cancel.async.elapsed_ms';
+/** int: functions of the application from the handler to the deepest of them, both counted */
+export const ATTR_CANCEL_ASYNC_DEPTH = 'cancel.async.depth';
+/** string, at most 4 KiB, one frame a line: from whoever made the deepest of them back to the handler */
+export const ATTR_CANCEL_ASYNC_STACKTRACE = 'cancel.async.stacktrace';
+/** double, ms: how long of the time after the cancel at least one of them was pending */
+export const ATTR_CANCEL_ASYNC_WASTED_MS = 'cancel.async.wasted_ms';
 
 /** double, ms: how far the caller's clock is ahead of ours, when it sent a relative and an absolute deadline */
 export const ATTR_DEADLINE_CLOCK_SKEW_MS = 'deadline.clock_skew_ms';

@@ -109,7 +109,7 @@ export class Endings {
     writeCancellation(span, operation.system, cancellation, decidedIn(operation, cancellation));
     if (cancellation.outcome === 'deadline_exceeded') this.#deadlines.missed(operation);
     writePending(span, pendingOf(operation, open), cancellation.atMs);
-    this.#asyncResources?.write(operation);
+    this.#asyncResources?.write(operation, cancellation.atMs);
     if (operation.owner !== undefined) markNeeded(operation.owner.span);
     // Whether it failed is for its queue to say.
     if (operation.isLeftToItsOwner) return;
@@ -121,6 +121,7 @@ export class Endings {
   #watchWork(operation: OperationRecord, open: readonly OwnedSpan[]): void {
     if (!operation.span.isRecording() && !this.#metrics.isOn) return;
     this.#workAfterCancel.watch(operation);
+    this.#asyncResources?.watch(operation, operation.cancellation?.atMs ?? performance.now());
     this.#ownedSpans.watch(operation, open);
     if (operation.answer !== undefined) {
       const onWrite = this.#guard((isEnd: boolean) => this.#workAfterCancel.write(operation, isEnd));

@@ -55,7 +55,8 @@ export function createParts(surroundings: Surroundings, jobEnds: (job: Job) => v
   const announcements = config.announceWork
     ? new WorkAnnouncements(tracer, config.maxWorkAfterCancelMs, guard)
     : undefined;
-  const workAfterCancel = new WorkAfterCancel(tracer, config, metrics, guard, announcements);
+  const asyncResources = config.trackAsync ? new AsyncResources() : undefined;
+  const workAfterCancel = new WorkAfterCancel(tracer, config, metrics, guard, announcements, asyncResources);
   const ownedSpans = new OwnedSpans(metrics, workAfterCancel, config, guard);
   const shutdown = new Shutdown(tracer, metrics, open, guard);
   const spanStarts: SpanStarts = new SpanStarts(
@@ -79,7 +80,7 @@ export function createParts(surroundings: Surroundings, jobEnds: (job: Job) => v
     spanStarts,
     jobs,
     deadlines: new Deadlines(config, addFinding, guard),
-    asyncResources: config.trackAsync ? new AsyncResources() : undefined,
+    asyncResources,
     workAfterCancel,
     shutdown,
   };

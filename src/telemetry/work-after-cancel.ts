@@ -10,16 +10,22 @@ import { type InspectOptions, inspect, types } from 'node:util';
 import { context, ROOT_CONTEXT, type Tracer, trace } from '@opentelemetry/api';
 import { toUnixMs } from '../operation/clock.ts';
 import type { Guard } from '../operation/guard.ts';
+import type { AsyncResources } from './async-resources.ts';
 import {
+  ATTR_CANCEL_ASYNC_DEPTH,
+  ATTR_CANCEL_ASYNC_TYPE,
+  ATTR_CANCEL_ASYNC_WASTED_MS,
   ATTR_CANCEL_LATE_MESSAGES,
   ATTR_CANCEL_LATE_OPERATIONS,
   ATTR_CANCEL_LATE_WRITES,
   ATTR_CANCEL_SETTLED,
   ATTR_CANCEL_WASTED_MS,
   ATTR_CANCEL_WASTED_ON_MS,
+  EVENT_CANCEL_ASYNC,
   SPAN_WORK_AFTER_CANCEL,
 } from './attributes.ts';
 import { writeFinding } from './findings.ts';
+import type { LateType } from './late-async.ts';
 import { LateWork, type Outgoing } from './late-work.ts';
 import type { Metrics } from './metrics.ts';
 import type { OperationRecord } from './operation-record.ts';
@@ -51,24 +57,27 @@ export class WorkAfterCancel {
   readonly #metrics: Metrics;
   readonly #guard: Guard;
   readonly #announcements: WorkAnnouncements | undefined;
+  readonly #asyncResources: AsyncResources | undefined;
   readonly #onTimer: () => void;
   /** Handlers that go on. */
   readonly #active = new Set<LateWork>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param announcements when they are asked for */
+  /** @param announcements and `asyncResources` when they are asked for */
   constructor(
     tracer: () => Tracer,
     limits: WorkLimits,
     metrics: Metrics,
     guard: Guard,
     announcements: WorkAnnouncements | undefined,
+    asyncResources: AsyncResources | undefined,
   ) {
     this.#tracer = tracer;
     this.#limits = limits;
     this.#metrics = metrics;
     this.#guard = guard;
     this.#announcements = announcements;
+    this.#asyncResources = asyncResources;
     this.#onTimer = guard(() => this.#look());
   }
 
@@ -209,6 +218,7 @@ export class WorkAfterCancel {
     if (this.#active.delete(work)) this.#countActive(work, -1);
     work.operation.lateWork = undefined;
     const wastedMs = atMs - work.cancelledAtMs;
+    const asyncTypes = this.#asyncResources?.takeLate(work.operation, wastedMs, atMs) ?? [];
     if (wastedMs < STOPPED_WHEN_TOLD_MS && work.operations === 0 && work.messages === 0) return;
     for (const outgoing of work.open) work.cameBack(outgoing, spentOn(outgoing.span), atMs);
     if (work.operation.side === 'server') this.#metrics.workAfterCancel(work, wastedMs);
@@ -220,11 +230,18 @@ export class WorkAfterCancel {
       !work.operation.hasDetached &&
       provenMs > this.#limits.workAfterCancelMs;
     if (isFinding) this.#metrics.finding(work.operation, 'work_after_cancel');
-    if (work.isRecorded) this.#record(work, wastedMs, isSettled, isFinding ? provenMs : undefined);
+    if (work.isRecorded)
+      this.#record(work, wastedMs, isSettled, isFinding ? provenMs : undefined, asyncTypes);
   }
 
   /** @param provenMs of a finding */
-  #record(work: LateWork, wastedMs: number, isSettled: boolean, provenMs: number | undefined): void {
+  #record(
+    work: LateWork,
+    wastedMs: number,
+    isSettled: boolean,
+    provenMs: number | undefined,
+    asyncTypes: readonly LateType[],
+  ): void {
     const parent = trace.setSpan(work.operation.context, work.operation.span);
     const startTime = toUnixMs(work.cancelledAtMs);
     const span = this.#tracer().startSpan(
@@ -244,6 +261,15 @@ export class WorkAfterCancel {
       },
       parent,
     );
+    const endTime = startTime + wastedMs;
+    for (const { type, wastedMs: pendingMs, depth } of asyncTypes) {
+      const attributes = {
+        [ATTR_CANCEL_ASYNC_TYPE]: type,
+        [ATTR_CANCEL_ASYNC_WASTED_MS]: roundMs(pendingMs),
+        ...(depth > 0 && { [ATTR_CANCEL_ASYNC_DEPTH]: depth }),
+      };
+      span.addEvent(EVENT_CANCEL_ASYNC, attributes, endTime);
+    }
     if (provenMs !== undefined) {
       // Of what is given up because a span is open all that is known is how long it has gone on.
       const isKnownOver = isSettled || (work.operation.side === 'server' && wastedMs <= provenMs);
@@ -251,7 +277,7 @@ export class WorkAfterCancel {
       const detail = `${whoGoesOn(work)} ${goesOn} ${Math.round(provenMs)} ms`;
       writeFinding(span, undefined, 'work_after_cancel', detail);
     }
-    span.end(startTime + wastedMs);
+    span.end(endTime);
   }
 }
 

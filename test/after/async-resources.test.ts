@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import net from 'node:net';
 import { after, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -50,11 +52,13 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
 async function pendingWhenLeft(handler: (leave: () => void) => Handler): Promise<TimedEvent[]> {
   const { promise: mayLeave, resolve: leave } = withResolvers();
   const closed = withResolvers();
-  const handle = handler(leave);
-  const port = await serve((request, response) => {
-    response.on('close', closed.resolve);
-    handle(request, response);
-  });
+  const port = await serve(handler(leave));
+  // Not around the handler, which would be one more function on its stacks.
+  const onStart = (message: unknown): void => {
+    (message as { response: ServerResponse }).response.on('close', closed.resolve);
+    unsubscribe('http.server.request.start', onStart);
+  };
+  subscribe('http.server.request.start', onStart);
   const request = http.get({ port, host: '127.0.0.1' }).on('error', () => {});
   await mayLeave;
   // Node tells of the end of a timer or an immediate one turn of its loop later.
@@ -154,6 +158,115 @@ describe(`async resources that are pending at the cancel, ${setup}`, () => {
     });
     assert.equal(ofType(events, 'Timeout'), undefined);
     assert.equal(ofType(events, 'PROMISE'), undefined);
+  });
+
+  describe('the depth of', () => {
+    const deep = (depth: number, leaf: () => unknown): unknown =>
+      depth === 1 ? leaf() : deep(depth - 1, leaf);
+    const awaiting = async (depth: number, leaf: () => unknown): Promise<unknown> => {
+      await null;
+      return await (depth === 1 ? leaf() : awaiting(depth - 1, leaf));
+    };
+    // Node's own functions, so that they are called by the last one of these.
+    const get: (url: string) => unknown = http.get;
+    const pause = delay.bind(null, 60_000, undefined, { ref: false });
+
+    for (const [by, call] of Object.entries({ calls: deep, 'functions that await': awaiting })) {
+      for (const depth of [1, 3, 10]) {
+        it(`a timer is that of the functions that led to it: ${depth} ${by}`, async () => {
+          const events = await pendingWhenLeft((leave) => async () => {
+            setImmediate(() => setImmediate(leave));
+            // This function is one of them.
+            await (depth === 1 ? pause() : call(depth - 1, pause));
+          });
+          const timeout = ofType(events, 'Timeout');
+          assert.equal(timeout?.['cancel.async.depth'], depth);
+          assert.equal(timeout?.['cancel.async.count'], 1);
+          const stack = String(timeout?.['cancel.async.stacktrace']).split('\n');
+          assert.equal(stack.filter((line) => line.includes('async-resources.test.ts')).length, depth);
+          assert.ok(Number(timeout?.['cancel.async.elapsed_ms']) < 5_000);
+        });
+      }
+    }
+
+    it('a timer of a timer is that of both', async () => {
+      const timers: NodeJS.Timeout[] = [];
+      const events = await pendingWhenLeft((leave) => () => {
+        timers.push(
+          setTimeout(function first() {
+            timers.push(
+              setTimeout(function second() {
+                timers.push(setTimeout(() => {}, 60_000));
+                leave();
+              }, 1),
+            );
+          }, 1),
+        );
+      });
+      for (const timer of timers) clearTimeout(timer);
+      const timeout = ofType(events, 'Timeout');
+      assert.equal(timeout?.['cancel.async.depth'], 3);
+      const stack = String(timeout?.['cancel.async.stacktrace']);
+      assert.match(stack, /second .*first .*Server\./s);
+    });
+
+    it('one thing after the other does not grow', async () => {
+      const events = await pendingWhenLeft((leave) => async () => {
+        for (let times = 0; times < 200; times++) await null;
+        leave();
+        await Promise.resolve(pause()).catch(() => {});
+      });
+      assert.equal(ofType(events, 'Timeout')?.['cancel.async.depth'], 1);
+    });
+
+    for (const depth of [1, 3, 10]) {
+      it(`a socket is that of the functions that asked: ${depth}`, async () => {
+        const silent = net.createServer();
+        await once(silent.listen(0, '127.0.0.1'), 'listening');
+        const { port } = silent.address() as net.AddressInfo;
+        const sockets: net.Socket[] = [];
+        silent.on('connection', (socket) => sockets.push(socket.on('error', () => {})));
+        const events = await pendingWhenLeft((leave) => (_request, response) => {
+          silent.once('connection', leave);
+          // Node's own function, as above.
+          const ask: () => unknown = get.bind(null, `http://127.0.0.1:${port}`);
+          const asked = (depth === 1 ? ask() : deep(depth - 1, ask)) as ClientRequest;
+          asked.on('error', () => {});
+          response.on('close', () => setImmediate(() => asked.destroy()));
+        });
+        silent.close();
+        for (const socket of sockets) socket.destroy();
+        assert.equal(ofType(events, 'TCPWRAP')?.['cancel.async.depth'], depth);
+      });
+    }
+  });
+
+  it('a handler that goes on: how long for each type', async () => {
+    const events = await pendingWhenLeft((leave) => async (_request, response) => {
+      setImmediate(() => setImmediate(leave));
+      await once(response, 'close').catch(() => {});
+      await delay(60);
+      const file = await open(fileURLToPath(import.meta.url));
+      await file.close();
+      await delay(40);
+    });
+    assert.ok(events.length > 0);
+    const findWork = () => telemetry.ended.find(({ name }) => name === 'work after cancel');
+    for (let times = 0; times < 500 && findWork() === undefined; times++) await delay(10);
+    const work = findWork();
+    const wastedMs = Number(work?.attributes['cancel.wasted_ms']);
+    const pending = work?.events.filter(({ name }) => name === 'cancel.async') ?? [];
+    const timeouts = ofType(pending, 'Timeout');
+    const timeoutsMs = Number(timeouts?.['cancel.async.wasted_ms']);
+    assert.ok(timeoutsMs > 90 && timeoutsMs <= wastedMs, `${timeoutsMs} of ${wastedMs}`);
+    assert.equal(timeouts?.['cancel.async.depth'], 1);
+    const filesMs = Number(ofType(pending, 'FSREQPROMISE')?.['cancel.async.wasted_ms']);
+    assert.ok(filesMs >= 0 && filesMs < 60, `${filesMs}`);
+    const times = pending.map(({ attributes }) => Number(attributes?.['cancel.async.wasted_ms']));
+    assert.deepEqual(
+      times,
+      [...times].sort((a, b) => b - a),
+    );
   });
 
   it('another operation has its own, and one that is answered says nothing', async () => {
