@@ -32,6 +32,7 @@ function spansOfResource({ resource, scopeSpans }: Fields, path: string): Export
   const process: Process = {
     serviceName: String(known['service.name'] ?? 'unknown_service'),
     processId: processIdOf(known),
+    pid: typeof known['process.pid'] === 'number' ? known['process.pid'] : undefined,
   };
   return listOf(scopeSpans, `${path}.scopeSpans`, ({ scope, spans }, scopePath) => {
     const scopeName = String((isFields(scope) && scope.name) || '');
@@ -41,7 +42,7 @@ function spansOfResource({ resource, scopeSpans }: Fields, path: string): Export
   }).flat();
 }
 
-type Process = Pick<ExportedSpan, 'serviceName' | 'processId'>;
+type Process = Pick<ExportedSpan, 'serviceName' | 'processId' | 'pid'>;
 
 function exportedSpan(span: Fields, path: string, process: Process, scopeName: string): ExportedSpan {
   const { parentSpanId, name = '', kind = 0, status } = span;
@@ -51,6 +52,7 @@ function exportedSpan(span: Fields, path: string, process: Process, scopeName: s
   return {
     serviceName: process.serviceName,
     processId: process.processId,
+    pid: process.pid,
     traceId: textOf(span.traceId, `${path}.traceId`),
     spanId: textOf(span.spanId, `${path}.spanId`),
     parentSpanId: parentSpanId ? textOf(parentSpanId, `${path}.parentSpanId`) : undefined,

@@ -8,6 +8,8 @@ export interface ExportedSpan {
   readonly serviceName: string;
   /** Tells the processes of a service apart, where it is known: `service.instance.id`, or else host and pid. */
   readonly processId?: string | undefined;
+  /** `process.pid`, where it is known. */
+  readonly pid?: number | undefined;
   /** Of the instrumentation that made it; empty where that is not told. */
   readonly scopeName: string;
   /** Unix time in ms, with fractions. */

@@ -8,6 +8,7 @@ type Attributes = Record<string, string | number | boolean>;
 
 interface Given {
   readonly service: string;
+  readonly pid?: number;
   readonly name: string;
   readonly kind: 'internal' | 'server' | 'client';
   /** Of the same trace, by its place in it. */
@@ -25,26 +26,33 @@ const KINDS = { internal: 1, server: 2, client: 3 };
 export function traceOf(number: number, startMs: number, spans: readonly Given[]): Request {
   const nanos = (ms: number): string => String(BigInt(Math.round((startMs + ms) * 1_000)) * 1_000n);
   const spanId = (index: number): string => (number * 1_000 + index + 1).toString(16).padStart(16, '0');
-  const resourceSpans = spans.map(({ service, name, kind, parent, from, to, attributes, events }, index) => ({
-    resource: { attributes: pairs({ 'service.name': service, 'service.instance.id': service }) },
-    scopeSpans: [
-      {
-        scope: { name: 'opentelemetry-instrumentation-cancellation' },
-        spans: [
-          {
-            ...{ traceId: traceIdOf(number), spanId: spanId(index), name, kind: KINDS[kind] },
-            parentSpanId: parent === undefined ? '' : spanId(parent),
-            ...{ startTimeUnixNano: nanos(from), endTimeUnixNano: nanos(to) },
-            attributes: pairs(attributes),
-            events: (events ?? []).map((event) => ({
-              ...{ name: event.name, timeUnixNano: nanos(event.at) },
-              attributes: pairs(event.attributes),
-            })),
-          },
-        ],
+  const resourceSpans = spans.map(
+    ({ service, pid, name, kind, parent, from, to, attributes, events }, index) => ({
+      resource: {
+        attributes: pairs({
+          ...{ 'service.name': service, 'service.instance.id': service },
+          ...(pid === undefined ? {} : { 'process.pid': pid }),
+        }),
       },
-    ],
-  }));
+      scopeSpans: [
+        {
+          scope: { name: 'opentelemetry-instrumentation-cancellation' },
+          spans: [
+            {
+              ...{ traceId: traceIdOf(number), spanId: spanId(index), name, kind: KINDS[kind] },
+              parentSpanId: parent === undefined ? '' : spanId(parent),
+              ...{ startTimeUnixNano: nanos(from), endTimeUnixNano: nanos(to) },
+              attributes: pairs(attributes),
+              events: (events ?? []).map((event) => ({
+                ...{ name: event.name, timeUnixNano: nanos(event.at) },
+                attributes: pairs(event.attributes),
+              })),
+            },
+          ],
+        },
+      ],
+    }),
+  );
   return { resourceSpans };
 }
 

@@ -1,0 +1,67 @@
+/** A run as it is on disk: the folder of a recording, or spans alone, with a capture or without. */
+import { stat } from 'node:fs/promises';
+import type { WireExchange } from '../capture/exchange.ts';
+import { exchangesOf } from '../capture/exchanges.ts';
+import { packetsOf } from '../capture/tshark.ts';
+import { readRecording } from '../recording/read.ts';
+import type { JaegerQuestion } from '../spans/jaeger.ts';
+import { type Reading, readSpans } from '../spans/source.ts';
+import type { ExportedSpan } from '../spans/span.ts';
+import { isWorkAnnouncement } from '../spans/work-announcement.ts';
+import type { Run } from './evidence.ts';
+import { ProcessRecord } from './process-record.ts';
+
+export interface RunOnDisk {
+  /** The folder of a recording; a file of spans, or the address of a Jaeger. */
+  readonly source: string;
+  /** In the place of that of the recording. */
+  readonly capture: string | undefined;
+  readonly keylog: string | undefined;
+  readonly question: JaegerQuestion;
+}
+
+/** @throws {UserError} */
+export async function readRun(
+  { source, capture, keylog, question }: RunOnDisk,
+  reading: Reading,
+): Promise<Run> {
+  if (!(await isFolder(source)))
+    return {
+      spans: await spansOf(source, question, reading),
+      exchanges: await exchangesIn(capture, keylog, reading),
+      processes: [],
+    };
+  const recording = await readRecording(source);
+  for (const missing of recording.missing) reading.onLeftOut?.(missing);
+  const { spansFile, captureFile, processes } = recording;
+  return {
+    spans: spansFile === undefined ? [] : await spansOf(spansFile, question, reading),
+    exchanges: await exchangesIn(capture ?? captureFile, keylog, reading),
+    processes: processes.map((process) => new ProcessRecord(process)),
+  };
+}
+
+async function isFolder(source: string): Promise<boolean> {
+  return (await stat(source).catch(() => undefined))?.isDirectory() === true;
+}
+
+async function spansOf(source: string, question: JaegerQuestion, reading: Reading): Promise<ExportedSpan[]> {
+  const byId = new Map<string, ExportedSpan>();
+  for await (const batch of readSpans(source, question, reading)) {
+    // What only says that work goes on is no span of its own.
+    for (const span of batch) if (!isWorkAnnouncement(span)) byId.set(`${span.traceId} ${span.spanId}`, span);
+  }
+  return [...byId.values()];
+}
+
+async function exchangesIn(
+  file: string | undefined,
+  keylog: string | undefined,
+  { onLeftOut }: Reading,
+): Promise<WireExchange[]> {
+  if (file === undefined) return [];
+  const onCutShort = () => onLeftOut?.(`the last packet of ${file}, which was cut off`);
+  const exchanges: WireExchange[] = [];
+  for await (const exchange of exchangesOf(packetsOf({ file, keylog, onCutShort }))) exchanges.push(exchange);
+  return exchanges;
+}
