@@ -6,9 +6,14 @@
  */
 import type { ESLint, Linter, Rule } from 'eslint';
 import { abortControllerUsed } from './eslint/abort-controller-used.ts';
+import { checkAfterAwait } from './eslint/check-after-await.ts';
+import { generatorCleanup } from './eslint/generator-cleanup.ts';
 import { grpcDeadline } from './eslint/grpc-deadline.ts';
+import { noSwallowedAbort } from './eslint/no-swallowed-abort.ts';
 import { noTimeoutRace } from './eslint/no-timeout-race.ts';
 import { passSignal } from './eslint/pass-signal.ts';
+import { removeAbortListener } from './eslint/remove-abort-listener.ts';
+import { timeoutWithinCaller } from './eslint/timeout-within-caller.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from './version.ts';
 
 /** By the name that a configuration gives them, behind `cancellation/`. */
@@ -17,6 +22,11 @@ export const rules: Readonly<Record<string, Rule.RuleModule>> = {
   'grpc-deadline': grpcDeadline,
   'no-timeout-race': noTimeoutRace,
   'pass-signal': passSignal,
+  'check-after-await': checkAfterAwait,
+  'generator-cleanup': generatorCleanup,
+  'no-swallowed-abort': noSwallowedAbort,
+  'remove-abort-listener': removeAbortListener,
+  'timeout-within-caller': timeoutWithinCaller,
 };
 
 export const meta: Readonly<Record<'name' | 'version' | 'namespace', string>> = {

@@ -53,7 +53,7 @@ function optionOf({ key }: Outgoing, { text }: Caller): string {
 }
 
 /** Started and left to itself, or what tidies up. */
-function isForNobody(call: NodeOf<'CallExpression'>): boolean {
+export function isForNobody(call: NodeOf<'CallExpression'>): boolean {
   return isTidyingUp(call) || !isWaitedFor(call);
 }
 
@@ -87,10 +87,16 @@ const BY_HAND =
   /addEventListener\(\s*['"]abort|\bonabort\b|\.(?:on|once|addListener|prependListener)\(\s*['"](?:close|aborted|abort|cancelled)['"]|AbortController|currentSignal/;
 
 function waitsFor(sourceCode: SourceCode, caller: Caller, call: Node, outgoing: Outgoing): boolean {
-  if (BY_HAND.test(sourceCode.getText(caller.given))) return false;
-  if (caller.kind === 'signal') return !isGivenToOther(sourceCode, caller, call);
+  if (isHeardByHand(sourceCode, caller, call)) return false;
+  if (caller.kind === 'signal') return true;
   // Nothing of the framework's own is missed here: only what certainly is for the answer, and has no end of its own.
   return outgoing.isRead && outgoing.hasTimeout === 'no' && !isAnsweredBefore(caller, call);
+}
+
+/** The function listens itself, or somebody else looks at the signal around the call. */
+export function isHeardByHand(sourceCode: SourceCode, caller: Caller, call: Node): boolean {
+  if (BY_HAND.test(sourceCode.getText(caller.given))) return true;
+  return caller.kind === 'signal' && isGivenToOther(sourceCode, caller, call);
 }
 
 /** `retry(() => fetch(url), { signal })`: somebody else looks at it. */
