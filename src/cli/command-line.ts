@@ -13,6 +13,7 @@ import { captureCommand } from './capture.ts';
 import { checkCommand } from './check/command.ts';
 import { COMMAND_NAME } from './command-name.ts';
 import { doctorCommand } from './doctor/command.ts';
+import { recordCommand } from './record.ts';
 import { reportCommand } from './report/command.ts';
 import { runCommand } from './run.ts';
 import { timelineCommand } from './timeline.ts';
@@ -23,6 +24,7 @@ const COMMANDS: readonly Command[] = [
   viewCommand,
   reportCommand,
   captureCommand,
+  recordCommand,
   checkCommand,
   timelineCommand,
   doctorCommand,

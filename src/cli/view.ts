@@ -19,7 +19,8 @@ Opens a page on cancelled traces, live: who cancelled, why, when, where, and the
 Spans come by OTLP/HTTP and OTLP/gRPC, which is where exporters send them by default.
 
   source           shown as well: a file of spans as OTLP JSON, one object or one a line, or as Jaeger's user
-                   interface downloads them; or the address of a Jaeger, such as http://localhost:16686
+                   interface downloads them; a folder of ${COMMAND_NAME} record; or the address of a Jaeger, such as
+                   http://localhost:16686
   --port N         of the page and of OTLP/HTTP (default ${HTTP_PORT}, or any that is free)
   --grpc-port N    of OTLP/gRPC (default ${GRPC_PORT}, or any that is free)
 ${DESK_USAGE}  --service NAME   of a Jaeger: traces of this service only

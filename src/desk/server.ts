@@ -38,6 +38,11 @@ export async function openDesk({ host, port, store, work, keep, info }: DeskOpti
   app.route('/', await pageRoutes());
   app.notFound((context) => context.json({ message: `nothing is at ${context.req.path}` }, 404));
   app.onError((error, context) => context.json({ message: error.message }, 500));
+  return await serve(app, host, port);
+}
+
+/** @throws {NodeJS.ErrnoException} EADDRINUSE and others, of `listen()` */
+export async function serve(app: Hono, host: string, port: number): Promise<Desk> {
   const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
   server.listen(port, host);
   await once(server, 'listening');

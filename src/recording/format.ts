@@ -4,7 +4,6 @@
  */
 
 export const RECORDING_FILE = 'recording.json';
-export const SPANS_FILE = 'spans.jsonl';
 
 export interface RecordingInfo {
   readonly version: 1;
@@ -27,6 +26,8 @@ export interface CaptureInfo {
   readonly interfaces: readonly string[];
   /** Empty: all, but the one that spans are sent to. */
   readonly ports: readonly number[];
+  /** What of it is missing: packets that were dropped, or all from some moment on. */
+  readonly lost?: string | undefined;
 }
 
 export interface ProcessInfo {
@@ -74,8 +75,8 @@ export interface LoopSample {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** 0 to 1. */
-  readonly utilization: number;
+  /** CPU time of all threads. */
+  readonly cpuMs: number;
 }
 
 export interface GcPause {

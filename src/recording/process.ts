@@ -79,7 +79,7 @@ function missingOf({ folder, info, slices, silentMs }: Omit<RecordedProcess, 'mi
     ? `it told no end and nothing in the last ${Math.round(silentMs)} ms: killed while its event loop was blocked, or long before the command ended`
     : 'it told no end: killed, crashed, or it goes on';
   const lost = slices.length === 0 ? 'its CPU profile' : 'the last slice of its CPU profile';
-  missing.push(`${name}, the end: ${how}. ${lost} and what it saw in its last second are not there`);
+  missing.push(`${name}, the end: ${how}; ${lost} and what it saw in its last second are not there`);
   return missing;
 }
 

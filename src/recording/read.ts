@@ -3,8 +3,9 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isProcessFolder } from '../recorder/files.ts';
 import { isFields } from '../spans/shape.ts';
+import { SPANS_FILE } from '../spans/source.ts';
 import { UserError } from '../spans/user-error.ts';
-import { RECORDING_FILE, type RecordingInfo, SPANS_FILE } from './format.ts';
+import { RECORDING_FILE, type RecordingInfo } from './format.ts';
 import { type RecordedProcess, readProcess } from './process.ts';
 
 export interface Recording {
@@ -37,6 +38,7 @@ export async function readRecording(folder: string): Promise<Recording> {
   if (spansFile === undefined) missing.push('spans: none came');
   if ('absent' in info.capture) missing.push(`the capture: ${info.capture.absent}`);
   else if (captureFile === undefined) missing.push('the capture: nothing was written');
+  else if (info.capture.lost !== undefined) missing.push(`of the capture: ${info.capture.lost}`);
   return { folder, info, spansFile, captureFile, processes, missing };
 }
 

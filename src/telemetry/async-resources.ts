@@ -7,7 +7,9 @@
  * Only for those who ask for it: once there is a hook, Node reports every promise of the process.
  */
 import { type AsyncHook, createHook, executionAsyncId } from 'node:async_hooks';
+import { type Channel, channel } from 'node:diagnostics_channel';
 import { context } from '@opentelemetry/api';
+import { CANCEL_CHANNEL } from '../cancellation/cancel-channel.ts';
 import { formatFrame, originOf } from '../cancellation/origin.ts';
 import { CapturedStack } from '../operation/captured-stack.ts';
 import type { Operation } from '../operation/operation.ts';
@@ -52,6 +54,7 @@ export class AsyncResources {
   /** Those whose operation was cancelled, in that order. */
   readonly #late = new Set<Pending>();
   readonly #hook: AsyncHook;
+  readonly #cancels: Channel = channel(CANCEL_CHANNEL);
 
   constructor() {
     const made = (asyncId: number, type: string, triggerAsyncId: number): void => {
@@ -95,6 +98,7 @@ export class AsyncResources {
 
   /** The operation has just been cancelled: writes what is pending on its span. */
   write(operation: Operation, atMs: number): void {
+    if (this.#cancels.hasSubscribers) this.#cancels.publish({ operation });
     const pending = this.#of.get(operation);
     if (pending === undefined) return;
     const byType = new Map<string, AsyncResource[]>();

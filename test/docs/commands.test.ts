@@ -40,6 +40,7 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [RegExp(`^npx (cancel-trace|${OURS}) run -- (node app\\.js|npm start)$`), { by: 'test/cli/desk.test.ts' }],
   [/^npx cancel-trace view/, { by: 'test/cli/desk.test.ts' }],
   [/^npx cancel-trace capture /, { by: 'test/stack/capture.test.ts' }],
+  [/^npx cancel-trace record /, { by: 'test/cli/record-programs.test.ts' }],
   [/^npx cancel-trace timeline /, { by: 'test/timeline/spans.test.ts' }],
   [/^npx cancel-trace check/, { by: 'test/cli/check.test.ts' }],
   [/^npx cancel-trace doctor( --send)?$/, { by: 'test/cli/doctor.test.ts' }],

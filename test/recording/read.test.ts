@@ -61,7 +61,7 @@ describe('readRecording', () => {
       'process.json': JSON.stringify({ ...PROCESS, endedMs: 8_900, exitCode: 0 }),
       'clock.jsonl': '{"atMs":1100,"monotonicUs":5,"wallMs":1100.5,"boundMs":0.5}\n',
       'loop.jsonl':
-        '{"atMs":1500,"durationMs":80,"boundMs":3}\n{"atMs":2000,"p50Ms":0.1,"p99Ms":2,"maxMs":80,"utilization":0.2}\n',
+        '{"atMs":1500,"durationMs":80,"boundMs":3}\n{"atMs":2000,"p50Ms":0.1,"p99Ms":2,"maxMs":80,"cpuMs":200}\n',
       'gc.jsonl': '{"atMs":1600,"durationMs":2,"kind":"minor","flags":0}\n',
       'cpu-0002.cpuprofile': JSON.stringify(PROFILE),
       'cpu-0001.cpuprofile': JSON.stringify(PROFILE),

@@ -22,7 +22,8 @@ As a gate, it fails when that is too much.
 
   source           a file of spans as OTLP JSON, one object or one a line, as --keep of ${COMMAND_NAME} view and the Collector's
                    file exporter write it, or as Jaeger's user interface downloads them; - is standard input; each may be
-                   compressed by gzip; or the address of a Jaeger, such as http://localhost:16686
+                   compressed by gzip; a folder of ${COMMAND_NAME} record; or the address of a Jaeger, such as
+                   http://localhost:16686
   --service NAME   of a Jaeger: traces of this service only, which do not tell whether a server vanished
 ${TIME_USAGE}  --paths N        so many cancels hop by hop, those that cost most first (default ${DEFAULT_PATHS})
   --trace ID       of this trace only, all of its cancels; the begin of its id is enough
