@@ -1,9 +1,8 @@
-/** Options: what a user may say, what it means when nothing is said, and what is refused. */
-import { OUTGOING_DEADLINE_HEADERS, type OutgoingDeadlineHeader } from './cancellation/deadline-headers.ts';
+/** Options: what a user may say, and what it means when nothing is said. */
+import type { OutgoingDeadlineHeader } from './cancellation/deadline-headers.ts';
 import type { Integration } from './integration.ts';
 import type { Outcome } from './operation/evidence.ts';
 import type { Side } from './operation/operation.ts';
-import { integerBetween, optionalBoolean, refuseUnknown, requireObject, typeError } from './option-checks.ts';
 
 /** The span status of cancelled operations; see `status` below. */
 export interface StatusConfig {
@@ -48,6 +47,12 @@ export interface PropagateConfig {
   cancelInTransaction?: boolean;
 }
 
+/**
+ * Called for each text that is written on a span, before it is: `cancel.reason`, `cancel.stacktrace`, `url.full`, … of the
+ * events as well; `otel.status_description` is the message of a status. Returns what is written in its place; undefined: nothing is.
+ */
+export type Redact = (key: string, value: string) => string | undefined;
+
 /** From HTTP status code, 100 to 599, to what it means. */
 export type CancelStatusCodes = Readonly<Record<number, 'context.canceled' | 'deadline_exceeded'>>;
 
@@ -77,6 +82,16 @@ export interface CancellationInstrumentationConfig {
    * @default 40
    */
   maxStackFrames?: number;
+  /**
+   * Whether to write down what `abort(reason)`, `destroy(error)` and the like were given: `cancel.reason`. @default true
+   */
+  captureReason?: boolean;
+  /**
+   * What texts may not say: called for each of those that are written, or patterns of which every match becomes `REDACTED` (texts of
+   * patterns are regular expressions, for set-ups that are JSON). Of spans of others only what is added to them.
+   * @default undefined: all is written
+   */
+  redact?: Redact | readonly (RegExp | string)[];
   /**
    * Whether to take a stack where a time limit is set (gRPC deadline, AbortSignal.timeout(), `timeout`
    * option), so that a missed one can name the line. Costs some µs for every operation that has one.
@@ -151,6 +166,8 @@ export interface ResolvedConfig {
   /** From HTTP status code to what it means. */
   readonly cancelStatusCodes: Readonly<Record<Side, ReadonlyMap<number, Outcome>>>;
   readonly maxStackFrames: number;
+  readonly captureReason: boolean;
+  readonly redact: Redact | undefined;
   readonly captureDeadlineStack: boolean;
   readonly capturePendingStack: boolean;
   readonly propagate: ResolvedPropagateConfig;
@@ -160,152 +177,4 @@ export interface ResolvedConfig {
   readonly announceWork: boolean;
   readonly trackAsync: boolean;
   readonly guessLostContext: boolean;
-}
-
-const STATUS_DEFAULTS: Required<StatusConfig> = {
-  grpcClient: 'error',
-  grpcServer: 'unset',
-  httpClient: 'unset',
-  httpServer: 'unset',
-  deadline: 'error',
-};
-
-const STATUS_CODE_DEFAULTS = {
-  408: 'deadline_exceeded',
-  499: 'context.canceled',
-  504: 'deadline_exceeded',
-} as const;
-
-const MAX_STACK_FRAMES = 200;
-const DAY_MS = 86_400_000;
-
-/**
- * @throws {TypeError} for an unknown option or a value of the wrong type, naming both and what is accepted
- * @throws {RangeError} for a number out of range
- */
-export function resolveConfig(
-  config: CancellationInstrumentationConfig,
-  defaultIntegrations: readonly Integration[],
-): ResolvedConfig {
-  requireObject('options', config);
-  refuseUnknown('', config, [
-    'enabled',
-    'integrations',
-    'status',
-    'cancelStatusCodes',
-    'maxStackFrames',
-    'captureDeadlineStack',
-    'capturePendingStack',
-    'propagate',
-    'workEndsWithRequest',
-    'workAfterCancelMs',
-    'maxWorkAfterCancelMs',
-    'announceWork',
-    'trackAsync',
-    'guessLostContext',
-  ]);
-  optionalBoolean('enabled', config.enabled);
-  return {
-    integrations: resolveIntegrations(config.integrations ?? defaultIntegrations),
-    status: resolveStatus(config.status ?? {}),
-    cancelStatusCodes: resolveStatusCodes(config.cancelStatusCodes),
-    maxStackFrames: integerBetween('maxStackFrames', config.maxStackFrames ?? 40, 1, MAX_STACK_FRAMES),
-    captureDeadlineStack: optionalBoolean('captureDeadlineStack', config.captureDeadlineStack) ?? true,
-    capturePendingStack: optionalBoolean('capturePendingStack', config.capturePendingStack) ?? true,
-    propagate: resolvePropagate(config.propagate ?? {}),
-    workEndsWithRequest: optionalBoolean('workEndsWithRequest', config.workEndsWithRequest) ?? true,
-    workAfterCancelMs: integerBetween('workAfterCancelMs', config.workAfterCancelMs ?? 100, 0, DAY_MS),
-    maxWorkAfterCancelMs: integerBetween(
-      'maxWorkAfterCancelMs',
-      config.maxWorkAfterCancelMs ?? 60_000,
-      1,
-      DAY_MS,
-    ),
-    announceWork: optionalBoolean('announceWork', config.announceWork) ?? false,
-    trackAsync: optionalBoolean('trackAsync', config.trackAsync) ?? false,
-    guessLostContext: optionalBoolean('guessLostContext', config.guessLostContext) ?? false,
-  };
-}
-
-function resolveIntegrations(integrations: readonly Integration[]): readonly Integration[] {
-  if (!Array.isArray(integrations)) {
-    throw typeError('integrations', 'an array, such as [...defaultIntegrations, mine]', integrations);
-  }
-  const names = new Set<string>();
-  for (const [index, integration] of (integrations as readonly Integration[]).entries()) {
-    const name = `integrations[${index}]`;
-    requireObject(name, integration);
-    if (typeof integration.name !== 'string') throw typeError(`${name}.name`, 'a string', integration.name);
-    if (names.has(integration.name)) {
-      throw new TypeError(
-        `Option "${name}": "${integration.name}" is listed twice; name each integration once.`,
-      );
-    }
-    names.add(integration.name);
-  }
-  return integrations;
-}
-
-function resolveStatus(status: StatusConfig): Required<StatusConfig> {
-  requireObject('status', status);
-  refuseUnknown('status.', status, Object.keys(STATUS_DEFAULTS));
-  const resolved = { ...STATUS_DEFAULTS };
-  for (const key of Object.keys(STATUS_DEFAULTS) as (keyof StatusConfig)[]) {
-    const value = status[key];
-    if (value === undefined) continue;
-    if (value !== 'error' && value !== 'unset') throw typeError(`status.${key}`, "'error' or 'unset'", value);
-    resolved[key] = value;
-  }
-  return resolved;
-}
-
-function resolvePropagate(propagate: PropagateConfig): ResolvedPropagateConfig {
-  requireObject('propagate', propagate);
-  refuseUnknown('propagate.', propagate, [
-    'httpDeadline',
-    'grpcDeadline',
-    'marginMs',
-    'cancel',
-    'cancelInTransaction',
-  ]);
-  const { httpDeadline, grpcDeadline, marginMs = 0, cancel, cancelInTransaction } = propagate;
-  if (httpDeadline !== undefined && !OUTGOING_DEADLINE_HEADERS.includes(httpDeadline)) {
-    throw typeError('propagate.httpDeadline', `one of ${OUTGOING_DEADLINE_HEADERS.join(', ')}`, httpDeadline);
-  }
-  return {
-    httpDeadline,
-    grpcDeadline: optionalBoolean('propagate.grpcDeadline', grpcDeadline) ?? false,
-    marginMs: integerBetween('propagate.marginMs', marginMs, 0, 60_000),
-    cancel: optionalBoolean('propagate.cancel', cancel) ?? false,
-    cancelInTransaction: optionalBoolean('propagate.cancelInTransaction', cancelInTransaction) ?? false,
-  };
-}
-
-function resolveStatusCodes(
-  given: CancellationInstrumentationConfig['cancelStatusCodes'] = STATUS_CODE_DEFAULTS,
-): ResolvedConfig['cancelStatusCodes'] {
-  requireObject('cancelStatusCodes', given);
-  if (!('client' in given || 'server' in given)) {
-    const both = resolveTable('cancelStatusCodes', given);
-    return { client: both, server: both };
-  }
-  refuseUnknown('cancelStatusCodes.', given, ['client', 'server']);
-  const { client = STATUS_CODE_DEFAULTS, server = STATUS_CODE_DEFAULTS } = given;
-  return {
-    client: resolveTable('cancelStatusCodes.client', client),
-    server: resolveTable('cancelStatusCodes.server', server),
-  };
-}
-
-function resolveTable(option: string, codes: CancelStatusCodes): ReadonlyMap<number, Outcome> {
-  requireObject(option, codes);
-  const resolved = new Map<number, Outcome>();
-  for (const [key, value] of Object.entries(codes)) {
-    const name = `${option}.${key}`;
-    const code = integerBetween(name, Number(key), 100, 599);
-    if (value === 'context.canceled') resolved.set(code, 'canceled');
-    else if (value === 'deadline_exceeded') resolved.set(code, 'deadline_exceeded');
-    else throw typeError(name, "'context.canceled' or 'deadline_exceeded'", value);
-  }
-  return resolved;
 }

@@ -1,5 +1,5 @@
 /** The public API. */
-export type { CancellationInstrumentationConfig, StatusConfig } from './config.ts';
+export type { CancellationInstrumentationConfig, Redact, StatusConfig } from './config.ts';
 export { currentDeadline, currentSignal, remainingMs, withDeadline } from './deadline/current.ts';
 export { detached } from './deadline/detached.ts';
 export { expressDeadline, fastifyDeadline, httpDeadline, koaDeadline } from './deadline/middleware.ts';

@@ -8,7 +8,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { AbortOrigins } from './cancellation/abort-origins.ts';
-import { type CancellationInstrumentationConfig, resolveConfig } from './config.ts';
+import type { CancellationInstrumentationConfig } from './config.ts';
 import { currentProvider, globalProvider, providerName } from './global-api.ts';
 import { createInstallation } from './hook/installation.ts';
 import { watchLateWrites } from './hook/late-writes.ts';
@@ -20,6 +20,7 @@ import { defaultIntegrations } from './integrations/index.ts';
 import { isStopReason } from './operation/stop-reason.ts';
 import { Part } from './part.ts';
 import { type EndingProcess, endedHere, watchProcessEnd } from './process-end.ts';
+import { resolveConfig } from './resolved-config.ts';
 import { complain, type InstanceReport, tellDoctor } from './self-report.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { addSystem } from './telemetry/systems.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { resolveConfig } from '../src/config.ts';
 import { CancellationInstrumentation, defaultIntegrations } from '../src/index.ts';
+import { resolveConfig } from '../src/resolved-config.ts';
 
 const resolve = (config: unknown) => resolveConfig(config as never, defaultIntegrations);
 
@@ -28,6 +28,8 @@ describe('options', () => {
       },
       cancelStatusCodes: { client: defaultCodes, server: defaultCodes },
       maxStackFrames: 40,
+      captureReason: true,
+      redact: undefined,
       captureDeadlineStack: true,
       capturePendingStack: true,
       workEndsWithRequest: true,

@@ -8,7 +8,7 @@
  */
 import { type AsyncHook, createHook, executionAsyncId } from 'node:async_hooks';
 import { type Channel, channel } from 'node:diagnostics_channel';
-import { context } from '@opentelemetry/api';
+import { type Attributes, context } from '@opentelemetry/api';
 import { CANCEL_CHANNEL } from '../cancellation/cancel-channel.ts';
 import { formatFrame, originOf } from '../cancellation/origin.ts';
 import { CapturedStack } from '../operation/captured-stack.ts';
@@ -25,6 +25,7 @@ import {
 } from './attributes.ts';
 import { LateAsync, type LateType } from './late-async.ts';
 import { isSuppressedIn, ownerIn } from './owner.ts';
+import type { Redaction } from './redaction.ts';
 import { roundMs } from './round-ms.ts';
 
 /** More of them say nothing new of one operation, and each holds on to the functions of its stack. */
@@ -53,10 +54,12 @@ export class AsyncResources {
   readonly #holding = new Map<number, Pending>();
   /** Those whose operation was cancelled, in that order. */
   readonly #late = new Set<Pending>();
+  readonly #redact: Redaction;
   readonly #hook: AsyncHook;
   readonly #cancels: Channel = channel(CANCEL_CHANNEL);
 
-  constructor() {
+  constructor(redact: Redaction) {
+    this.#redact = redact;
     const made = (asyncId: number, type: string, triggerAsyncId: number): void => {
       if (NOISE.has(type)) return;
       try {
@@ -113,14 +116,15 @@ export class AsyncResources {
       const samples = samplesOf(alike);
       const origin = mostCommonOrigin(samples);
       const { depth, stacktrace } = deepest(samples);
-      operation.span.addEvent(EVENT_CANCEL_ASYNC, {
+      const attributes: Attributes = {
         [ATTR_CANCEL_ASYNC_TYPE]: type,
         [ATTR_CANCEL_ASYNC_COUNT]: alike.length,
         [ATTR_CANCEL_ASYNC_ELAPSED_MS]: roundMs(Math.max(atMs - oldest.madeAtMs, 0)),
         ...(origin !== undefined && { [ATTR_CANCEL_ASYNC_ORIGIN]: origin }),
         ...(depth > 0 && { [ATTR_CANCEL_ASYNC_DEPTH]: depth }),
         ...(stacktrace !== '' && { [ATTR_CANCEL_ASYNC_STACKTRACE]: stacktrace }),
-      });
+      };
+      operation.span.addEvent(EVENT_CANCEL_ASYNC, this.#redact(attributes));
     }
   }
 

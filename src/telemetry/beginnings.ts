@@ -19,6 +19,7 @@ import { OperationRecord } from './operation-record.ts';
 import type { OwnedOperations } from './owned-operations.ts';
 import { isSuppressedIn, OWNER_KEY, type OwnerHolder, ownerIn } from './owner.ts';
 import type { Parts } from './parts.ts';
+import type { Redaction } from './redaction.ts';
 import type { Shutdown } from './shutdown.ts';
 import type { SpanStarts } from './span-starts.ts';
 import { rowOf } from './systems.ts';
@@ -33,6 +34,7 @@ export class Beginnings {
   readonly #owned: OwnedOperations;
   readonly #shutdown: Shutdown;
   readonly #visibility: Visibility;
+  readonly #redact: Redaction;
   readonly #spanStarts: SpanStarts;
   readonly #watchHandled: (operation: OperationRecord) => void;
 
@@ -42,6 +44,7 @@ export class Beginnings {
     this.#vendors = parts.vendors;
     this.#open = parts.open;
     this.#owned = parts.owned;
+    this.#redact = parts.redact;
     this.#spanStarts = parts.spanStarts;
     this.#shutdown = parts.shutdown;
     this.#visibility = parts.visibility;
@@ -91,7 +94,7 @@ export class Beginnings {
   ): OperationRecord {
     const { side, system, name, attributes, startTime } = description;
     const kind = side === 'client' ? SpanKind.CLIENT : SpanKind.SERVER;
-    const options: SpanOptions = { kind, attributes };
+    const options: SpanOptions = { kind, attributes: this.#redact(attributes) };
     if (startTime !== undefined) options.startTime = startTime;
     const span = startSpan(this.#tracer(), name, options, parent);
     this.#visibility.look(span, parent);

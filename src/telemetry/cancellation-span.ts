@@ -27,6 +27,7 @@ import {
   EVENT_DEADLINE_EXCEEDED,
 } from './attributes.ts';
 import { parentSpanIdOf } from './official-span.ts';
+import type { Redaction } from './redaction.ts';
 import { roundMs } from './round-ms.ts';
 import { rowOf } from './systems.ts';
 
@@ -92,8 +93,10 @@ export function writeCancellation(
   system: System,
   cancellation: Cancellation,
   cause: Span | undefined,
+  redact: Redaction,
 ): void {
-  const { attributes, event } = wordsOf(cancellation);
+  const words = wordsOf(cancellation);
+  const [attributes, event] = [redact(words.attributes), redact(words.event)];
   span.setAttributes(attributes);
   if (cancellation.rstCode !== undefined) {
     span.setAttribute(rowOf(system).resetCode, cancellation.rstCode);

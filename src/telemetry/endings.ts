@@ -26,6 +26,7 @@ import type { OwnedSpan } from './owned-span.ts';
 import type { OwnedSpans } from './owned-spans.ts';
 import type { Parts, WatchLateWrites } from './parts.ts';
 import { pendingOf, writePending } from './pending-events.ts';
+import type { Redaction } from './redaction.ts';
 import { markNeeded } from './sampling.ts';
 import type { Shutdown } from './shutdown.ts';
 import { sayUnmarked } from './unmarked.ts';
@@ -52,6 +53,7 @@ export class Endings {
   readonly #shutdown: Shutdown;
   readonly #visibility: Visibility;
   readonly #watchLateWrites: WatchLateWrites;
+  readonly #redact: Redaction;
   readonly #guard: Guard;
   /** What ends official spans in one of the next turns. */
   readonly #toEnd = new Set<() => void>();
@@ -69,6 +71,7 @@ export class Endings {
     this.#shutdown = parts.shutdown;
     this.#visibility = parts.visibility;
     this.#watchLateWrites = parts.watchLateWrites;
+    this.#redact = parts.redact;
     this.#guard = parts.guard;
   }
 
@@ -106,9 +109,10 @@ export class Endings {
 
   #write(operation: OperationRecord, cancellation: Cancellation, open: readonly OwnedSpan[]): void {
     const span = made(operation.span);
-    writeCancellation(span, operation.system, cancellation, decidedIn(operation, cancellation));
+    const told = this.#config.captureReason ? cancellation : { ...cancellation, reason: undefined };
+    writeCancellation(span, operation.system, told, decidedIn(operation, cancellation), this.#redact);
     if (cancellation.outcome === 'deadline_exceeded') this.#deadlines.missed(operation);
-    writePending(span, pendingOf(operation, open), cancellation.atMs);
+    writePending(span, pendingOf(operation, open), cancellation.atMs, this.#redact);
     this.#asyncResources?.write(operation, cancellation.atMs);
     if (operation.owner !== undefined) markNeeded(operation.owner.span);
     // Whether it failed is for its queue to say.
@@ -142,7 +146,7 @@ export class Endings {
       if (isEndedWithIt || settlement?.endsOfficialSpan === true) this.#endUnlessEnded(span, settlement);
       return;
     }
-    if (settlement !== undefined && isToBeSeen) writeEnd(span, settlement, cancellation === undefined);
+    if (settlement !== undefined && isToBeSeen) this.#writeEnd(span, settlement, cancellation === undefined);
     if (
       cancellation !== undefined &&
       cancellation.outcome === 'deadline_exceeded' &&
@@ -235,7 +239,7 @@ export class Endings {
     const end = this.#guard(() => {
       this.#toEnd.delete(end);
       if (!span.isRecording()) return;
-      if (settlement?.endsOfficialSpan === true) writeEnd(span, settlement, true);
+      if (settlement?.endsOfficialSpan === true) this.#writeEnd(span, settlement, true);
       endAndSeal(span, endedAtMs);
     });
     this.#toEnd.add(end);
@@ -247,6 +251,15 @@ export class Endings {
       else setImmediate(look);
     });
     setImmediate(look);
+  }
+
+  /** @param hasStatus false where that of a cancel stays */
+  #writeEnd(span: Span, { attributes, name, isError, message }: Settlement, hasStatus: boolean): void {
+    if (attributes !== undefined) span.setAttributes(this.#redact(attributes));
+    if (name !== undefined) span.updateName(name);
+    if (isError !== true || !hasStatus) return;
+    const { [STATUS_DESCRIPTION]: said } = this.#redact({ [STATUS_DESCRIPTION]: message });
+    span.setStatus(typeof said === 'string' ? { code: SpanStatusCode.ERROR, message: said } : ERROR_STATUS);
   }
 
   #over(operation: OperationRecord): void {
@@ -263,14 +276,6 @@ export class Endings {
   }
 }
 
-/** @param hasStatus false where that of a cancel stays */
-function writeEnd(span: Span, { attributes, name, isError, message }: Settlement, hasStatus: boolean): void {
-  if (attributes !== undefined) span.setAttributes(attributes);
-  if (name !== undefined) span.updateName(name);
-  if (isError === true && hasStatus)
-    span.setStatus(message === undefined ? ERROR_STATUS : { code: SpanStatusCode.ERROR, message });
-}
-
 /** What has ended a request of a job has ended the job. */
 function asOf({ trigger, reason, stack }: Cancellation): Evidence {
   const phase = 'handle';
@@ -279,4 +284,6 @@ function asOf({ trigger, reason, stack }: Cancellation): Evidence {
     : { kind: 'signal', phase, reason, isTimeout: trigger === 'signal_timeout', stack };
 }
 
+/** The semantic conventions' name for the message of a status. */
+const STATUS_DESCRIPTION = 'otel.status_description';
 const ERROR_STATUS: SpanStatus = { code: SpanStatusCode.ERROR };

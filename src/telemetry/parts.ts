@@ -10,6 +10,7 @@ import { Metrics } from './metrics.ts';
 import { OpenOperations } from './open-operations.ts';
 import { OwnedOperations } from './owned-operations.ts';
 import { OwnedSpans } from './owned-spans.ts';
+import { type Redaction, redactionBy } from './redaction.ts';
 import { Shutdown } from './shutdown.ts';
 import { SpanStarts, type WatchStarts } from './span-starts.ts';
 import { Vendors } from './vendors.ts';
@@ -30,6 +31,8 @@ export interface Surroundings {
 }
 
 export interface Parts extends Surroundings {
+  /** What is written in the place of attributes, by the option. */
+  readonly redact: Redaction;
   readonly metrics: Metrics;
   readonly addFinding: AddFinding;
   readonly vendors: Vendors;
@@ -49,16 +52,17 @@ export interface Parts extends Surroundings {
 /** @param jobEnds is called when the span of a job is about to end */
 export function createParts(surroundings: Surroundings, jobEnds: (job: Job) => void): Parts {
   const { config, tracer, watchStarts, guard } = surroundings;
+  const redact = redactionBy(config.redact);
   const metrics = new Metrics();
   const open = new OpenOperations();
-  const addFinding = findingsCountedBy(metrics);
+  const addFinding = findingsCountedBy(metrics, redact);
   const announcements = config.announceWork
-    ? new WorkAnnouncements(tracer, config.maxWorkAfterCancelMs, guard)
+    ? new WorkAnnouncements(tracer, config.maxWorkAfterCancelMs, redact, guard)
     : undefined;
-  const asyncResources = config.trackAsync ? new AsyncResources() : undefined;
+  const asyncResources = config.trackAsync ? new AsyncResources(redact) : undefined;
   const workAfterCancel = new WorkAfterCancel(tracer, config, metrics, guard, announcements, asyncResources);
   const ownedSpans = new OwnedSpans(metrics, workAfterCancel, config, guard);
-  const shutdown = new Shutdown(tracer, metrics, open, guard);
+  const shutdown = new Shutdown(tracer, metrics, open, redact, guard);
   const spanStarts: SpanStarts = new SpanStarts(
     watchStarts,
     (span, parent, above) => {
@@ -70,6 +74,7 @@ export function createParts(surroundings: Surroundings, jobEnds: (job: Job) => v
   const jobs = new Jobs({ open, shutdown, spanStarts, guard }, jobEnds);
   return {
     ...surroundings,
+    redact,
     metrics,
     addFinding,
     vendors: new Vendors(guard),

@@ -10,6 +10,7 @@ import {
 import type { Outgoing } from './late-work.ts';
 import type { OperationRecord } from './operation-record.ts';
 import { OwnedSpan } from './owned-span.ts';
+import type { Redaction } from './redaction.ts';
 import { roundMs } from './round-ms.ts';
 
 /** More of them say nothing new, and a span holds 128 events. */
@@ -23,13 +24,13 @@ export function pendingOf(operation: OperationRecord, spans: readonly OwnedSpan[
   return [...(operation.pending ?? []), ...outgoing, ...internal];
 }
 
-export function writePending(span: Span, all: readonly Outgoing[], atMs: number): void {
+export function writePending(span: Span, all: readonly Outgoing[], atMs: number, redact: Redaction): void {
   for (const pending of all.slice(0, MAX_EVENTS)) {
     const attributes: Attributes = { [ATTR_CANCEL_PENDING_ELAPSED_MS]: roundMs(atMs - pending.startedAtMs) };
     const { name } = pending.span as { readonly name?: unknown };
     if (typeof name === 'string') attributes[ATTR_CANCEL_PENDING_NAME] = name;
     const frame = pending instanceof OwnedSpan ? pending.line : originOf(pending.startStack)?.frame;
     if (frame !== undefined) attributes[ATTR_CANCEL_PENDING_ORIGIN] = formatFrame(frame);
-    span.addEvent(EVENT_CANCEL_PENDING, attributes);
+    span.addEvent(EVENT_CANCEL_PENDING, redact(attributes));
   }
 }

@@ -31,6 +31,7 @@ import type { Metrics } from './metrics.ts';
 import type { OpenOperations } from './open-operations.ts';
 import type { OperationRecord } from './operation-record.ts';
 import { ownerIn } from './owner.ts';
+import type { Redaction } from './redaction.ts';
 import { markNeeded } from './sampling.ts';
 
 /** What a process is told to end by, or ends by unasked. */
@@ -70,6 +71,7 @@ class Drain {
 }
 
 export class Shutdown {
+  readonly #redact: Redaction;
   readonly #tracer: () => Tracer;
   readonly #metrics: Metrics;
   readonly #open: OpenOperations;
@@ -80,7 +82,8 @@ export class Shutdown {
   /** What is wrong with a span processor is to harm no operation. */
   readonly #record: (drain: Drain) => void;
 
-  constructor(tracer: () => Tracer, metrics: Metrics, open: OpenOperations, guard: Guard) {
+  constructor(tracer: () => Tracer, metrics: Metrics, open: OpenOperations, redact: Redaction, guard: Guard) {
+    this.#redact = redact;
     this.#tracer = tracer;
     this.#metrics = metrics;
     this.#open = open;
@@ -198,7 +201,7 @@ export class Shutdown {
       ROOT_CONTEXT,
     );
     const frame = originOf(stack)?.frame;
-    if (frame !== undefined) span.setAttribute(ATTR_SHUTDOWN_ORIGIN, formatFrame(frame));
+    if (frame !== undefined) span.setAttributes(this.#redact({ [ATTR_SHUTDOWN_ORIGIN]: formatFrame(frame) }));
     if (counts.cut > 0) {
       span.setStatus({ code: SpanStatusCode.ERROR, message: `operations that were cut: ${counts.cut}` });
       markNeeded(span);

@@ -11,6 +11,7 @@ import type { Guard } from '../operation/guard.ts';
 import { ATTR_CANCEL_SETTLED, ATTR_CANCEL_WORK_FOR, SPAN_WORK_GOES_ON } from './attributes.ts';
 import type { LateWork } from './late-work.ts';
 import { writePending } from './pending-events.ts';
+import type { Redaction } from './redaction.ts';
 
 /** What is over sooner, nobody could have seen. */
 const AFTER_MS = 100;
@@ -22,12 +23,14 @@ export class WorkAnnouncements {
   readonly #tracer: () => Tracer;
   readonly #maxWorkAfterCancelMs: number;
   readonly #guard: Guard;
+  readonly #redact: Redaction;
   readonly #onTimer: () => void;
   /** With when it was last said of each, on the clock of performance.now(). */
   readonly #watched = new Map<LateWork, number | undefined>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(tracer: () => Tracer, maxWorkAfterCancelMs: number, guard: Guard) {
+  constructor(tracer: () => Tracer, maxWorkAfterCancelMs: number, redact: Redaction, guard: Guard) {
+    this.#redact = redact;
     this.#tracer = tracer;
     this.#maxWorkAfterCancelMs = maxWorkAfterCancelMs;
     this.#guard = guard;
@@ -90,7 +93,7 @@ export class WorkAnnouncements {
       trace.setSpan(operation.context, operation.span),
     );
     const nowMs = performance.now();
-    if (!isOver) writePending(span, [...open], nowMs);
+    if (!isOver) writePending(span, [...open], nowMs, this.#redact);
     span.end(toUnixMs(nowMs));
   }
 }

@@ -84,7 +84,7 @@ describe('the tarball', () => {
   it('contains dist/, the documentation, and the stack with its configuration, nothing else', () => {
     assert.deepEqual(
       filesIn(unpacked).filter((file) => !/^(dist|deploy|docs)\//.test(file)),
-      ['CHANGELOG.md', 'LICENSE', 'README.md', 'docker-compose.yml', 'package.json'],
+      ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'docker-compose.yml', 'package.json'],
     );
     assert.deepEqual(
       filesIn(join(unpacked, 'docs')),

@@ -5,10 +5,11 @@ import { context, diag, propagation, type Span, SpanKind, type Tracer, trace } f
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { AbortOrigins } from '../../src/cancellation/abort-origins.ts';
-import { type CancellationInstrumentationConfig, resolveConfig } from '../../src/config.ts';
+import type { CancellationInstrumentationConfig } from '../../src/config.ts';
 import type { SpanDescription } from '../../src/integration.ts';
 import type { Evidence, SignalFired } from '../../src/operation/evidence.ts';
 import type { Side, System } from '../../src/operation/operation.ts';
+import { resolveConfig } from '../../src/resolved-config.ts';
 import { Recorder } from '../../src/telemetry/recorder.ts';
 
 export const OFFICIAL = '@opentelemetry/instrumentation-http';
