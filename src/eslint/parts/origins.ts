@@ -119,22 +119,39 @@ export function madeBy(sourceCode: SourceCode, node: Node, depth: number = 0): N
 }
 
 /** All that its class assigns to a field. */
-export function fieldValues(sourceCode: SourceCode, at: Node, key: string): Node[] {
+export function fieldValues(sourceCode: SourceCode, at: Node, key: string): readonly Node[] {
   const body = classAround(at)?.body;
   if (body === undefined) return [];
-  const values: Node[] = body.body.flatMap((member) =>
-    is(member, 'PropertyDefinition') && keyOf(member) === key && member.value != null ? [member.value] : [],
-  );
-  for (const node of allIn(sourceCode, body))
-    if (is(node, 'AssignmentExpression') && pathOf(node.left as Node) === `this.${key}`)
-      values.push(node.right);
-  return values;
+  const fields = fieldsOfClasses.get(body) ?? fieldsIn(sourceCode, body);
+  fieldsOfClasses.set(body, fields);
+  return fields.get(key) ?? [];
+}
+
+/** Each is gone through once: its methods name fields in every line. */
+const fieldsOfClasses = new WeakMap<Node, ReadonlyMap<string, readonly Node[]>>();
+
+function fieldsIn(sourceCode: SourceCode, body: NodeOf<'ClassBody'>): Map<string, Node[]> {
+  const fields = new Map<string, Node[]>();
+  const add = (key: string | undefined, value: Node): void => {
+    if (key !== undefined) fields.set(key, [...(fields.get(key) ?? []), value]);
+  };
+  for (const member of body.body)
+    if (is(member, 'PropertyDefinition') && member.value != null) add(keyOf(member), member.value);
+  for (const node of allIn(sourceCode, body)) {
+    if (!is(node, 'AssignmentExpression')) continue;
+    const [object, key, ...more] = pathOf(node.left as Node)?.split('.') ?? [];
+    if (object === 'this' && more.length === 0) add(key, node.right);
+  }
+  return fields;
 }
 
 /** The node itself and all that is in it, also in functions. */
 export function* allIn(sourceCode: SourceCode, node: Node): Generator<Node> {
-  yield node;
-  for (const child of childrenOf(sourceCode, node)) yield* allIn(sourceCode, child);
+  const left = [node];
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    yield next;
+    left.push(...childrenOf(sourceCode, next).reverse());
+  }
 }
 
 function childrenOf(sourceCode: SourceCode, node: Node): Node[] {
