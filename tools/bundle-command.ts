@@ -7,7 +7,7 @@ import { importedByRequire, noticeOf } from './bundle-sdk.ts';
 const FOLDER = 'dist/cli';
 const PAGE = 'src/desk/page';
 /** Only the command is made of these. */
-const PARTS = ['capture', 'cli', 'desk', 'receiver', 'recording', 'spans', 'timeline'];
+const PARTS = ['capture', 'cli', 'comply', 'desk', 'receiver', 'recording', 'spans', 'timeline'];
 
 export async function bundleCommand(root: string): Promise<void> {
   const common = {

@@ -12,6 +12,7 @@ import {
 import { captureCommand } from './capture.ts';
 import { checkCommand } from './check/command.ts';
 import { COMMAND_NAME } from './command-name.ts';
+import { complyCommand } from './comply.ts';
 import { doctorCommand } from './doctor/command.ts';
 import { recordCommand } from './record.ts';
 import { reportCommand } from './report/command.ts';
@@ -27,6 +28,7 @@ const COMMANDS: readonly Command[] = [
   recordCommand,
   checkCommand,
   timelineCommand,
+  complyCommand,
   doctorCommand,
 ];
 

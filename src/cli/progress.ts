@@ -25,6 +25,10 @@ export class Progress {
     this.#show(() => `looked at ${Math.round((100 * this.#spans) / of)} % of ${of} spans`);
   }
 
+  asked(count: number, most: number): void {
+    this.#show(() => `asks for the ${count}. time, of at most ${most}`);
+  }
+
   /** Nothing is left of it. */
   end(): void {
     if (this.#isShown) this.#stderr.write('\r\u001b[K');

@@ -24,6 +24,7 @@ const PAGES: Readonly<Record<string, Place>> = {
   'docs/troubleshooting.md': { by: 'test/docs/troubleshooting.test.ts' },
   'docs/model-apis.md': { by: 'test/docs/model-apis.test.ts' },
   'docs/set-ups.md': { by: 'test/setups' },
+  'docs/comply.md': { by: 'test/docs/comply.test.ts' },
 };
 
 const OURS = 'opentelemetry-instrumentation-cancellation';
@@ -41,6 +42,7 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/^npx cancel-trace view/, { by: 'test/cli/desk.test.ts' }],
   [/^npx cancel-trace capture /, { by: 'test/stack/capture.test.ts' }],
   [/^npx cancel-trace record /, { by: 'test/cli/record-programs.test.ts' }],
+  [/^npx cancel-trace comply /, { by: 'test/docs/comply.test.ts' }],
   [/^npx cancel-trace timeline /, { by: 'test/timeline/spans.test.ts' }],
   [/^npx cancel-trace check/, { by: 'test/cli/check.test.ts' }],
   [/^npx cancel-trace doctor( --send)?$/, { by: 'test/cli/doctor.test.ts' }],

@@ -31,6 +31,11 @@ export function head(streamId: number): Buffer {
   ]);
 }
 
+/** @param isEnd of the body */
+export function data(streamId: number, length: number, isEnd = false): Buffer {
+  return frame(0, isEnd ? 0x1 : 0, streamId, Buffer.alloc(length));
+}
+
 export function reset(streamId: number, code: number): Buffer {
   const payload = Buffer.alloc(4);
   payload.writeUInt32BE(code);
