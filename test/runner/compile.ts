@@ -1,5 +1,5 @@
 /**
- * Makes JavaScript of all of src/ and test/ at once, into .cache/tests: a loader in each of the many processes would
+ * Makes JavaScript of all of src/, test/ and tools/ at once, into .cache/tests: a loader in each of the many processes would
  * take longer than most of the tests. Types become blanks, so each line and column stays where it was, and no process
  * pays for source maps. Files know nothing of it: `import.meta` and stacks name what they were made of.
  */
@@ -22,7 +22,7 @@ export async function compile(root: string): Promise<Compiled> {
   const outdir = join(root, '.cache/tests');
   const outputOf = (source: string) => join(outdir, relative(root, source)).replace(/\.ts$/, '.js');
   const imports = new Map<string, string[]>();
-  for (const source of ['src', 'test'].flatMap((folder) => sourcesIn(join(root, folder)))) {
+  for (const source of ['src', 'test', 'tools'].flatMap((folder) => sourcesIn(join(root, folder)))) {
     const { code, imported } = javaScriptOf(source);
     imports.set(source, imported);
     writeWhole(outputOf(source), code);
