@@ -37,10 +37,14 @@ export const meta: Readonly<Record<'name' | 'version' | 'namespace', string>> = 
 
 const plugin: ESLint.Plugin = { meta, rules: { ...rules } };
 
+/** A test passes a signal to see that it is passed on, and waits for as long as its runner lets it. */
+const TESTS = ['**/*.{test,spec}.*', '**/{test,tests,__tests__,__mocks__,e2e}/**'];
+
 /** For a flat configuration: `export default [configs.recommended]`. */
 export const configs: Readonly<Record<'recommended', Linter.Config>> = {
   recommended: {
     name: 'cancellation/recommended',
+    ignores: TESTS,
     plugins: { cancellation: plugin },
     rules: Object.fromEntries(Object.keys(rules).map((name) => [`cancellation/${name}`, 'error' as const])),
   },

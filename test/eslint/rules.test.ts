@@ -49,13 +49,24 @@ describe('the recommended configuration', () => {
     assert.deepEqual(allCases.map(({ rule }) => rule).sort(), names);
   });
 
+  const code = 'const controller = new AbortController(); fetch("http://a", { signal: controller.signal });';
+
   it('works as it stands in the documentation', () => {
-    const code =
-      'const controller = new AbortController(); fetch("http://a", { signal: controller.signal });';
     const found = new Linter().verify(code, [configs.recommended]);
     assert.deepEqual(
       found.map(({ ruleId }) => ruleId),
       ['cancellation/abort-controller-used'],
     );
+  });
+
+  it('says nothing of tests', () => {
+    for (const file of ['load.test.js', 'src/load.spec.js', 'a/__tests__/load.js', 'test/load.js'])
+      assert.equal(
+        new Linter().verify(code, [configs.recommended], file).filter(({ ruleId }) => ruleId).length,
+        0,
+        file,
+      );
+    for (const file of ['load.js', 'src/testing/load.js', 'src/test.js'])
+      assert.equal(new Linter().verify(code, [configs.recommended], file).length, 1, file);
   });
 });
