@@ -24,6 +24,7 @@ a late wire, a slow peer; or what is missing to say so.
   --out FILE       what is written (default ${DEFAULT_FILE}, in the folder); compressed where it ends in .gz
   --capture FILE   a pcap or pcapng of the same time, where the folder has none. Needs Wireshark's tshark
   --keylog FILE    decodes TLS: as node --tls-keylog=FILE writes it
+  --all            requests on the wire as well that are of no trace among the spans
 ${TIME_USAGE}
 Exits with 0, and with 2 when it cannot read or write, or there are no spans.
 
@@ -40,19 +41,21 @@ export const timelineCommand: Command = {
     out: { type: 'string' },
     capture: { type: 'string' },
     keylog: { type: 'string' },
+    all: { type: 'boolean' },
   },
   run: timeline,
 };
 
 async function timeline(args: Arguments, { stderr }: Output): Promise<Result> {
-  const { positionals, values } = args;
+  const { positionals, values, flags } = args;
   const [source, ...others] = positionals;
   if (source === undefined) throw new UsageError('timeline needs a folder of record, or a file of spans');
   if (others.length > 0) throw new UsageError(`timeline takes one source, but has ${positionals.join(' ')}`);
   const onLeftOut = (what: string) => stderr.write(`${COMMAND_NAME}: left out: ${what}\n`);
   const question = { ...timeIn(args), service: undefined };
   const [capture, keylog] = [values.get('capture'), values.get('keylog')];
-  const run = await readRun({ source, capture, keylog, question }, { onLeftOut });
+  const areAll = flags.has('all');
+  const run = await readRun({ source, capture, keylog, areAll, question }, { onLeftOut });
   if (run.spans.length === 0) throw new UserError(`${source}: no spans`);
   const evidence = evidenceIn(run);
   const verdicts = await verdictsOf(evidence);

@@ -17,26 +17,25 @@ export interface RunOnDisk {
   /** In the place of that of the recording. */
   readonly capture: string | undefined;
   readonly keylog: string | undefined;
+  /** Requests on the wire that are of no trace among the spans as well. */
+  readonly areAll: boolean;
   readonly question: JaegerQuestion;
 }
 
 /** @throws {UserError} */
-export async function readRun(
-  { source, capture, keylog, question }: RunOnDisk,
-  reading: Reading,
-): Promise<Run> {
-  if (!(await isFolder(source)))
-    return {
-      spans: await spansOf(source, question, reading),
-      exchanges: await exchangesIn(capture, keylog, reading),
-      processes: [],
-    };
+export async function readRun(onDisk: RunOnDisk, reading: Reading): Promise<Run> {
+  const { source, question } = onDisk;
+  if (!(await isFolder(source))) {
+    const spans = await spansOf(source, question, reading);
+    return { spans, exchanges: await exchangesIn(onDisk.capture, spans, onDisk, reading), processes: [] };
+  }
   const recording = await readRecording(source);
   for (const missing of recording.missing) reading.onLeftOut?.(missing);
   const { spansFile, captureFile, processes } = recording;
+  const spans = spansFile === undefined ? [] : await spansOf(spansFile, question, reading);
   return {
-    spans: spansFile === undefined ? [] : await spansOf(spansFile, question, reading),
-    exchanges: await exchangesIn(capture ?? captureFile, keylog, reading),
+    spans,
+    exchanges: await exchangesIn(onDisk.capture ?? captureFile, spans, onDisk, reading),
     processes: processes.map((process) => new ProcessRecord(process)),
   };
 }
@@ -54,14 +53,22 @@ async function spansOf(source: string, question: JaegerQuestion, reading: Readin
   return [...byId.values()];
 }
 
+/** Whatever else uses the same interface is in a capture as well. */
 async function exchangesIn(
   file: string | undefined,
-  keylog: string | undefined,
+  spans: readonly ExportedSpan[],
+  { keylog, areAll }: RunOnDisk,
   { onLeftOut }: Reading,
 ): Promise<WireExchange[]> {
   if (file === undefined) return [];
+  const traceIds = new Set(spans.map(({ traceId }) => traceId));
   const onCutShort = () => onLeftOut?.(`the last packet of ${file}, which was cut off`);
   const exchanges: WireExchange[] = [];
-  for await (const exchange of exchangesOf(packetsOf({ file, keylog, onCutShort }))) exchanges.push(exchange);
+  let others = 0;
+  for await (const exchange of exchangesOf(packetsOf({ file, keylog, onCutShort }))) {
+    if (areAll || traceIds.has(exchange.traceId ?? '')) exchanges.push(exchange);
+    else others++;
+  }
+  if (others > 0) onLeftOut?.(`${others} requests on the wire that are of none of these traces`);
   return exchanges;
 }

@@ -30,14 +30,20 @@ async function* textOf(
   events: Iterable<TraceEvent> | AsyncIterable<TraceEvent>,
   otherData: Args,
 ): AsyncGenerator<string> {
-  let chunk = `{"displayTimeUnit":"ms","otherData":${JSON.stringify(otherData)},"traceEvents":[`;
+  let chunk = `{"displayTimeUnit":"ms","otherData":${jsonOf(otherData)},"traceEvents":[`;
   let separator = '\n';
   for await (const event of events) {
-    chunk += separator + JSON.stringify(event);
+    chunk += separator + jsonOf(event);
     separator = ',\n';
     if (chunk.length < CHUNK) continue;
     yield chunk;
     chunk = '';
   }
   yield `${chunk}\n]}\n`;
+}
+
+/** Perfetto takes a quotation mark after two backslashes for one of the string: it is given no two. */
+function jsonOf(value: TraceEvent | Args): string {
+  const json = JSON.stringify(value);
+  return json.includes('\\') ? json.replace(/\\./g, (pair) => (pair === '\\\\' ? '\\u005c' : pair)) : json;
 }

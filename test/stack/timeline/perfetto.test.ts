@@ -8,12 +8,21 @@ import type { Browser } from 'playwright-core';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { findChromium, launchChromium } from '../../support/chromium.ts';
 import { findPerfetto, openInPerfetto, type Perfetto } from '../../support/perfetto.ts';
-import { exhibits } from '../page/spans.ts';
+import { exhibits, HOSTILE, NOW_MS, traceOf } from '../page/spans.ts';
 
 const chromium = findChromium();
 const perfetto = findPerfetto();
 const skip =
   'unavailable' in chromium ? chromium.unavailable : 'unavailable' in perfetto && perfetto.unavailable;
+
+/** What strangers write. */
+const odd = traceOf(
+  900,
+  NOW_MS,
+  ['\\', 'a\\\\', '"', '\\"', '\n\u2028', '🦄', ...Object.values(HOSTILE)].map((name) => ({
+    ...{ service: name, name, kind: 'server', from: 0, to: 1, attributes: { [name]: name } },
+  })),
+);
 
 describe('Perfetto', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'perfetto-'));
@@ -25,9 +34,7 @@ describe('Perfetto', { skip }, () => {
     const spans = join(folder, 'spans.jsonl');
     writeFileSync(
       spans,
-      exhibits('/app')
-        .map((request) => `${JSON.stringify(request)}\n`)
-        .join(''),
+      [...exhibits('/app'), odd].map((request) => `${JSON.stringify(request)}\n`).join(''),
     );
     const out = join(folder, 'timeline.json');
     const output = { write: () => {} };
@@ -51,7 +58,7 @@ describe('Perfetto', { skip }, () => {
     const [count] = await opened.query(
       "select count(distinct extract_arg(arg_set_id, 'args.span id')) as spans from slice where category like 'span%' or category = 'for-nobody'",
     );
-    assert.equal(count?.spans, '129');
+    assert.equal(count?.spans, String(129 + odd.resourceSpans.length));
   });
 
   it('has each service as a process, its operations as tracks', async () => {
