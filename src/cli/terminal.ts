@@ -10,6 +10,13 @@ export function isColoured(stream: { readonly isTTY?: boolean }): boolean {
   return stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
 }
 
+/** Whether it shows what is no ASCII, as far as the environment tells. */
+export function isUtf8(): boolean {
+  if (process.platform === 'win32' || process.platform === 'darwin') return true;
+  const { LC_ALL, LC_CTYPE, LANG } = process.env;
+  return /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || '');
+}
+
 /**
  * How its keys are read, whose Ctrl-C is a signal or not: a program that is killed leaves it as it has set it.
  * @returns gives it back as it is now

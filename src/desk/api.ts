@@ -4,6 +4,7 @@ import { streamSSE } from 'hono/streaming';
 import { byRule, type Finding, findingsAmong } from '../spans/findings.ts';
 import { titleOf } from '../spans/title.ts';
 import { workedFor } from '../spans/work-after-cancel.ts';
+import { beyondMapsOf } from './beyond.ts';
 import { deadlinesOf } from './deadlines.ts';
 import { type Filter, filterOf, isFound, TRACES_A_PAGE } from './filter.ts';
 import { linesOf } from './lines.ts';
@@ -67,6 +68,7 @@ export function apiRoutes(store: SpanStore, work: WorkNow, info: DeskInfo): Hono
   routes.get('/work', (context) => context.json(work.works()));
   routes.get('/lines', (context) => context.json(linesOf(store.traces())));
   routes.get('/deadlines', (context) => context.json(deadlinesOf(store.traces())));
+  routes.get('/beyond', (context) => context.json(beyondMapsOf(store.traces())));
   routes.get('/findings', (context) => context.json(findingsByRule(store)));
   routes.get('/words', (context) => context.json(wordsOf(store.traces())));
   routes.get('/changes', (context) => streamChanges(context, store, work));

@@ -1,7 +1,10 @@
 /** Which traces are asked for: the filters of the page's address and of `/api/traces`. Pure. */
+import type { Beyond } from '../spans/beyond.ts';
 import { cancelOf, findingsOn } from '../spans/cancel.ts';
 import type { ExportedSpan } from '../spans/span.ts';
 import { titleOf } from '../spans/title.ts';
+import { beyondOf } from './beyond.ts';
+import { depthOf, durationOf } from './beyond-columns.ts';
 import type { StoredTrace } from './store.ts';
 import { summaryOf } from './summary.ts';
 
@@ -16,6 +19,12 @@ export interface Filter {
   /** Part of it. */
   readonly origin?: string;
   readonly finding?: string;
+  /** In what the time beyond the deadline was spent: a type of its heat maps. */
+  readonly spent?: string;
+  /** For how long: a column of theirs. */
+  readonly beyond?: string;
+  /** How deep: a column of theirs. */
+  readonly depth?: string;
   /** Part of any name, attribute or event of the span. */
   readonly text?: string;
   /** ms, of the whole trace. */
@@ -34,6 +43,9 @@ const WORDS = [
   'trigger',
   'origin',
   'finding',
+  'spent',
+  'beyond',
+  'depth',
   'text',
 ] as const;
 const NUMBERS = ['min', 'max'] as const;
@@ -58,7 +70,17 @@ export function isFound(trace: StoredTrace, filter: Filter): boolean {
   const { canceledCount, deadlineExceededCount, findings, durationMs } = summaryOf(trace);
   if (!filter.all && canceledCount + deadlineExceededCount + findings.length === 0) return false;
   if (durationMs < (filter.min ?? 0) || durationMs > (filter.max ?? Number.POSITIVE_INFINITY)) return false;
+  const { spent, beyond, depth } = filter;
+  const isOfMap = (spent ?? beyond ?? depth) !== undefined;
+  if (isOfMap && !beyondOf(trace).some((each) => isBeyondFound(each, filter))) return false;
   return trace.spans.some((span) => isSpanFound(span, filter));
+}
+
+function isBeyondFound(each: Beyond, { service, spent, beyond, depth }: Filter): boolean {
+  if (service !== undefined && each.service !== service) return false;
+  if (spent !== undefined && each.type !== spent) return false;
+  if (beyond !== undefined && durationOf(each) !== beyond) return false;
+  return depth === undefined || depthOf(each) === depth;
 }
 
 function isSpanFound(span: ExportedSpan, filter: Filter): boolean {

@@ -33,7 +33,7 @@ const MAX_RESOURCES = 1_000;
 /** Of the most frequent types: a span holds 128 events. */
 const MAX_EVENTS = 8;
 /** Enough to leave Node's own frames, and to get from there to the handler: it is captured for every resource. */
-const MAX_FRAMES = 40;
+const MAX_FRAMES = 64;
 /** Of each type, so many are looked at to tell lines and depth: a cancel must not hold up the process. */
 const MAX_SAMPLES = 32;
 /** Handlers that go on after their cancel, and are followed at a time: those that never end are not to be kept for ever. */

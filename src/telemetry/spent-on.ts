@@ -1,19 +1,13 @@
 /** What the time of an outgoing operation is spent on, in the words of the semantic conventions: those of now and of before. */
 import { SpanKind } from '@opentelemetry/api';
+import { ATTRS_OF_SPENT_ON } from './attributes.ts';
 import type { SdkSpan } from './owned-span.ts';
 
-export type SpentOn = 'db' | 'http' | 'rpc' | 'messaging';
-
-/** The first that fits: the AWS SDK's span of a query or of a message says as well that it is a call. */
-const TOLD_BY: readonly (readonly [SpentOn, readonly string[]])[] = [
-  ['db', ['db.system.name', 'db.system']],
-  ['messaging', ['messaging.system']],
-  ['rpc', ['rpc.system.name', 'rpc.system']],
-  ['http', ['http.request.method', 'http.method']],
-];
+export type SpentOn = (typeof ATTRS_OF_SPENT_ON)[number][0];
 
 export function spentOn({ kind, attributes = {} }: SdkSpan): SpentOn | undefined {
-  for (const [on, names] of TOLD_BY) if (names.some((name) => attributes[name] !== undefined)) return on;
+  for (const [on, names] of ATTRS_OF_SPENT_ON)
+    if (names.some((name) => attributes[name] !== undefined)) return on;
   return kind === SpanKind.PRODUCER ? 'messaging' : undefined;
 }
 

@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import { Progress } from '../../src/cli/progress.ts';
+import { drawBeyond } from '../../src/cli/report/beyond.ts';
 import type { ChainHop } from '../../src/cli/report/chains.ts';
+import type { Report } from '../../src/cli/report/summary.ts';
 import { OperationTally } from '../../src/desk/operations.ts';
 import type { ExportedSpan } from '../../src/spans/span.ts';
 import { faultsOfSarif } from '../support/sarif.ts';
@@ -104,6 +106,32 @@ function left(traceId: string, names: Names = {}): ExportedSpan[] {
     events: [finding('cancel_not_propagated', 'ran on for 380 ms')],
   });
   return [client, server, work, query];
+}
+
+/** Its async resources and the spans of what it asks for are known. */
+function followed(): ExportedSpan[] {
+  const [, server, work, query] = left('9') as [ExportedSpan, ExportedSpan, ExportedSpan, ExportedSpan];
+  const pending = (type: string, more: object) => ({
+    ...{ name: 'cancel.async', timeMs: 1_110, attributes: { 'cancel.async.type': type, ...more } },
+  });
+  const before = [pending('TCPWRAP', { 'cancel.async.depth': 3 }), pending('PROMISE', {})];
+  const since = [
+    pending('TCPWRAP', { 'cancel.async.wasted_ms': 380, 'cancel.async.depth': 1 }),
+    pending('FSREQCALLBACK', { 'cancel.async.wasted_ms': 8, 'cancel.async.depth': 12 }),
+  ];
+  const of = (parent: ExportedSpan, given: Partial<ExportedSpan>) =>
+    spanOf('9', { serviceName: 'shop', parentSpanId: parent.spanId, kind: 'internal', ...given });
+  const outer = of(server, { name: 'outer', endMs: 1_500 });
+  const inner = of(outer, { name: 'inner', endMs: 1_500 });
+  const rpc = { 'rpc.system.name': 'grpc' };
+  const call = of(inner, { kind: 'client', startMs: 1_300, endMs: 1_400, attributes: rpc });
+  // It is inside of another.
+  const inside = of(query, { kind: 'client', startMs: 1_300, endMs: 1_400, attributes: rpc });
+  return [
+    { ...server, events: [...server.events, ...before] },
+    { ...work, events: [...work.events, ...since] },
+    ...[query, outer, inner, call, inside],
+  ];
 }
 
 const answered = (traceId: string): ExportedSpan =>
@@ -213,6 +241,57 @@ describe('a report', () => {
     assert.match(await said([followed], 'markdown'), /^\| `shop TCPWRAP` \| 1 \| 1 \| 60 ms/m);
     assert.match(await said([followed], 'markdown'), /^ {2}shop GET \/orders\/:id \(server\) +│▆│$/m);
     assert.match(await said([followed], 'html'), /<th scope="row">shop TCPWRAP<\/th>/);
+  });
+
+  it('tells in what the time beyond deadlines was spent, by how long and how deep, in each form', async () => {
+    const made = JSON.parse(await said(followed(), 'json'));
+    const { durations, depths, asyncTypes, spans } = made.beyond as Report['beyond'];
+    const cellsOf = ({ type, byDuration, byDepth }: (typeof spans)[number]): unknown[] => [
+      type,
+      ...byDuration.flatMap((cell, at) => (cell ? [[durations[at], cell.count, cell.totalMs]] : [])),
+      ...byDepth.flatMap((cell, at) => (cell ? [[depths[at], cell.count, cell.totalMs]] : [])),
+    ];
+    // Missed by 60 ms, and 400 ms of work.
+    assert.deepEqual(asyncTypes.map(cellsOf), [
+      ['TCPWRAP', ['100-1000', 1, 440], ['3-5', 1, 440]],
+      ['PROMISE', ['10-100', 1, 60], ['unknown', 1, 60]],
+      ['FSREQCALLBACK', ['0-10', 1, 8], ['10-', 1, 8]],
+    ]);
+    // A query for 440 ms since the deadline; a call inside of INTERNAL spans at the same time; 20 ms of none.
+    assert.deepEqual(spans.map(cellsOf), [
+      ['db', ['100-1000', 1, 440], ['1', 1, 440]],
+      ['rpc', ['100-1000', 1, 100], ['3-5', 1, 100]],
+      ['no span', ['10-100', 1, 20], ['0', 1, 20]],
+    ]);
+    const text = await said(followed(), 'text');
+    assert.match(text, /^ {2}async resources, by how long +0–10ms +10–100ms +0.1–1s$/m);
+    assert.match(text, /^ {2}shop TCPWRAP +█? ?1 440ms$/m);
+    assert.match(text, /^ {2}async resources, by depth +3–5 +10\+ +\?$/m);
+    assert.match(await said(followed(), 'markdown'), /^\| `shop db` \| {2}\| 1× 440 ms \|$/m);
+    assert.match(
+      await said(followed(), 'html'),
+      /<th scope="row">shop db<\/th><td class="number"><\/td><td class="number"><span class="cell heat-6"><\/span> 1× 440 ms<\/td>/,
+    );
+    assert.doesNotMatch(await said([answered('3')], 'text'), /Time beyond/);
+  });
+
+  it('draws it in 80 columns, and its shades where the terminal has such characters', () => {
+    const cells = [1, 20, 300, 4_000, 12_345].map((count) => ({ count, totalMs: 999_999 * count }));
+    const columns = ['0–10ms', '10–100ms', '0.1–1s', '1–10s', '10s+'];
+    const rows = [{ name: `shop ${'W'.repeat(200)}`, cells }];
+    const map = { title: 'async resources, by how long', columns, rows, more: 3 };
+    for (const hasBlocks of [true, false]) {
+      const lines = drawBeyond(map, hasBlocks).split('\n');
+      assert.ok(
+        lines.every(({ length }) => length <= 80),
+        lines.join('\n'),
+      );
+      assert.equal(
+        lines.some((line) => line.includes('█ 12k')),
+        hasBlocks,
+      );
+      assert.ok(lines.some((line) => line.includes('12k 3429h')));
+    }
   });
 
   it('does not take for work what says that work goes on', async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { apiRoutes } from '../../src/desk/api.ts';
+import { beyondMapsOf } from '../../src/desk/beyond.ts';
 import { deadlinesOf } from '../../src/desk/deadlines.ts';
 import { filterOf, isFound } from '../../src/desk/filter.ts';
 import { KeepFile } from '../../src/desk/keep-file.ts';
@@ -146,6 +147,30 @@ describe('what is made of it', () => {
     ]);
     const late2s = { count: 1, missedCount: 1, worstMs: 90 };
     assert.deepEqual(asyncTypes[0]?.cells.slice(0, 3), [null, null, late2s]);
+  });
+  it('the time beyond deadlines: each cell of its maps finds the traces in it', () => {
+    const late = { ...cancelled('1').attributes, 'deadline.timeout_ms': 50, 'deadline.deviation_ms': 40 };
+    const events = ['PROMISE', 'Timeout'].map((type, index) => ({
+      name: 'cancel.async',
+      timeMs: 1_050,
+      attributes: { 'cancel.async.type': type, 'cancel.async.depth': 1 + index },
+    }));
+    const timed = new SpanStore();
+    timed.add([span('1', { attributes: late, events }), span('2', { attributes: late }), cancelled('3')]);
+    const { asyncTypes, spans, durations, depths } = beyondMapsOf(timed.traces());
+    assert.deepEqual([asyncTypes.length, spans.length], [2, 1]);
+    for (const { service, type, byDuration, byDepth } of [...asyncTypes, ...spans]) {
+      for (const [name, names, cells] of [
+        ['beyond', durations, byDuration],
+        ['depth', depths, byDepth],
+      ] as const) {
+        for (const [index, column] of names.entries()) {
+          const query = new URLSearchParams({ service, spent: type, [name]: column });
+          const found = timed.traces().filter((trace) => isFound(trace, filterOf(query)));
+          assert.equal(found.length, cells[index]?.count ?? 0, String(query));
+        }
+      }
+    }
   });
   it('a summary: who began it', () => {
     const [trace] = store.traces();

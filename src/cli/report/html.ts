@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { html, raw } from 'hono/html';
 import { drawPaths } from '../cancel-path-text.ts';
 import { formatMs, formatPercent, plain } from '../text.ts';
+import { BEYOND_EXPLAINED, BEYOND_TITLE, type BeyondMap, beyondMaps, heatOf, textOf } from './beyond.ts';
 import { countOf } from './finding-groups.ts';
 import type { Judged } from './formats.ts';
 import { STYLE } from './html-style.ts';
@@ -49,6 +50,7 @@ ${section('Lines that cancel', tableOf(linesTable(report, MAX_ROWS)))}
 ${section('Chains, by where they begin', chainsOf(report))}
 ${section('Work for nobody', tableOf(wasteTable(report, MAX_ROWS)))}
 ${section('End minus deadline', deadlines.operations.length === 0 ? '' : html`${tableOf(deadlinesTable(report, 'operations', MAX_ROWS))}${heatMapOf(report)}${tableOf(deadlinesTable(report, 'asyncTypes', MAX_ROWS))}`)}
+${section(BEYOND_TITLE, beyondOf(report))}
 ${section('Findings', findingsOf(report, known))}
 ${section('The worst, hop by hop', paths.length === 0 ? '' : html`<pre tabindex="0">${drawPaths(paths, report.root)}</pre>`)}
 ${section('Left out', leftOut.length === 0 ? '' : html`<ul>${leftOut.map((what) => html`<li>${plain(what)}</li>`)}</ul>`)}
@@ -140,6 +142,26 @@ function heatMapOf({ deadlines }: Report): Html {
             : html`<span class="cell heat-${shadeOf(cell.worstMs)}" title="${isoOf(startMs + index * stepMs)}: worst ${formatMs(cell.worstMs)}, ${cell.missedCount} missed of ${cell.count}"></span>`,
       )}</div></td></tr>`,
   )}</tbody></table></div>`;
+}
+
+/** Those that are missed deadlines. */
+const BEYOND_SHADES = ['heat-3', 'heat-4', 'heat-5', 'heat-6'];
+
+function beyondOf(report: Report): Html | '' {
+  const maps = beyondMaps(report, MAX_ROWS);
+  return maps.length === 0 ? '' : html`<p class="dim">${BEYOND_EXPLAINED}</p>${maps.map(beyondMapOf)}`;
+}
+
+function beyondMapOf(map: BeyondMap): Html {
+  const cellOf = (cell: BeyondMap['rows'][number]['cells'][number]): Html =>
+    cell === null
+      ? html`<td class="number"></td>`
+      : html`<td class="number"><span class="cell ${BEYOND_SHADES[heatOf(cell, map, BEYOND_SHADES.length) - 1]}"></span> ${textOf(cell)}</td>`;
+  return html`<div class="wide" tabindex="0"><table><thead><tr><th scope="col">${map.title}</th>${map.columns.map(
+    (name) => html`<th scope="col" class="number">${name}</th>`,
+  )}</tr></thead><tbody>${map.rows.map(
+    ({ name, cells }) => html`<tr><th scope="row">${plain(name)}</th>${cells.map(cellOf)}</tr>`,
+  )}</tbody></table></div>${map.more > 0 ? html`<p class="dim">… and ${map.more} more</p>` : ''}`;
 }
 
 function findingsOf(report: Report, known: ReadonlySet<string> | undefined): Html | '' {

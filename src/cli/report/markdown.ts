@@ -1,6 +1,7 @@
 /** A report as Markdown, for the summary of a job or a comment: what strangers wrote is code there, so it neither links nor calls anybody. */
 import { drawPaths } from '../cancel-path-text.ts';
 import { formatMs, formatPercent, plain } from '../text.ts';
+import { BEYOND_EXPLAINED, BEYOND_TITLE, beyondMaps, beyondTable } from './beyond.ts';
 import { countOf } from './finding-groups.ts';
 import type { Judged } from './formats.ts';
 import type { Report } from './summary.ts';
@@ -39,6 +40,7 @@ export function writeMarkdown({ report, failures, known }: Judged): string {
     ...section('Chains, by where they begin', chainsIn(report)),
     ...section(`Work for nobody: ${formatMs(report.wastedMs)}`, table(wasteTable(report, MAX_ROWS))),
     ...section('End minus deadline', deadlinesIn(report)),
+    ...section(BEYOND_TITLE, beyondIn(report)),
     ...section('Findings', findingsIn(report, known)),
     ...section('The worst, hop by hop', paths.length === 0 ? [] : fenced(drawPaths(paths, report.root))),
     ...section(
@@ -74,6 +76,11 @@ function deadlinesIn(report: Report): string[] {
   const asyncTypes = table(deadlinesTable(report, 'asyncTypes', MAX_ROWS));
   if (operations.length === 0) return [];
   return [...operations, '', ...fenced(drawHeatMap(report)), '', ...asyncTypes];
+}
+
+function beyondIn(report: Report): string[] {
+  const maps = beyondMaps(report, MAX_ROWS).flatMap((map) => ['', ...table(beyondTable(map))]);
+  return maps.length === 0 ? [] : [BEYOND_EXPLAINED, ...maps];
 }
 
 function findingsIn(report: Report, known: ReadonlySet<string> | undefined): string[] {

@@ -1,4 +1,5 @@
 /** What a report says of any number of traces, each of which it looks at once and does not hold. */
+import { type BeyondMaps, BeyondTally } from '../../desk/beyond.ts';
 import { type Deadlines, DeadlineTally } from '../../desk/deadlines.ts';
 import { type Line, LineTally } from '../../desk/lines.ts';
 import { cancelledIn, type OperationCount, OperationTally, type Rate } from '../../desk/operations.ts';
@@ -31,6 +32,7 @@ export interface Report {
   readonly wastedMs: number;
   readonly waste: readonly Waste[];
   readonly deadlines: Deadlines;
+  readonly beyond: BeyondMaps;
   readonly findings: readonly FindingGroup[];
   /** The worst, or all of the trace that was asked for. */
   readonly paths: readonly CancelPath[];
@@ -54,6 +56,7 @@ export class Summary {
   readonly #operations = new OperationTally(operationOf);
   readonly #lines = new LineTally(operationOf);
   readonly #deadlines = new DeadlineTally(operationOf);
+  readonly #beyond = new BeyondTally();
   readonly #chains = new ChainTally();
   readonly #waste = new WasteTally();
   readonly #finder: FindingsFinder;
@@ -89,6 +92,7 @@ export class Summary {
     if (!trace.some(isCancelled)) return;
     this.#cancelledTraceCount++;
     this.#lines.add(trace);
+    this.#beyond.add(trace);
     const paths = cancelPathsOf(trace);
     for (const path of paths) this.#chains.add(path);
     this.#keep(paths);
@@ -114,6 +118,7 @@ export class Summary {
       wastedMs: this.#waste.totalMs,
       waste: this.#waste.rows(),
       deadlines: this.#deadlines.table(),
+      beyond: this.#beyond.maps(),
       findings: this.#findings.groups(),
       paths: this.#isOfOneTrace ? this.#paths : worstOf(this.#paths, this.#asked.paths),
       leftOut: [...leftOut, ...this.#unjudged()],

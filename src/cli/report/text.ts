@@ -1,7 +1,9 @@
 /** A report for a terminal. */
 import { drawPaths } from '../cancel-path-text.ts';
 import { drawTable } from '../table.ts';
+import { isUtf8 } from '../terminal.ts';
 import { formatMs, formatPercent, plain } from '../text.ts';
+import { BEYOND_EXPLAINED, BEYOND_TITLE, beyondMaps, drawBeyond } from './beyond.ts';
 import { countOf } from './finding-groups.ts';
 import type { Judged } from './formats.ts';
 import type { Report } from './summary.ts';
@@ -35,6 +37,7 @@ export function writeText({ report, failures, known }: Judged): string {
     part('Chains, by where they begin', chainsIn(report)),
     part(`Work for nobody: ${formatMs(report.wastedMs)}`, drawn(wasteTable(report, MAX_ROWS))),
     part('End minus deadline', deadlinesIn(report)),
+    part(BEYOND_TITLE, beyondIn(report)),
     findingsIn(report, known),
     paths.length > 0 ? drawPaths(paths, report.root) : '',
     part('Left out', leftOut.map((what) => `  ${plain(what)}\n`).join('')),
@@ -89,6 +92,12 @@ function chainsIn(report: Report): string {
 function deadlinesIn(report: Report): string {
   const asyncTypes = drawn(deadlinesTable(report, 'asyncTypes', MAX_ROWS));
   return drawn(deadlinesTable(report, 'operations', MAX_ROWS)) + drawHeatMap(report) + asyncTypes;
+}
+
+function beyondIn(report: Report): string {
+  const hasBlocks = isUtf8();
+  const maps = beyondMaps(report, MAX_ROWS).map((map) => drawBeyond(map, hasBlocks));
+  return maps.length === 0 ? '' : `  ${BEYOND_EXPLAINED}\n${maps.join('\n')}`;
 }
 
 /** @returns lines, each with its line break */
