@@ -4,7 +4,7 @@ import { beginsMessage } from './http1-reader.ts';
 import { Http1Requests } from './http1-requests.ts';
 import { Http2Streams } from './http2-streams.ts';
 import type { Packet } from './packet.ts';
-import { Received } from './received.ts';
+import { Received, type Reception } from './received.ts';
 
 /** What comes after a cut comes within this. */
 const LATE_DATA_MS = 10_000;
@@ -14,7 +14,6 @@ interface Connection {
   readonly client: string;
   readonly http1: Http1Requests;
   readonly http2: Http2Streams;
-  readonly received: Readonly<Record<Side, Received>>;
   isTls: boolean;
   /** Who has said that nothing more will come. */
   readonly closedBy: Set<Side>;
@@ -25,17 +24,28 @@ interface Connection {
 /** Each when it is told, in the order in which that is known. */
 export async function* exchangesOf(packets: AsyncIterable<Packet>): AsyncGenerator<WireExchange> {
   const connections = new Map<number, Connection>();
+  /** Of all connections: what came before the first request counts as well. */
+  const received = new Map<number, Received>();
   let lookAtMs = 0;
   for await (const packet of packets) {
+    const reception = receive(packet, received);
     const connection = connectionOf(packet, connections);
     if (connection === undefined) continue;
-    take(packet, connection);
+    take(packet, connection, reception);
     if (packet.isFin || packet.isReset) yield* end(packet, connection, connections);
     if (packet.atMs < lookAtMs) continue;
     lookAtMs = packet.atMs + LOOK_EVERY_MS;
     for (const other of connections.values()) yield* settled(other, packet.atMs);
   }
   for (const connection of connections.values()) yield* rest(connection);
+}
+
+function receive(packet: Packet, received: Map<number, Received>): Reception {
+  const ofConnection = received.get(packet.connection) ?? new Received();
+  received.set(packet.connection, ofConnection);
+  const reception = ofConnection.take(packet);
+  if (ofConnection.isOver) received.delete(packet.connection);
+  return reception;
 }
 
 /** Whoever sends the first request is the client, whatever the capture has of the connection's begin. */
@@ -50,7 +60,6 @@ function connectionOf(packet: Packet, connections: Map<number, Connection>): Con
     client,
     http1: new Http1Requests(number, client, server),
     http2: new Http2Streams(number, client, server),
-    received: { client: new Received(), server: new Received() },
     isTls: packet.isTls,
     closedBy: new Set<Side>(),
     seenAtMs: packet.atMs,
@@ -71,21 +80,22 @@ function clientIn({ from, to, frames, content }: Packet): string | undefined {
   return content.subarray(0, 5).toString('latin1') === 'HTTP/' ? to : from;
 }
 
-function take(packet: Packet, connection: Connection): void {
-  const { client, http1, http2, received } = connection;
+function take(packet: Packet, connection: Connection, { isNew, missing }: Reception): void {
+  const { client, http1, http2 } = connection;
   const by = sideOf(packet, client);
   connection.isTls ||= packet.isTls;
-  const isNew = received[by].take(packet);
-  if (received[by].hasGap) {
-    http1.lose(by);
-    http2.lose(by);
-    for (const exchange of heldOf(connection)) exchange.hasGap ||= !isOver(exchange);
-  }
+  for (const sender of missing) lose(connection, sender === client ? 'client' : 'server');
   for (const frame of packet.frames) http2.take(frame, by, packet.atMs);
   // More of a record of TLS is no content.
   const hasContent = isNew && packet.frames.length === 0 && connection.isTls === packet.isTls;
   if (hasContent && packet.content.length > 0) http1.take(packet.content, by, packet.atMs);
   if (packet.length > 0) connection.seenAtMs = packet.atMs;
+}
+
+function lose(connection: Connection, by: Side): void {
+  connection.http1.lose(by);
+  connection.http2.lose(by);
+  for (const exchange of heldOf(connection)) exchange.hasGap ||= !isOver(exchange);
 }
 
 function* end(

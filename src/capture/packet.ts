@@ -13,6 +13,8 @@ export interface Packet {
   readonly isReset: boolean;
   /** Of its first byte among those that this side sends, modulo 2^32. */
   readonly sequence: number;
+  /** Of the byte that this side waits for, among those of the other; undefined in a reset that answers nothing. */
+  readonly acknowledged: number | undefined;
   /** Bytes of the connection's content. */
   readonly length: number;
   /** Fewer of them may have been captured. */
@@ -73,6 +75,7 @@ export function readPacket(line: string): Packet | undefined {
     isFin: tcp.tcp_tcp_flags_fin === true,
     isReset: tcp.tcp_tcp_flags_reset === true,
     sequence: number(tcp.tcp_tcp_seq) ?? 0,
+    acknowledged: tcp.tcp_tcp_flags_ack === true ? number(tcp.tcp_tcp_ack) : undefined,
     length: number(tcp.tcp_tcp_len) ?? 0,
     capturedLength: payload.length,
     isTls,

@@ -1,21 +1,41 @@
-/** Whether what one side of a connection sends is there without gaps, by the numbers of its bytes: RFC 9293. */
+/** Whether what the sides of a connection send is there without gaps, by the numbers of its bytes: RFC 9293. */
 import type { Packet } from './packet.ts';
 
-export class Received {
-  /** The number of the byte that is to come, modulo 2^32. */
-  #next: number | undefined;
-  /** There is something missing before the last packet, or within it. */
-  hasGap = false;
+export interface Reception {
+  /** There is something in it that was not there before. */
+  readonly isNew: boolean;
+  /** Whose packets are missing, or not whole: addresses. */
+  readonly missing: readonly string[];
+}
 
-  /** @returns whether there is something new in it */
-  take({ sequence, length, capturedLength, isFin }: Packet): boolean {
-    const next = this.#next ?? sequence;
-    // As a signed number, it tells what is behind from what is ahead.
-    const ahead = (sequence - next) | 0;
-    this.hasGap = ahead > 0 || capturedLength < length;
+export class Received {
+  /** By the address of the sender: the number of the byte that is to come, modulo 2^32. */
+  readonly #next = new Map<string, number>();
+
+  readonly #closedBy = new Set<string>();
+  /** Neither side says anything more. */
+  isOver = false;
+
+  take({ from, to, sequence, acknowledged, length, capturedLength, isFin, isReset }: Packet): Reception {
+    if (isFin) this.#closedBy.add(from);
+    this.isOver = isReset || this.#closedBy.size === 2;
+    const missing: string[] = [];
+    const ahead = aheadOf(sequence, this.#next.get(from));
+    if (ahead > 0 || capturedLength < length) missing.push(from);
     // A FIN is counted as a byte.
     const end = length + (isFin ? 1 : 0);
-    if (ahead + end > 0 || this.#next === undefined) this.#next = (sequence + end) >>> 0;
-    return ahead >= 0;
+    if (ahead + end > 0 || !this.#next.has(from)) this.#next.set(from, (sequence + end) >>> 0);
+    if (acknowledged !== undefined) {
+      // The other side has seen all before it.
+      const unseen = aheadOf(acknowledged, this.#next.get(to));
+      if (unseen > 0) missing.push(to);
+      if (unseen > 0 || !this.#next.has(to)) this.#next.set(to, acknowledged);
+    }
+    return { isNew: ahead >= 0, missing };
   }
+}
+
+/** @returns bytes; as a signed number it tells what is behind. */
+function aheadOf(sequence: number, next = sequence): number {
+  return (sequence - next) | 0;
 }
