@@ -48,15 +48,15 @@ export function preloaded(path: string): URL {
 /**
  * @param url where its spans go to
  * @param options of the instrumentation, unless the user has others
- * @param before what is preloaded before it
+ * @param after what is preloaded after it
  */
 export function instrumentedEnvironment(
   url: string,
   options: object,
-  before: readonly URL[] = [],
+  after: readonly URL[] = [],
 ): NodeJS.ProcessEnv {
   const { NODE_OPTIONS = '' } = process.env;
-  const imports = [...before, preloaded('register.js')].map(({ href }) => `--import ${href}`);
+  const imports = [preloaded('register.js'), ...after].map(({ href }) => `--import ${href}`);
   return {
     ...process.env,
     NODE_OPTIONS: [NODE_OPTIONS, ...imports].join(' ').trim(),

@@ -103,7 +103,7 @@ export interface PendingResources {
   readonly count: number;
   /** When the oldest was made. */
   readonly oldestMs: number;
-  /** Of the deepest, in the chain of what caused what, from 0. */
+  /** Of the deepest: functions of the application that led to whoever made it, over all callbacks. */
   readonly depth: number;
   readonly stack?: string | undefined;
 }

@@ -200,6 +200,7 @@ server.listen(0, '127.0.0.1', () => {
   const url = 'http://127.0.0.1:' + server.address().port;
   for (let i = 0; i < 3; i++) setTimeout(() => {}, 60_000);
   setTimeout(() => fetch(url + '/hang', { signal: AbortSignal.timeout(200) }).catch(() => {}), 50);
+  setTimeout(function first() { setTimeout(function second() {}, 60_000); }, 20);
   setTimeout(() => process.exit(), 1_500);
 });`,
     );
@@ -214,7 +215,8 @@ server.listen(0, '127.0.0.1', () => {
     assert.equal(three?.count, 3, JSON.stringify(timers));
     const hanging = timers.find(({ stack }) => stack?.includes('hang ('));
     assert.equal(hanging?.count, 1);
-    assert.ok((hanging?.depth ?? 0) > (three?.depth ?? 0), 'the handler is deeper than the start');
+    const second = timers.find(({ stack }) => stack?.includes('.first '));
+    assert.equal(second?.depth, (three?.depth ?? 0) + 1, JSON.stringify(timers));
     assert.ok(
       (hanging?.oldestMs ?? 0) > (three?.oldestMs ?? 0) && (hanging?.oldestMs ?? 0) < (last?.atMs ?? 0),
     );
