@@ -87,16 +87,16 @@ describe('wrong arguments', () => {
   for (const [args, message] of [
     [
       [],
-      'a command is missing (there is run, view, report, capture, record, check, timeline, doctor); --help tells more',
+      'a command is missing (there is run, view, report, capture, record, check, timeline, comply, doctor); --help tells more',
     ],
     [['reprot', 'x.json'], 'unknown command reprot (did you mean report?); --help tells more'],
     [
       ['spans.json'],
-      'unknown command spans.json (there is run, view, report, capture, record, check, timeline, doctor); --help tells more',
+      'unknown command spans.json (there is run, view, report, capture, record, check, timeline, comply, doctor); --help tells more',
     ],
     [
       ['--since', '5', 'report'],
-      '--since comes before any command (there is run, view, report, capture, record, check, timeline, doctor); --help tells more',
+      '--since comes before any command (there is run, view, report, capture, record, check, timeline, comply, doctor); --help tells more',
     ],
     [['report'], 'report needs a file of spans, -, or the address of a Jaeger; --help tells more'],
     [['report', 'one', 'two'], 'report takes one source, but has one two; --help tells more'],
