@@ -7,14 +7,18 @@ export interface Frame {
   readonly streamId: number;
   /** Of the payload. */
   readonly bytes: number;
+  /** Of DATA and HEADERS: nothing more follows. */
+  readonly isLast: boolean;
 }
 
 export const DATA = 0;
 export const HEADERS = 1;
+export const RST_STREAM = 3;
 export const GOAWAY = 7;
 
 /** RFC 9113, section 4.1. */
 const HEAD_LENGTH = 9;
+const END_STREAM = 0x1;
 
 export class FrameTap extends Duplex {
   readonly #socket: Socket;
@@ -65,7 +69,8 @@ export class FrameTap extends Duplex {
       if (this.#head.length < HEAD_LENGTH) return;
       this.#skip = this.#head.readUIntBE(0, 3);
       const streamId = this.#head.readUInt32BE(5) & 0x7fffffff;
-      this.#onFrame({ type: this.#head.readUInt8(3), streamId, bytes: this.#skip });
+      const isLast = (this.#head.readUInt8(4) & END_STREAM) !== 0;
+      this.#onFrame({ type: this.#head.readUInt8(3), streamId, bytes: this.#skip, isLast });
       this.#head = Buffer.alloc(0);
     }
   }

@@ -2,10 +2,10 @@
 import http2 from 'node:http2';
 import type { Answer } from './answer.ts';
 import type { Afterwards, Ask, Exchange, LateFrame } from './exchange.ts';
-import { DATA, FrameTap, GOAWAY, HEADERS } from './frame-tap.ts';
+import { DATA, FrameTap, GOAWAY, HEADERS, RST_STREAM } from './frame-tap.ts';
 import { connect, type Target } from './target.ts';
 
-const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants;
+const { NGHTTP2_CANCEL } = http2.constants;
 const PING_LIMIT_MS = 2_000;
 
 export async function connectHttp2(target: Target, ask: Ask): Promise<Exchange> {
@@ -13,16 +13,20 @@ export async function connectHttp2(target: Target, ask: Ask): Promise<Exchange> 
   const late: LateFrame[] = [];
   let leftMs: number | undefined;
   let hasGoAway = false;
-  const tap = new FrameTap(socket, ({ type, streamId, bytes }) => {
+  const seen = { isReset: false, isComplete: false };
+  const tap = new FrameTap(socket, ({ type, streamId, bytes, isLast }) => {
     if (type === GOAWAY) hasGoAway = true;
-    if (leftMs === undefined || streamId !== stream.id || (type !== DATA && type !== HEADERS)) return;
+    if (streamId !== stream.id) return;
+    if (type === RST_STREAM) seen.isReset = true;
+    if (type !== DATA && type !== HEADERS) return;
+    seen.isComplete ||= isLast;
+    if (leftMs === undefined) return;
     late.push({ type, bytes, afterMs: performance.now() - leftMs });
   });
   const session = http2.connect(target.url.origin, { createConnection: () => tap });
   session.on('error', () => {}); // told by the stream's close
   const stream = session.request(headersOf(target, ask), { endStream: target.body === undefined });
-  const startMs = performance.now();
-  const ended = answerOf(stream, ask.limitMs, startMs);
+  const ended = answerOf(stream, ask.limitMs, seen);
   const sendBody = (): void => void (stream.destroyed || stream.end(target.body));
   const sending = ask.bodyAfterMs === undefined ? undefined : setTimeout(sendBody, ask.bodyAfterMs);
   if (sending === undefined && target.body !== undefined) sendBody();
@@ -56,7 +60,13 @@ function headersOf({ protocol, method, url, headers }: Target, ask: Ask): http2.
   };
 }
 
-function answerOf(stream: http2.ClientHttp2Stream, limitMs: number, startMs: number): Promise<Answer> {
+/** @param seen of the server's frames: a connection that is gone closes the stream as well */
+function answerOf(
+  stream: http2.ClientHttp2Stream,
+  limitMs: number,
+  seen: { readonly isReset: boolean; readonly isComplete: boolean },
+): Promise<Answer> {
+  const startMs = performance.now();
   return new Promise((resolve) => {
     let status: number | undefined;
     let grpcStatus: number | undefined;
@@ -74,12 +84,11 @@ function answerOf(stream: http2.ClientHttp2Stream, limitMs: number, startMs: num
     });
     stream.on('trailers', readStatus);
     stream.on('error', () => {});
-    stream.on('end', () => setImmediate(() => status !== undefined && !stream.aborted && end('answered')));
+    // The request may not be at its end yet; trailers come in this turn.
+    stream.on('end', () => setImmediate(() => seen.isComplete && end('answered')));
     stream.on('close', () => {
-      const code = stream.rstCode;
-      if (stream.session?.destroyed !== false && status === undefined) end('closed');
-      else if (code === NGHTTP2_NO_ERROR && status !== undefined) end('answered');
-      else end('reset', code);
+      if (seen.isComplete) end('answered');
+      else end(seen.isReset ? 'reset' : 'closed', stream.rstCode);
     });
     stream.resume();
   });

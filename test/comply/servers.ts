@@ -91,7 +91,8 @@ async function handle(
     if (wrong === 'refuse') return end(400);
     if (wrong === 'fail') return end(500);
     if (wrong === 'crash') return crash();
-    if (wrong === 'close') return void request.socket.destroy();
+    if (wrong === 'close')
+      return 'stream' in request ? request.stream.session?.destroy() : void request.socket.destroy();
     if (wrong === 'hang') return;
   }
   const leaving = new AbortController();

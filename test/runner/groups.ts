@@ -37,7 +37,7 @@ export const groups: Readonly<Record<string, Group>> = {
  * for a process with `register` to begin and to end, the clients of model APIs, which are fetch() once more, each fault of a server over each protocol, the workflow of docs/ci.md (the demo, the command and the documentation's commands run with it as well). It takes as long as all the others, and seldom finds what they have not found.
  */
 const isDeep =
-  /^(memory|fuzz|register.(?!environment|otlp-json)|cli.(doctor-programs|record-programs|terminal)|comply.faults|(frameworks|docs).model-apis|docs.(ci|comply))|sabotage\.test\.ts$/;
+  /^(memory|fuzz|register.(?!environment|otlp-json)|cli.(doctor-programs|record-programs|terminal)|comply.(faults|real)|(frameworks|docs).model-apis|docs.(ci|comply))|sabotage\.test\.ts$/;
 
 /** Of `npm test`, those that take as long as a dozen others: at the end one of them would run alone. */
 const isLong =

@@ -83,7 +83,7 @@ func allStreams() []grpc.StreamDesc {
 }
 
 // handle does what the call's metadata says under "do": "wait" until the call is cancelled, "header", "first" and "half" the same after
-// a header, one message, the end of what the client sends; "flood" sends until it is cancelled, "Canceled" and "DeadlineExceeded" answer with that code; without it, it answers at once.
+// a header, one message, the end of what the client sends; "ask" and "deaf" ask whom "callback" names (ask.go); "flood" sends until it is cancelled, "Canceled" and "DeadlineExceeded" answer with that code; without it, it answers at once.
 func handle(name string, stream grpc.ServerStream) error {
 	var message []byte
 	if err := stream.RecvMsg(&message); err != nil {
@@ -103,6 +103,14 @@ func handle(name string, stream grpc.ServerStream) error {
 		for stream.RecvMsg(&message) == nil {
 		}
 		return wait(stream.Context())
+	case "ask", "deaf":
+		ctx := stream.Context()
+		if incoming.Get("do")[0] == "deaf" {
+			ctx = context.Background()
+		}
+		if err := ask(ctx, strings.Join(incoming.Get("callback"), ",")); err != nil {
+			return status.FromContextError(err).Err()
+		}
 	case "flood":
 		for stream.SendMsg(&message) == nil {
 		}
@@ -144,6 +152,10 @@ func serveHTTP(response http.ResponseWriter, request *http.Request) {
 		}
 	case "/wait":
 		_ = wait(request.Context())
+	case "/ask":
+		askHTTP(response, request)
+	case "/deaf":
+		deafHTTP(response, request)
 	case "/timeout":
 		response.WriteHeader(http.StatusGatewayTimeout)
 	default:
