@@ -6,6 +6,7 @@ import {
   readDeadlineHeaders,
 } from '../cancellation/deadline-headers.ts';
 import type { Header } from './header.ts';
+import type { HopBefore } from './hops.ts';
 
 export type Side = 'client' | 'server';
 
@@ -32,6 +33,10 @@ export interface WireExchange {
   readonly hasUnreadHeaders: boolean;
   /** Packets of its connection are missing since its request, or not whole: its end may have been in them. */
   hasGap: boolean;
+  /** The same request on its way to the proxy that has passed it on. */
+  hopBefore: HopBefore | undefined;
+  /** It went to a proxy: who answered is behind that. */
+  isPassedOn: boolean;
   /** Unix time in ms, with fractions: of the first packet of each. */
   readonly requestAtMs: number;
   requestEndAtMs: number | undefined;
@@ -99,6 +104,8 @@ export function startExchange({ headers, hasUnreadHeaders = false, atMs, ...star
     limit: readDeadlineHeaders(all as Headers, atMs),
     hasUnreadHeaders,
     hasGap: false,
+    hopBefore: undefined,
+    isPassedOn: false,
     requestAtMs: atMs,
     requestEndAtMs: undefined,
     answerAtMs: undefined,

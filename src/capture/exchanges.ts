@@ -1,5 +1,6 @@
 /** Puts packets together to exchanges, and lets go of each when nothing more is to be said of it: a capture may be larger than memory. */
 import { cutShort, isOver, type Side, type WireExchange } from './exchange.ts';
+import { Hops } from './hops.ts';
 import { beginsMessage } from './http1-reader.ts';
 import { Http1Requests } from './http1-requests.ts';
 import { Http2Streams } from './http2-streams.ts';
@@ -26,10 +27,11 @@ export async function* exchangesOf(packets: AsyncIterable<Packet>): AsyncGenerat
   const connections = new Map<number, Connection>();
   /** Of all connections: what came before the first request counts as well. */
   const received = new Map<number, Received>();
+  const hops = new Hops();
   let lookAtMs = 0;
   for await (const packet of packets) {
     const reception = receive(packet, received);
-    const connection = connectionOf(packet, connections);
+    const connection = connectionOf(packet, connections, hops);
     if (connection === undefined) continue;
     take(packet, connection, reception);
     if (packet.isFin || packet.isReset) yield* end(packet, connection, connections);
@@ -49,17 +51,22 @@ function receive(packet: Packet, received: Map<number, Received>): Reception {
 }
 
 /** Whoever sends the first request is the client, whatever the capture has of the connection's begin. */
-function connectionOf(packet: Packet, connections: Map<number, Connection>): Connection | undefined {
+function connectionOf(
+  packet: Packet,
+  connections: Map<number, Connection>,
+  hops: Hops,
+): Connection | undefined {
   const known = connections.get(packet.connection);
   if (known !== undefined) return known;
   const client = clientIn(packet);
   if (client === undefined) return undefined;
   const { connection: number, from, to } = packet;
   const server = client === from ? to : from;
+  const begun = (exchange: WireExchange) => hops.begun(exchange);
   const connection = {
     client,
-    http1: new Http1Requests(number, client, server),
-    http2: new Http2Streams(number, client, server),
+    http1: new Http1Requests(number, client, server, begun),
+    http2: new Http2Streams(number, client, server, begun),
     isTls: packet.isTls,
     closedBy: new Set<Side>(),
     seenAtMs: packet.atMs,

@@ -2,6 +2,7 @@
 import { describeMalformed } from '../cancellation/deadline-headers.ts';
 import { http2ErrorName } from '../conventions/http2-error-code.ts';
 import { isOver, type Side, type WireExchange } from './exchange.ts';
+import { changedLimit } from './hops.ts';
 import type { SideTold, ToldBySpans } from './told-by-spans.ts';
 
 export interface Fact {
@@ -19,7 +20,10 @@ export function isNotable(exchange: WireExchange): boolean {
   const isCutShort = cut !== undefined && answerEndAtMs === undefined;
   const wasLate = limit?.header !== undefined && durationOf(exchange) > limit.timeoutMs;
   const isMalformed = (limit?.malformed.length ?? 0) > 0;
+  const how = changedLimit(exchange)?.how;
   return (
+    how === 'lost' ||
+    how === 'raised' ||
     isCutShort ||
     isGivenUp(grpcStatus) ||
     isMalformed ||
@@ -44,7 +48,8 @@ export function factsOf(exchange: WireExchange, told: ToldBySpans | undefined): 
   };
   if (told?.client?.timeoutMs !== undefined)
     say(requestAtMs, 'client span', `set ${inMs(told.client.timeoutMs)}`);
-  say(requestAtMs, 'client', `request${limitText(exchange)}`);
+  const sent = limitText(exchange);
+  say(requestAtMs, 'client', sent === '' ? 'request' : `request, ${sent}`);
   if (told?.server?.timeoutMs !== undefined)
     say(requestAtMs, 'server span', `read ${inMs(told.server.timeoutMs)}`);
   if (requestEndAtMs !== undefined && requestEndAtMs !== requestAtMs)
@@ -69,7 +74,7 @@ export function factsOf(exchange: WireExchange, told: ToldBySpans | undefined): 
 
 /** What does not have an instant. */
 export function remarksOn(exchange: WireExchange, told: ToldBySpans | undefined): string[] {
-  const { limit, stalledMs, connectionEnd, connectionSeenAtMs, requestAtMs, cut } = exchange;
+  const { limit, stalledMs, connectionEnd, connectionSeenAtMs, requestAtMs, cut, isPassedOn } = exchange;
   const remarks: string[] = (limit?.malformed ?? []).map(describeMalformed);
   for (const side of ['client', 'server'] as const) {
     const ms = stalledMs[side];
@@ -83,10 +88,22 @@ export function remarksOn(exchange: WireExchange, told: ToldBySpans | undefined)
   }
   if (exchange.hasUnreadHeaders) remarks.push(UNREAD);
   if (!isOver(exchange)) remarks.push(exchange.hasGap ? GAP : 'the capture ends before it does');
+  const changed = changedLimit(exchange);
+  if (changed !== undefined) {
+    const { how, before } = changed;
+    remarks.push(
+      `the limit was ${how} on the way: ${before.client} → ${before.server} has ${limitText(before) || NONE}, this one ${limitText(exchange) || NONE}`,
+    );
+  }
   const [set, read] = [told?.client?.timeoutMs, told?.server?.timeoutMs];
-  if (told?.server !== undefined && limit?.header !== undefined && read === undefined)
+  if (told?.server !== undefined && limit?.header !== undefined && read === undefined && !isPassedOn)
     remarks.push('the server has read no limit of what was sent');
-  if (set !== undefined && limit === undefined && !exchange.hasUnreadHeaders)
+  if (
+    set !== undefined &&
+    limit === undefined &&
+    !exchange.hasUnreadHeaders &&
+    exchange.hopBefore === undefined
+  )
     remarks.push('the limit of the client was not sent');
   const offMs = told?.client && Math.abs(told.client.span.startMs - requestAtMs);
   if (offMs !== undefined && offMs > CLOCKS_OFF_MS)
@@ -96,6 +113,7 @@ export function remarksOn(exchange: WireExchange, told: ToldBySpans | undefined)
   return remarks;
 }
 
+const NONE = 'none';
 const UNREAD =
   'some of its headers cannot be read: they are said by numbers that were given in packets which are not in the capture';
 const GAP = 'packets of its connection are missing from the capture: what became of it is not known';
@@ -114,10 +132,11 @@ function sayCancel(
   say(cancel.atMs, by, `${outcome} (${who})${origin === undefined ? '' : `: ${origin}`}`);
 }
 
-function limitText({ limitHeaders, limit }: WireExchange): string {
+/** Empty where no header says one. */
+function limitText({ limitHeaders, limit }: Pick<WireExchange, 'limitHeaders' | 'limit'>): string {
   const decoded = limit?.header === undefined ? 'no limit' : inMs(limit.timeoutMs);
   const sent = limitHeaders.map(([name, value]) => `${name}: ${value.slice(0, 64)}`);
-  return sent.length === 0 ? '' : `, ${sent.join(', ')} = ${decoded}`;
+  return sent.length === 0 ? '' : `${sent.join(', ')} = ${decoded}`;
 }
 
 function cutText({ how, errorCode }: NonNullable<WireExchange['cut']>): string {

@@ -4,13 +4,15 @@ import { type Framing, type Http1Head, Http1Reader } from './http1-reader.ts';
 
 export class Http1Requests {
   readonly #ends: { readonly connection: number; readonly client: string; readonly server: string };
+  readonly #begun: (exchange: WireExchange) => void;
   /** In the order of the requests; several that are not over where they are pipelined. */
   readonly exchanges: WireExchange[] = [];
   readonly #readers: Readonly<Record<Side, Http1Reader>>;
   /** Of the packet that is read. */
   #nowMs = 0;
 
-  constructor(connection: number, client: string, server: string) {
+  constructor(connection: number, client: string, server: string, begun: (exchange: WireExchange) => void) {
+    this.#begun = begun;
     this.#ends = { connection, client, server };
     this.#readers = {
       client: new Http1Reader({
@@ -54,7 +56,9 @@ export class Http1Requests {
     // An answer, on the client's side: it is no HTTP.
     if (method === undefined) return 'close';
     const start = { protocol: 'HTTP/1.1', stream: undefined, ...this.#ends } as const;
-    this.exchanges.push(startExchange({ ...start, method, target, headers, atMs: this.#nowMs }));
+    const exchange = startExchange({ ...start, method, target, headers, atMs: this.#nowMs });
+    this.exchanges.push(exchange);
+    this.#begun(exchange);
     return isChunked(headers) ? 'chunked' : (lengthOf(headers) ?? 0);
   }
 

@@ -14,6 +14,7 @@ const CONTINUATION = 9;
 
 export class Http2Streams {
   readonly #ends: { readonly connection: number; readonly client: string; readonly server: string };
+  readonly #begun: (exchange: WireExchange) => void;
   /** By the number of the stream. */
   readonly exchanges: Map<number, WireExchange> = new Map();
   readonly #flow = new FlowControl();
@@ -28,7 +29,8 @@ export class Http2Streams {
   /** The highest stream that was begun. */
   #highest = 0;
 
-  constructor(connection: number, client: string, server: string) {
+  constructor(connection: number, client: string, server: string, begun: (exchange: WireExchange) => void) {
+    this.#begun = begun;
     this.#ends = { connection, client, server };
   }
 
@@ -105,6 +107,7 @@ export class Http2Streams {
       atMs,
     });
     this.exchanges.set(stream, exchange);
+    this.#begun(exchange);
     return exchange;
   }
 
