@@ -2,6 +2,7 @@
 import type { Rule } from 'eslint';
 import { type Caller, callersOf, type Source } from './parts/callers.ts';
 import { functionAround, is, type Node, type NodeOf, parentOf } from './parts/nodes.ts';
+import { originOf } from './parts/origins.ts';
 import { ruleMeta } from './parts/rule-meta.ts';
 import { awaitedCalls, isListenedTo, mentions, namesWith } from './parts/signal-uses.ts';
 import { typesOf } from './parts/types.ts';
@@ -27,9 +28,12 @@ export const checkAfterAwait: Rule.RuleModule = {
   create(context) {
     const { sourceCode } = context;
     const source: Source = { sourceCode, types: typesOf(sourceCode), filename: context.filename };
+    /** Over before anybody could look, and better not left half done. */
+    const isOfFiles = (call: NodeOf<'CallExpression'>): boolean =>
+      /^fs(?:\/promises|-extra)?#/.test(originOf(sourceCode, call.callee) ?? '');
     const look = (node: Rule.Node): void => {
       const loop = node as Loop;
-      if (awaitedCalls(sourceCode, loop.body).length === 0) return;
+      if (awaitedCalls(sourceCode, loop.body).every(isOfFiles)) return;
       const callers = callersOf(source, loop).filter(({ kind }) => kind === 'signal');
       const [caller] = callers;
       if (caller === undefined || isInLoop(loop, caller)) return;
@@ -51,8 +55,9 @@ export const checkAfterAwait: Rule.RuleModule = {
       return parts.some((part) => mentions(sourceCode, part, names));
     }
 
-    /** A parameter that has a signal among other things is meant where the function reads it. */
+    /** `_signal` is passed over on purpose. A parameter that has a signal among other things is meant where the function reads it. */
     function isMeant({ text, given, parameter }: Caller): boolean {
+      if (parameter.name.startsWith('_')) return false;
       return text === parameter.name || sourceCode.getText(given.body).includes(text.replace('?.', '.'));
     }
   },

@@ -1,6 +1,7 @@
 /** A listener on a signal that outlives the work it was put there for. */
 import type { Rule } from 'eslint';
 import { callersOf, type Source } from './parts/callers.ts';
+import { variableOf } from './parts/names.ts';
 import { functionAround, is, keyOf, type Node, type NodeOf, parentOf, pathOf } from './parts/nodes.ts';
 import { holds } from './parts/options.ts';
 import { ruleMeta } from './parts/rule-meta.ts';
@@ -24,7 +25,7 @@ export const removeAbortListener: Rule.RuleModule = {
         const call = node as NodeOf<'CallExpression'>;
         const signal = listenedTo(call);
         if (signal === undefined || holds(sourceCode, call.arguments[2], ['signal']) !== 'no') return;
-        if (isOfOneRequest(signal) || !endsBefore(call)) return;
+        if (isOfOneRequest(signal) || !endsBefore(call) || isKept(call.arguments[1])) return;
         const caller = callersOf(source, call).find(({ text }) => text.replace('?.', '.') === signal);
         if (
           caller === undefined ||
@@ -34,6 +35,17 @@ export const removeAbortListener: Rule.RuleModule = {
         context.report({ node: call, messageId: 'stays', data: { signal } });
       },
     };
+
+    /** `pending.set(id, { onAbort })`: whoever has it may take it off elsewhere. */
+    function isKept(listener: Node | undefined): boolean {
+      if (!is(listener, 'Identifier')) return is(listener, 'MemberExpression');
+      const references = variableOf(sourceCode, listener)?.references ?? [];
+      return references.some(({ identifier, init }) => {
+        const user = parentOf(identifier as Node);
+        const isOnlyCalled = is(user, 'CallExpression') && user.callee === identifier;
+        return init !== true && identifier !== listener && !isOnlyCalled;
+      });
+    }
 
     /** Whether the function has an end of its own that it was put there for: it settles a promise, or awaits something. */
     function endsBefore(call: NodeOf<'CallExpression'>): boolean {
@@ -58,7 +70,7 @@ function listenedTo({ callee, arguments: [event] }: NodeOf<'CallExpression'>): s
   return is(event, 'Literal') && event.value === 'abort' ? pathOf(callee.object) : undefined;
 }
 
-/** It goes when that is over. */
+/** Of one request, or of a controller that somebody made for this work: it goes when that is over. */
 function isOfOneRequest(signal: string): boolean {
-  return /(?:^|\.)(?:req|request|raw|ctx|context|event|c)\./.test(signal);
+  return /(?:^|\.)(?:req|request|raw|ctx|context|event|c|\w*controller)\./i.test(signal);
 }

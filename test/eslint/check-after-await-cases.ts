@@ -23,6 +23,9 @@ export const checkAfterAwait: RuleCases = {
       'async function all(queue, { signal }) { queue.stopAt(signal); while (queue.size > 0) await queue.next(); }',
       // By a listener.
       "async function all(items, { signal }) { let left = false; signal.addEventListener('abort', () => { left = true; }, { once: true }); for (const item of items) { if (left) return; await save(item); } }",
+      // Files, and a signal that is passed over on purpose.
+      "import fs from 'node:fs/promises'; async function all(items, { signal }) { signal.throwIfAborted(); for (const item of items) await fs.writeFile(item.path, item.text); }",
+      'async function all(items, { signal: _signal }) { for (const item of items) await save(item); }',
       // Nothing is awaited in it, or by somebody else.
       'async function all(items, { signal }) { signal.throwIfAborted(); for (const item of items) save(item); }',
       'async function all(items, { signal }) { signal.throwIfAborted(); for (const item of items) later.push(async () => { await save(item); }); }',

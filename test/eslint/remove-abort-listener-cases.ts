@@ -15,6 +15,10 @@ export const removeAbortListener: RuleCases = {
       // Its own signal, which goes with it.
       "async function load() { const controller = new AbortController(); controller.signal.addEventListener('abort', stop); await work(controller); }",
       "async function load(request) { request.signal.addEventListener('abort', stop); await work(); }",
+      "async function load(abortController) { abortController.signal.addEventListener('abort', () => stop()); await work(abortController.signal); }",
+      // Whoever has it may take it off.
+      "async function load({ signal }) { const stop = () => leave(); pending.set(1, { stop }); signal.addEventListener('abort', stop); await work(); }",
+      "class Work { async load({ signal }) { signal.addEventListener('abort', this.stop); await work(); } }",
       // Something else.
       "async function load({ signal }) { signal.throwIfAborted(); button.addEventListener('abort', stop); await work(); }",
       "async function load({ signal }) { signal.addEventListener('change', stop); await work(); }",
