@@ -84,7 +84,7 @@ function isWaitedFor(call: NodeOf<'CallExpression'>): boolean {
 
 /** How a function says itself that somebody has left. */
 const BY_HAND =
-  /addEventListener\(\s*['"]abort|\bonabort\b|\.(?:on|once|addListener|prependListener)\(\s*['"](?:close|aborted|abort|cancelled)['"]|AbortController|currentSignal/;
+  /addEventListener\(\s*['"]abort|\bonabort\b|\.(?:on|once|addListener|prependListener)\(\s*['"](?:close|aborted|abort|cancelled)['"]|AbortController|currentSignal|\.consumeStream\(/;
 
 function waitsFor(sourceCode: SourceCode, caller: Caller, call: Node, outgoing: Outgoing): boolean {
   if (isHeardByHand(sourceCode, caller, call)) return false;

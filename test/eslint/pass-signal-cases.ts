@@ -51,6 +51,8 @@ export const passSignal: RuleCases = {
       "import axios from 'axios'; async function load(url, { signal }, token) { return await axios.get(url, { cancelToken: token }); }",
       "import axios from 'axios'; async function load(url, { signal }) { return await axios({ url, signal }); }",
       "import axios from 'axios'; async function load(body, { signal }) { return await axios.post('/a', body, { signal }); }",
+      // Read to its end whoever leaves, as it says itself.
+      "import { streamText } from 'ai'; async function answer(prompt, { abortSignal }) { const result = streamText({ prompt }); result.consumeStream(); return result.stream; }",
       // Handlers.
       `${express}app.get('/', async (req, res) => { const answer = await fetch(url, { signal: signalOf(req) }); res.json(answer); });`,
       `${express}app.get('/', async (req, res) => { const controller = new AbortController(); res.on('close', () => controller.abort()); res.json(await fetch(url, controller)); });`,
