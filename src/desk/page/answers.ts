@@ -2,6 +2,7 @@
 import type { ToldFinding } from '../../spans/cancel.ts';
 import type { ExportedSpan } from '../../spans/span.ts';
 import type { Counts, DeskInfo } from '../api.ts';
+import type { BeyondMaps } from '../beyond.ts';
 import type { Deadlines } from '../deadlines.ts';
 import type { Line } from '../lines.ts';
 import type { Overview } from '../overview.ts';
@@ -41,4 +42,4 @@ export interface Words {
   readonly findings: readonly string[];
 }
 
-export type { Counts, Deadlines, Line, Overview, Work };
+export type { BeyondMaps, Counts, Deadlines, Line, Overview, Work };

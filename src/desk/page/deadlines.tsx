@@ -1,7 +1,8 @@
 /** How far from their deadline operations ended, over time. */
 import type { DeadlineRow } from '../deadlines.ts';
-import type { Deadlines } from './answers.ts';
+import type { BeyondMaps, Deadlines } from './answers.ts';
 import { useAnswer } from './ask.ts';
+import { BeyondView } from './beyond.tsx';
 import { clock, count, ms, step } from './format.ts';
 import type { ViewProps } from './main.tsx';
 import { Empty, Head } from './parts.tsx';
@@ -13,9 +14,10 @@ const SHADE_NAMES = [
   ...['up to 10 ms late', 'up to 100 ms late', 'up to 1 s late', 'more than 1 s late'],
 ];
 
-export function DeadlinesView({ version }: ViewProps) {
+export function DeadlinesView({ address, version }: ViewProps) {
   const { value } = useAnswer<Deadlines>('deadlines', version);
-  if (value === undefined) return <Empty>Loading …</Empty>;
+  const { value: maps } = useAnswer<BeyondMaps>('beyond', version);
+  if (value === undefined || maps === undefined) return <Empty>Loading …</Empty>;
   const { operations, asyncTypes } = value;
   return (
     <>
@@ -41,6 +43,7 @@ export function DeadlinesView({ version }: ViewProps) {
           <HeatMap title="type" rows={asyncTypes} deadlines={value} />
         </>
       )}
+      <BeyondView address={address} maps={maps} />
     </>
   );
 }

@@ -1,4 +1,5 @@
 /** The list of traces, and what it is filtered by. */
+import { depthTitle, durationTitle } from '../beyond-columns.ts';
 import { FILTER_NAMES, TRACES_A_PAGE } from '../filter.ts';
 import { addressWith, go } from './address.ts';
 import type { FoundTraces, Words } from './answers.ts';
@@ -25,6 +26,7 @@ export function TracesView({ address, state, version }: ViewProps) {
     <>
       <h1>Traces</h1>
       <Filters address={address} version={version} />
+      <CellOfMap address={address} />
       {value === undefined ? (
         <Empty>Loading …</Empty>
       ) : (
@@ -83,6 +85,18 @@ function Filters({ address, version }: Pick<ViewProps, 'address' | 'version'>) {
       {isFiltered && <a href="?view=traces">clear</a>}
     </search>
   );
+}
+
+/** Of which cell of the heat maps of the deadlines the traces are, if they are of one. */
+function CellOfMap({ address }: Pick<ViewProps, 'address'>) {
+  const [spent, beyond, depth] = ['spent', 'beyond', 'depth'].map((name) => address.get(name));
+  if (!(spent || beyond || depth)) return null;
+  const parts = [
+    ...(spent ? [spent] : []),
+    ...(beyond ? [durationTitle(beyond)] : []),
+    ...(depth ? [`depth ${depthTitle(depth)}`] : []),
+  ];
+  return <p class="dim">With time beyond the deadline: {parts.join(', ')}.</p>;
 }
 
 function Found({ found, address, cwd }: { found: FoundTraces; address: URLSearchParams; cwd: string }) {

@@ -43,6 +43,8 @@ describe('the page looks as it did', { skip }, () => {
     ['traces', '?view=traces', 'dark', LAPTOP],
     ['trace', `?trace=${traceIdOf(3)}`, 'light', LAPTOP],
     ['deadlines', '?view=deadlines', 'dark', LAPTOP],
+    ['beyond', '?view=deadlines&by=depth', 'light', LAPTOP],
+    ['beyond-phone', '?view=deadlines', 'light', PHONE],
     ['trace-phone', `?trace=${traceIdOf(3)}`, 'dark', PHONE],
     ['traces-phone', '?view=traces', 'light', PHONE],
   ] as const) {
@@ -58,6 +60,7 @@ describe('the page looks as it did', { skip }, () => {
       if (name.startsWith('trace-') || name === 'trace')
         await page.getByRole('heading', { name: 'Stack' }).waitFor();
       if (name === 'trace') await page.locator('pre.source').waitFor();
+      if (name.startsWith('beyond')) await page.locator('.beyond').last().scrollIntoViewIfNeeded();
       await page.evaluate('document.fonts.ready');
       await compare(name, await page.screenshot());
       await context.close();

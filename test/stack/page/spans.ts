@@ -158,7 +158,7 @@ export function missedDeadline(number: number, startMs: number, deviation: numbe
       ? cancelled(at, ['local', 'deadline', 'wait'], said(left, deviation), 'deadline_exceeded')
       : { attributes: said(left, deviation) };
   const served = passed(146);
-  const async = { 'cancel.async.type': 'Timeout', 'cancel.async.count': 2 };
+  const async = { 'cancel.async.type': 'Timeout', 'cancel.async.count': 2, 'cancel.async.depth': 3 };
   return traceOf(number, startMs, [
     { service: 'gateway', name: 'shop.Orders/Estimate', kind: 'client', from: 0, to: end, ...passed(150) },
     {

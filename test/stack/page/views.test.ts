@@ -26,6 +26,7 @@ const VIEWS = {
   Lines: '?view=lines',
   Deadlines: '?view=deadlines',
   Findings: '?view=findings',
+  'Time beyond the deadline, by depth': '?view=deadlines&by=depth',
 };
 type Role = 'searchbox' | 'spinbutton' | 'combobox';
 const NOT_FOUND = 'Failed to load resource: the server responded with a status of 404 (Not Found)';
@@ -160,6 +161,29 @@ describe('the page', { skip }, () => {
       await page.getByRole('link', { name: 'Now' }).click();
       await page.getByRole('heading', { name: 'Last 5 minutes' }).waitFor();
       assert.equal(await page.evaluate('window.isSame'), true, 'no view loads the page anew');
+    });
+  });
+
+  it('the time beyond deadlines: by how long, by depth, and the traces in a cell', async () => {
+    await withPage(VIEWS.Deadlines, async ({ page }) => {
+      await page.getByRole('heading', { name: 'Time beyond the deadline' }).waitFor();
+      const timeouts = page.getByRole('row', { name: /^orders Timeout [\d]+×/ });
+      const cells = async () => (await timeouts.getByRole('link').allInnerTexts()).map((text) => text.trim());
+      assert.deepEqual(await cells(), ['10× 60 ms', '5× 175 ms', '5× 700 ms', '5× 6500 ms']);
+      await page.getByRole('row', { name: /^orders other 1× 190 ms/ }).waitFor();
+      // A step of the keys at a time, as of all links.
+      const byDepth = page.getByRole('link', { name: 'by depth' });
+      await byDepth.focus();
+      await page.keyboard.press('Enter');
+      await page.getByRole('columnheader', { name: 'depth 3–5' }).waitFor();
+      assert.deepEqual(await cells(), ['25× 7435 ms']);
+      assert.equal(await byDepth.getAttribute('aria-current'), 'true');
+      await page.goBack();
+      await page.getByRole('link', { name: '5× 175 ms: traces of orders Timeout, 10–100ms' }).click();
+      await page.getByText('5 traces', { exact: true }).waitFor();
+      await page.getByText('With time beyond the deadline: Timeout, 10–100ms.').waitFor();
+      await page.getByRole('link', { name: 'clear' }).click();
+      await page.getByText('27 traces', { exact: true }).waitFor();
     });
   });
 
