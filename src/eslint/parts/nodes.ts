@@ -4,7 +4,6 @@ import type { SourceCode } from 'eslint';
 export type Node = NonNullable<ReturnType<SourceCode['getNodeByRangeIndex']>>;
 export type NodeOf<Type extends Node['type']> = Extract<Node, { type: Type }>;
 export type FunctionNode = NodeOf<'FunctionDeclaration' | 'FunctionExpression' | 'ArrowFunctionExpression'>;
-export type CallNode = NodeOf<'CallExpression' | 'NewExpression'>;
 
 export function is<Type extends Node['type']>(
   node: Node | null | undefined,
