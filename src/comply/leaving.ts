@@ -26,7 +26,7 @@ export async function checkLeaving(examiner: Examiner): Promise<Check[]> {
   const startMs = performance.now();
   const isEarly = await Promise.race([
     exchange.ended.then(() => true),
-    whenAtWork(expected, fullMs).then(() => false),
+    whenAtWork(examiner, expected).then(() => false),
   ]);
   if (isEarly) {
     exchange.close();
@@ -48,10 +48,11 @@ export async function checkLeaving(examiner: Examiner): Promise<Check[]> {
   return [...onWire(afterwards), downstream(expected, leftMs)];
 }
 
-async function whenAtWork(expected: Expected | undefined, fullMs: number): Promise<void> {
-  const waitMs = Math.min(fullMs / 3, MAX_WAIT_MS);
-  if (expected === undefined) return void (await sleep(waitMs));
-  await Promise.race([expected.first.then(() => sleep(SETTLE_MS)), sleep(Math.max(waitMs, MAX_WAIT_MS))]);
+async function whenAtWork({ settings, fullMs }: Examiner, expected: Expected | undefined): Promise<void> {
+  if (expected === undefined) return void (await sleep(Math.min(fullMs / 3, MAX_WAIT_MS)));
+  // Before it calls: what the operation takes beside the call, on a machine that may be busy.
+  const beforeMs = 2 * Math.max(0, fullMs - settings.holdMs) + GRACE_MS;
+  await Promise.race([expected.first.then(() => sleep(SETTLE_MS)), sleep(beforeMs)]);
 }
 
 function onWire(afterwards: Afterwards | undefined): Check[] {
@@ -83,8 +84,8 @@ function downstream(expected: Expected | undefined, leftMs: number): Check {
   if (expected === undefined)
     return stops('cannot be told', 'not seen from outside; --callback-param or --callback-header shows it');
   const { calls } = expected;
-  const before = calls.filter(({ startMs }) => startMs <= leftMs);
-  const later = calls.filter(({ startMs }) => startMs > leftMs);
+  const before = calls.filter(({ startMs }) => startMs - leftMs <= IN_FLIGHT_MS);
+  const later = calls.filter(({ startMs }) => startMs - leftMs > IN_FLIGHT_MS);
   const [first] = later;
   if (first !== undefined)
     return stops(

@@ -62,8 +62,10 @@ function whyNot({ code, name, message }: NodeJS.ErrnoException): string {
   if (code === 'ECONNREFUSED') return 'nothing listens there';
   if (code === 'ENOTFOUND') return 'no such host';
   if (name === 'AbortError') return `no connection within ${CONNECT_LIMIT_MS / 1_000} s`;
+  // Newer Nodes give advice of their own after it.
+  const [why] = message.split(';');
   if (/CERT|SIGNED|ISSUER/.test(String(code)))
-    return `${message}; --ca FILE names who has signed it, --insecure takes any`;
+    return `${why}; --ca FILE names who has signed it, --insecure takes any`;
   return message || String(code);
 }
 

@@ -125,7 +125,7 @@ const FAULTS: readonly [
 const without = (told: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(told).filter(([, text]) => text !== ''));
 
-describe('a server whose fault is:', { concurrency: 12 }, () => {
+describe('a server whose fault is:', { concurrency: 8 }, () => {
   for (const [title, faults, http, grpc] of FAULTS) {
     it(`${title} (HTTP/1.1)`, async () => {
       assertVerdicts(await verdictsOf(await address('http1', faults), ...HTTP), {
