@@ -9,6 +9,8 @@ import { Received, type Reception } from './received.ts';
 
 /** What comes after a cut comes within this. */
 const LATE_DATA_MS = 10_000;
+/** What is told while it goes on is not waited for that long. */
+export const LIVE_LATE_DATA_MS = 2_000;
 const LOOK_EVERY_MS = 1_000;
 
 interface Connection {
@@ -22,24 +24,41 @@ interface Connection {
   seenAtMs: number;
 }
 
+/** No packet came until then: Unix time in ms. */
+export interface Tick {
+  readonly atMs: number;
+}
+
 /** Each when it is told, in the order in which that is known. */
-export async function* exchangesOf(packets: AsyncIterable<Packet>): AsyncGenerator<WireExchange> {
+export async function* exchangesOf(
+  packets: AsyncIterable<Packet | Tick>,
+  lateDataMs: number = LATE_DATA_MS,
+): AsyncGenerator<WireExchange> {
   const connections = new Map<number, Connection>();
   /** Of all connections: what came before the first request counts as well. */
   const received = new Map<number, Received>();
   const hops = new Hops();
   let lookAtMs = 0;
   for await (const packet of packets) {
-    const reception = receive(packet, received);
-    const connection = connectionOf(packet, connections, hops);
-    if (connection === undefined) continue;
-    take(packet, connection, reception);
-    if (packet.isFin || packet.isReset) yield* end(packet, connection, connections);
+    if ('connection' in packet) yield* takeIn(packet, connections, received, hops);
     if (packet.atMs < lookAtMs) continue;
     lookAtMs = packet.atMs + LOOK_EVERY_MS;
-    for (const other of connections.values()) yield* settled(other, packet.atMs);
+    for (const other of connections.values()) yield* settled(other, packet.atMs - lateDataMs);
   }
   for (const connection of connections.values()) yield* rest(connection);
+}
+
+function* takeIn(
+  packet: Packet,
+  connections: Map<number, Connection>,
+  received: Map<number, Received>,
+  hops: Hops,
+): Generator<WireExchange> {
+  const reception = receive(packet, received);
+  const connection = connectionOf(packet, connections, hops);
+  if (connection === undefined) return;
+  take(packet, connection, reception);
+  if (packet.isFin || packet.isReset) yield* end(packet, connection, connections);
 }
 
 function receive(packet: Packet, received: Map<number, Received>): Reception {
@@ -126,12 +145,12 @@ function* end(
   connections.delete(packet.connection);
 }
 
-function* settled(connection: Connection, nowMs: number): Generator<WireExchange> {
+function* settled(connection: Connection, untilMs: number): Generator<WireExchange> {
   for (const exchange of heldOf(connection)) {
     const { cut, answerEndAtMs, requestEndAtMs } = exchange;
     if (!isOver(exchange)) continue;
     const overAtMs = cut?.atMs ?? Math.max(answerEndAtMs ?? 0, requestEndAtMs ?? 0);
-    if (nowMs - overAtMs >= LATE_DATA_MS) yield letGo(connection, exchange);
+    if (overAtMs <= untilMs) yield letGo(connection, exchange);
   }
 }
 

@@ -1,18 +1,30 @@
-/** What goes over the wire while something runs, written to a file by Wireshark's dumpcap or by tcpdump, where one of them may do so. */
+/** What goes over the wire while something runs, by Wireshark's dumpcap or by tcpdump, where one of them may capture. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 
-export interface LiveOptions {
-  /** Without its ending, which the program's choice of a format decides. */
-  readonly file: string;
+export interface CaptureWish {
   readonly interfaces: readonly string[];
   /** Of TCP. Empty: all. */
   readonly ports: readonly number[];
-  /** That is left out. */
-  readonly exceptPort: number;
+  /** That is left out where all are captured. */
+  readonly exceptPort?: number;
+}
+
+export interface LiveOptions extends CaptureWish {
+  /** Without its ending, which the program's choice of a format decides. */
+  readonly file: string;
+}
+
+export interface PacketSource {
+  /** As a file of packets has them: pcap or pcapng, which `ending` names. */
+  readonly packets: Readable;
+  readonly ending: string;
+  /** All that was sent until now is among them; then they end. @returns what is not, in a sentence */
+  stop(): Promise<string | undefined>;
 }
 
 export interface LiveCapture {
@@ -26,7 +38,7 @@ interface Tool {
   readonly ending: string;
   /** What it says once it captures. */
   readonly ready: RegExp;
-  readonly args: (options: LiveOptions, filter: string) => readonly string[];
+  readonly args: (wish: CaptureWish, filter: string) => readonly string[];
 }
 
 /** The kernel hands packets over after a quarter of a second at the latest. */
@@ -58,29 +70,45 @@ const TOOLS: readonly Tool[] = [
   },
 ];
 
-/** @returns or why there is none */
+/** Into a file. @returns or why there is none */
 export async function startLiveCapture(
   options: LiveOptions,
 ): Promise<LiveCapture | { readonly absent: string }> {
+  const source = await startCapturing(options);
+  if ('absent' in source) return source;
+  const file = `${options.file}.${source.ending}`;
+  const written = finished(source.packets.pipe(createWriteStream(file))).catch(
+    (error: Error) => error.message,
+  );
+  return {
+    file,
+    async stop() {
+      const lost = await source.stop();
+      const failure = await written;
+      return failure === undefined ? lost : `the rest could not be written (${failure})`;
+    },
+  };
+}
+
+/** @returns or why there is none */
+export async function startCapturing(wish: CaptureWish): Promise<PacketSource | { readonly absent: string }> {
   const reasons: string[] = [];
   for (const tool of TOOLS) {
-    const started = await startTool(tool, options);
+    const started = await startTool(tool, wish);
     if ('stop' in started) return started;
     reasons.push(started.absent);
   }
   return { absent: reasons.join('; ') };
 }
 
-async function startTool(tool: Tool, options: LiveOptions): Promise<LiveCapture | { absent: string }> {
-  const { ports, exceptPort, interfaces } = options;
+async function startTool(tool: Tool, wish: CaptureWish): Promise<PacketSource | { absent: string }> {
+  const { ports, exceptPort, interfaces } = wish;
   if (tool.name === 'tcpdump' && interfaces.length > 1)
     return { absent: 'tcpdump captures one interface only' };
-  const filter =
-    ports.length > 0
-      ? ports.map((port) => `tcp port ${port}`).join(' or ')
-      : `tcp and not port ${exceptPort}`;
+  const all = exceptPort === undefined ? 'tcp' : `tcp and not port ${exceptPort}`;
+  const filter = ports.map((port) => `tcp port ${port}`).join(' or ') || all;
   // Of its own group: Ctrl-C at the terminal is for the program, and what that does then is captured as well.
-  const child = spawn(tool.name, tool.args(options, filter), {
+  const child = spawn(tool.name, tool.args(wish, filter), {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
@@ -90,25 +118,20 @@ async function startTool(tool: Tool, options: LiveOptions): Promise<LiveCapture 
   });
   const why = await isReady(child, tool, () => said);
   if (why !== undefined) return { absent: why };
-  const file = `${options.file}.${tool.ending}`;
-  const output = createWriteStream(file);
-  const written = finished(child.stdout.pipe(output)).catch((error: Error) => error.message);
   // The program's end is waited for, not this one's.
   child.unref();
   return {
-    file,
+    packets: child.stdout,
+    ending: tool.ending,
     async stop() {
-      const isCut = child.exitCode !== null || child.signalCode !== null;
-      if (!isCut) {
-        await wait(FLUSH_MS);
-        child.kill('SIGINT');
-        const late = setTimeout(() => child.kill('SIGKILL'), END_MS);
-        if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-        clearTimeout(late);
-      }
-      const failure = await written;
-      if (failure !== undefined) return `the rest could not be written (${failure})`;
-      return isCut ? `${tool.name} ended before the program did: ${complaintOf(said)}` : droppedIn(said);
+      if (child.exitCode !== null || child.signalCode !== null)
+        return `${tool.name} ended before it was told to: ${complaintOf(said)}`;
+      await wait(FLUSH_MS);
+      child.kill('SIGINT');
+      const late = setTimeout(() => child.kill('SIGKILL'), END_MS);
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      clearTimeout(late);
+      return droppedIn(said);
     },
   };
 }

@@ -1,5 +1,6 @@
 /** Decodes captures by Wireshark's `tshark`: one line of JSON for each packet that says something of HTTP. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
 import { textLines } from '../spans/text-lines.ts';
 import { UserError } from '../spans/user-error.ts';
 import { type Packet, readPacket } from './packet.ts';
@@ -39,25 +40,56 @@ const OPTIONS = [
  * HTTP/1.1 is read here: tshark tells of a head when the body is there, or, told not to wait, misses answers in chunks. What is in a
  * message of gRPC is nobody's business, and where messages lie across packets tshark loses count of frames over it.
  */
-const DISABLED = ['http', 'grpc'];
+const NO_HTTP1 = ['--disable-protocol', 'http'];
+const NO_GRPC = ['--disable-protocol', 'grpc'];
 
 /**
  * In the order of the capture.
  * @throws {UserError} when tshark is missing, or the file is no capture
  */
 export async function* packetsOf({ file, keylog, onCutShort }: CaptureFile): AsyncGenerator<Packet> {
-  const tls = keylog === undefined ? [] : ['-o', `tls.keylog_file:${keylog}`];
   const decodeAs = (await http2Ports(file)).flatMap((port) => ['-d', `tcp.port==${port},http2`]);
-  const preferences = [
-    ...OPTIONS.flatMap((option) => ['-o', option]),
-    ...DISABLED.flatMap((name) => ['--disable-protocol', name]),
+  const args = [...NO_HTTP1, ...decodeAs, ...shownOf(keylog)];
+  yield* packetsIn(linesOf(file, args, { onCutShort }));
+}
+
+export interface PacketsOptions {
+  readonly ports: readonly number[];
+  readonly keylog?: string | undefined;
+}
+
+/**
+ * Of packets as a file of them would have them, while they come. What a connection speaks shows by its begin: of one that was there
+ * before, HTTP/1.1 only is read.
+ */
+export async function* packetsWhileTheyCome(
+  packets: Readable,
+  { ports, keylog }: PacketsOptions,
+): AsyncGenerator<Packet> {
+  // Its HTTP/1.1 knows HTTP/2 by the preface. What it tells itself is not read, and it need not wait for anything.
+  const plain = ['-o', 'http.desegment_headers:FALSE', '-o', 'http.desegment_body:FALSE'];
+  const protocol = keylog === undefined ? 'http' : 'tls';
+  const args = [
+    ...(keylog === undefined ? plain : NO_HTTP1),
+    ...ports.flatMap((port) => ['-d', `tcp.port==${port},${protocol}`]),
+    ...shownOf(keylog),
+    '-l',
   ];
-  const layers = `frame ip ipv6 tcp http2${keylog === undefined ? '' : ' data'}`;
-  const shown = ['-T', 'ek', '-Y', CONTENT, '-J', layers];
-  for await (const line of linesOf(file, [...preferences, ...tls, ...decodeAs, ...shown], onCutShort)) {
+  yield* packetsIn(linesOf('-', args, { packets }));
+}
+
+async function* packetsIn(lines: AsyncIterable<string>): AsyncGenerator<Packet> {
+  for await (const line of lines) {
     const packet = readPacket(line);
     if (packet !== undefined) yield packet;
   }
+}
+
+function shownOf(keylog: string | undefined): string[] {
+  const tls = keylog === undefined ? [] : ['-o', `tls.keylog_file:${keylog}`];
+  const layers = `frame ip ipv6 tcp http2${keylog === undefined ? '' : ' data'}`;
+  const options = OPTIONS.flatMap((option) => ['-o', option]);
+  return [...options, ...NO_GRPC, ...tls, '-T', 'ek', '-Y', CONTENT, '-J', layers];
 }
 
 /** tshark knows HTTP/2 without TLS by its port only: one of either end of each connection of which a packet looks so. */
@@ -77,13 +109,18 @@ async function http2Ports(file: string): Promise<string[]> {
   return [...ports];
 }
 
+interface Input {
+  /** What there is instead of a file. */
+  readonly packets?: Readable;
+  readonly onCutShort?: (() => void) | undefined;
+}
+
 async function* linesOf(
   file: string,
   args: readonly string[],
-  onCutShort?: () => void,
+  { packets, onCutShort }: Input = {},
 ): AsyncGenerator<string> {
-  // No names are looked up (-n): nothing is asked of a network.
-  const child = spawn('tshark', ['-n', '-r', file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = packets === undefined ? spawnOn(file, args) : spawnWith(packets, args);
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(-10_000);
@@ -98,13 +135,45 @@ async function* linesOf(
   ended.catch(() => {});
   try {
     for await (const { text } of textLines(child.stdout)) yield text.replace(/\r$/, '');
-    const isFailure = (await ended) !== 0;
+    const code = await ended;
+    const isFailure = code !== 0;
+    if (code === NOT_FOUND) throw new UserError(MISSING);
     if (isFailure && complaint.includes(CUT_SHORT)) onCutShort?.();
     else if (isFailure) throw new UserError(complaintOf(complaint, file));
   } finally {
+    child.stdin?.destroy();
     child.kill();
   }
 }
+
+// No names are looked up (-n): nothing is asked of a network.
+const NO_NAMES = '-n';
+
+function spawnOn(
+  file: string,
+  args: readonly string[],
+): ChildProcessByStdio<Writable | null, Readable, Readable> {
+  return spawn('tshark', [NO_NAMES, '-r', file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function spawnWith(
+  packets: Readable,
+  args: readonly string[],
+): ChildProcessByStdio<Writable, Readable, Readable> {
+  // It takes a pipe, which those of Node are not: they are sockets.
+  const script = 'cat | tshark "$@"';
+  const child = spawn('sh', ['-c', script, 'sh', NO_NAMES, '-r', '-', ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    // Ctrl-C at the terminal ends the capture, of which the rest is to be read.
+    detached: true,
+  });
+  // It may have ended: why is told then.
+  packets.pipe(child.stdin.on('error', () => {}));
+  return child;
+}
+
+/** As a shell ends that has not found what it was to run. */
+const NOT_FOUND = 127;
 
 const MISSING =
   'tshark is missing, which reads captures. Debian and Ubuntu: apt-get install tshark; macOS: brew install wireshark; others: https://www.wireshark.org/download.html';

@@ -9,11 +9,10 @@ import { isCancelled } from '../spans/cancel.ts';
 import { SPANS_FILE } from '../spans/source.ts';
 import { UserError } from '../spans/user-error.ts';
 import { type Arguments, type Command, type Output, type Result, UsageError } from './arguments.ts';
+import { interfacesIn, LOOPBACK, portsIn } from './capture-options.ts';
 import { COMMAND_NAME } from './command-name.ts';
 import { instrumentedEnvironment, preloaded, runProgram } from './program.ts';
 import { recordingText } from './recording-text.ts';
-
-const LOOPBACK = process.platform === 'linux' ? 'lo' : 'lo0';
 
 const USAGE = `usage: ${COMMAND_NAME} record [options] -- command [arguments]
 
@@ -117,19 +116,15 @@ interface CaptureWish {
 }
 
 /** @throws {UsageError} */
-function captureIn({ flags, values }: Arguments): CaptureWish {
+function captureIn(args: Arguments): CaptureWish {
+  const { flags, values } = args;
   const isWanted = !flags.has('no-capture');
   const isRequired = flags.has('capture');
   if (isRequired && !isWanted) throw new UsageError('--capture and --no-capture exclude each other');
   for (const option of ['interface', 'port'])
     if (!isWanted && values.has(option))
       throw new UsageError(`--${option} is for a capture, not for --no-capture`);
-  const ports = (values.get('port') ?? '').split(',').filter((port) => port !== '');
-  for (const port of ports)
-    if (!/^\d+$/.test(port) || Number(port) < 1 || Number(port) > 65_535)
-      throw new UsageError(`--port must be ports from 1 to 65535, as in 8080,50051, but has ${port}`);
-  const interfaces = (values.get('interface') ?? LOOPBACK).split(',').filter((each) => each !== '');
-  return { isWanted, isRequired, interfaces, ports: ports.map(Number) };
+  return { isWanted, isRequired, interfaces: interfacesIn(args), ports: portsIn(args) };
 }
 
 async function startCapture(

@@ -1,0 +1,88 @@
+/** Where the command `capture` has its packets from: a file, a recording, or what goes over the wire while it runs. */
+import { clearTimeout, setTimeout } from 'node:timers';
+import type { WireExchange } from '../capture/exchange.ts';
+import { exchangesOf, LIVE_LATE_DATA_MS } from '../capture/exchanges.ts';
+import { type PacketSource, startCapturing } from '../capture/live.ts';
+import { packetsOf, packetsWhileTheyCome } from '../capture/tshark.ts';
+import { withTicks } from '../capture/with-ticks.ts';
+import { isRecording, readRecording } from '../recording/read.ts';
+import { UserError } from '../spans/user-error.ts';
+import { type Arguments, UsageError } from './arguments.ts';
+import { interfacesIn, portsIn } from './capture-options.ts';
+import { COMMAND_NAME } from './command-name.ts';
+import { onEndSignal } from './interrupts.ts';
+
+export interface CaptureSource {
+  readonly name: string;
+  /** Of a recording. */
+  readonly spansFile?: string | undefined;
+  readonly exchanges: AsyncIterable<WireExchange>;
+}
+
+const MAX_SECONDS = 2_000_000;
+const FOR_LIVE = ['port', 'interface', 'for'];
+
+/** @throws {UserError} */
+export async function captureSource(args: Arguments, note: (text: string) => void): Promise<CaptureSource> {
+  const { positionals, values, flags } = args;
+  if (flags.has('live')) return await liveSource(args, note);
+  for (const name of FOR_LIVE) if (values.has(name)) throw new UsageError(`--${name} is for --live`);
+  const [source, ...others] = positionals;
+  if (source === undefined) throw new UsageError('capture needs a file of tcpdump or Wireshark, or --live');
+  if (others.length > 0) throw new UsageError(`capture takes one file, but has ${positionals.join(' ')}`);
+  const { file, spansFile } = await inRecording(source);
+  const onCutShort = () => note(`${file} ends in the middle of a packet: what is before that was read\n`);
+  return {
+    name: file,
+    spansFile,
+    exchanges: exchangesOf(packetsOf({ file, keylog: values.get('keylog'), onCutShort })),
+  };
+}
+
+/** @throws {UserError} of a recording without packets */
+async function inRecording(
+  source: string,
+): Promise<{ readonly file: string; readonly spansFile?: string | undefined }> {
+  if (!(await isRecording(source))) return { file: source };
+  const { captureFile, spansFile, missing } = await readRecording(source);
+  if (captureFile !== undefined) return { file: captureFile, spansFile };
+  throw new UserError(`${source}: ${missing.find((what) => what.startsWith('the capture: '))}`);
+}
+
+async function liveSource(args: Arguments, note: (text: string) => void): Promise<CaptureSource> {
+  const { positionals, values } = args;
+  if (positionals.length > 0)
+    throw new UsageError(`--live takes no file, but there is ${positionals.join(' ')}`);
+  // They are not there yet when a request is told.
+  if (values.has('spans')) throw new UsageError('--spans is for a file, not for --live');
+  const ports = portsIn(args);
+  if (ports.length === 0) throw new UsageError('--live needs --port, as in --port 8080,50051');
+  const seconds = Number(values.get('for') ?? MAX_SECONDS);
+  if (!(seconds > 0 && seconds <= MAX_SECONDS))
+    throw new UsageError(`--for must be a number of seconds, but is ${values.get('for')}`);
+  const interfaces = interfacesIn(args);
+  const capture = await startCapturing({ interfaces, ports });
+  if ('absent' in capture) throw new UserError(`nothing can be captured here (${capture.absent}). ${ADVICE}`);
+  const name = `${interfaces.join(', ')}, TCP port ${ports.join(', ')}`;
+  note(`${COMMAND_NAME}: capturing on ${name}; Ctrl-C ends\n`);
+  let ending: Promise<string | undefined> | undefined;
+  const end = (): Promise<string | undefined> => (ending ??= capture.stop());
+  const stopListening = onEndSignal(() => void end());
+  const timer = setTimeout(() => void end(), seconds * 1_000);
+  async function* exchanges({ packets }: PacketSource): AsyncGenerator<WireExchange> {
+    const options = { ports, keylog: values.get('keylog') };
+    try {
+      yield* exchangesOf(withTicks(packetsWhileTheyCome(packets, options)), LIVE_LATE_DATA_MS);
+    } finally {
+      stopListening();
+      clearTimeout(timer);
+      const lost = await end();
+      if (lost !== undefined) note(`${COMMAND_NAME}: ${lost}\n`);
+      packets.destroy();
+    }
+  }
+  return { name, exchanges: exchanges(capture) };
+}
+
+const ADVICE =
+  'Root may; on Debian and Ubuntu, so may who is in the group wireshark, after: dpkg-reconfigure wireshark-common; elsewhere: setcap cap_net_raw,cap_net_admin+eip on dumpcap';
