@@ -112,6 +112,17 @@ describe('what a handler waits for beyond the deadline, at 1, 3 and 10 functions
     const report = await reportOn(fetch.bind(null, `http://127.0.0.1:${port}/`) as () => unknown);
     silent.close();
     assert.deepEqual(cellsOf(report, 'TCPWRAP'), HERE);
+    // Each names the way from the handler to the socket, through what awaits the fetch.
+    const stacks = telemetry.ended.flatMap(({ events }) =>
+      events.flatMap(({ attributes = {} }) =>
+        attributes['cancel.async.type'] === 'TCPWRAP' && 'cancel.async.stacktrace' in attributes
+          ? [String(attributes['cancel.async.stacktrace'])]
+          : [],
+      ),
+    );
+    const awaited = stacks.map((stack) => stack.split('\n').filter((line) => line.includes('waitAt')).length);
+    assert.deepEqual(awaited, [0, 2, 9]);
+    for (const stack of stacks) assert.match(stack, /at (?:async )?Server\..*beyond\.test\.ts/);
     assert.deepEqual(
       cellsOf(report, 'http'),
       [{ '100-1000': 3 }, { '1': 3 }],
