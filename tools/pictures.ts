@@ -7,6 +7,10 @@
  *   cancel-trace view                         # and the shop exporting there, for some minutes
  *   node --import tsx tools/pictures.ts --desk http://127.0.0.1:4318
  *
+ *   cancel-trace record --out recording -- node test/stack/timeline/program.mjs blocked-server
+ *   cancel-trace view recording
+ *   node --import tsx tools/pictures.ts --recording http://127.0.0.1:4318
+ *
  * In Chromium, which is looked for at CHROMIUM (default /usr/bin/chromium). pngquant makes the pictures small; Debian has
  * both: `apt-get install chromium pngquant`. Look at each picture before you commit it.
  */
@@ -18,7 +22,12 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 
 const folder = fileURLToPath(new URL('../docs/pictures/', import.meta.url));
 const { values } = parseArgs({
-  options: { jaeger: { type: 'string' }, prometheus: { type: 'string' }, desk: { type: 'string' } },
+  options: {
+    jaeger: { type: 'string' },
+    prometheus: { type: 'string' },
+    desk: { type: 'string' },
+    recording: { type: 'string' },
+  },
 });
 
 const browser = await chromium.launch({
@@ -29,6 +38,7 @@ try {
   if (values.jaeger !== undefined) await drawJaeger(browser, values.jaeger);
   if (values.prometheus !== undefined) await drawPrometheus(browser, values.prometheus);
   if (values.desk !== undefined) await drawDesk(browser, values.desk);
+  if (values.recording !== undefined) await drawRecording(browser, values.recording);
 } finally {
   await browser.close();
 }
@@ -112,6 +122,16 @@ async function drawDesk(browser: Browser, url: string): Promise<void> {
   await row.getByRole('link', { name: 'browser GET /delivery/sofa' }).click();
   await page.locator('pre.source').waitFor();
   await save(page, 'cancel-trace-trace.png', 820);
+  await page.close();
+}
+
+/** A trace with what was recorded at the same time. */
+async function drawRecording(browser: Browser, url: string): Promise<void> {
+  const page = await browser.newPage({ viewport: { width: 1380, height: 900 } });
+  await page.goto(new URL('/?view=traces&outcome=deadline_exceeded', url).href);
+  await page.locator('a[href*="trace="]').first().click();
+  await page.getByRole('region', { name: 'Timeline' }).locator('.recorded-bar').first().waitFor();
+  await save(page, 'cancel-trace-timeline.png', 720);
   await page.close();
 }
 

@@ -1,7 +1,12 @@
 /** The command `view`: the page, over spans that come by OTLP, from a file or a Jaeger. */
 import { startReceiving } from '../desk/receiving.ts';
 import { SpanStore } from '../desk/store.ts';
-import { isJaegerAddress, readSpans } from '../spans/source.ts';
+import { isRecording } from '../recording/read.ts';
+import type { JaegerQuestion } from '../spans/jaeger.ts';
+import { isJaegerAddress, type Reading, readSpans } from '../spans/source.ts';
+import { evidenceIn } from '../timeline/evidence.ts';
+import { readRun } from '../timeline/read-run.ts';
+import { TraceTimelines } from '../timeline/trace-timeline.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from '../version.ts';
 import { type Arguments, type Command, type Output, type Result, UsageError } from './arguments.ts';
 import { COMMAND_NAME } from './command-name.ts';
@@ -55,13 +60,16 @@ async function view(args: Arguments, { stdout, stderr }: Output): Promise<Result
   const { host, port, keepFile, maxSpans, editorUrl } = deskSettings(args);
   const grpcPort = portIn(values, 'grpc-port');
   const store = new SpanStore(maxSpans);
+  let timelines: TraceTimelines | undefined;
   if (source !== undefined) {
     const question = { service: values.get('service'), startMs, endMs };
     const onLeftOut = (what: string) => stderr.write(`${COMMAND_NAME}: left out: ${what}\n`);
     const progress = new Progress(stderr);
     const onRead = (bytes: number) => progress.read(bytes);
     try {
-      for await (const spans of readSpans(source, question, { onRead, onLeftOut })) store.add(spans);
+      const reading = { onRead, onLeftOut };
+      if (await isRecording(source)) timelines = await showRecording(source, store, question, reading);
+      else for await (const spans of readSpans(source, question, reading)) store.add(spans);
     } finally {
       progress.end();
     }
@@ -75,7 +83,9 @@ async function view(args: Arguments, { stdout, stderr }: Output): Promise<Result
       editorUrl,
       source: source ?? 'listening',
       jaegerUrl: isJaeger ? source.replace(/\/$/, '') : undefined,
+      hasTimelines: timelines !== undefined,
     },
+    timelineOf: timelines && ((trace, within) => (timelines as TraceTimelines).of(trace.spans, within)),
     host,
     httpPort: { number: port ?? HTTP_PORT, isFlexible: port === undefined },
     grpcPort: { number: grpcPort ?? GRPC_PORT, isFlexible: grpcPort === undefined },
@@ -91,4 +101,17 @@ async function view(args: Arguments, { stdout, stderr }: Output): Promise<Result
   await ended;
   await desk.close();
   return { text: '', exitCode: 0 };
+}
+
+/** @returns what was recorded around its traces */
+async function showRecording(
+  source: string,
+  store: SpanStore,
+  question: JaegerQuestion,
+  reading: Reading,
+): Promise<TraceTimelines> {
+  const onDisk = { source, question, capture: undefined, keylog: undefined, areAll: false };
+  const run = await readRun(onDisk, reading);
+  store.add(run.spans);
+  return new TraceTimelines(evidenceIn(run));
 }

@@ -4,6 +4,7 @@ import { streamSSE } from 'hono/streaming';
 import { byRule, type Finding, findingsAmong } from '../spans/findings.ts';
 import { titleOf } from '../spans/title.ts';
 import { workedFor } from '../spans/work-after-cancel.ts';
+import type { TraceTimeline } from '../timeline/trace-timeline.ts';
 import { beyondMapsOf } from './beyond.ts';
 import { deadlinesOf } from './deadlines.ts';
 import { type Filter, filterOf, isFound, TRACES_A_PAGE } from './filter.ts';
@@ -25,7 +26,15 @@ export interface DeskInfo {
   readonly editorUrl: string | undefined;
   /** Of Jaeger's pages, where a trace can be looked at as well. */
   readonly jaegerUrl: string | undefined;
+  /** What was recorded around traces can be asked. @default false */
+  readonly hasTimelines?: boolean;
 }
+
+/** What was recorded around a trace, within some time: Unix time in ms. */
+export type TimelineOf = (
+  trace: StoredTrace,
+  within: { readonly fromMs: number; readonly toMs: number },
+) => Promise<TraceTimeline>;
 
 const WINDOW_S = 300;
 const MAX_WINDOW_S = 3_600;
@@ -35,7 +44,7 @@ const TELL_EVERY_MS = 500;
 /** A stream without a word would be cut by what is in between. */
 const HEARTBEAT_MS = 15_000;
 
-export function apiRoutes(store: SpanStore, work: WorkNow, info: DeskInfo): Hono {
+export function apiRoutes(store: SpanStore, work: WorkNow, info: DeskInfo, timelineOf?: TimelineOf): Hono {
   const routes = new Hono();
   routes.get('/state', (context) => context.json({ ...info, ...countsOf(store, work) }));
   routes.get('/overview', (context) => {
@@ -64,6 +73,13 @@ export function apiRoutes(store: SpanStore, work: WorkNow, info: DeskInfo): Hono
     const file = context.req.query('file') ?? '';
     const lines = trace && (await sourceLinesOf(trace, file, numberIn(context, 'line', 1, 1e6), info.cwd));
     return lines === undefined ? context.json({ message: 'not shown' }, 404) : context.json(lines);
+  });
+  routes.get('/traces/:id/timeline', async (context) => {
+    const trace = store.trace(context.req.param('id'));
+    if (trace === undefined || timelineOf === undefined)
+      return context.json({ message: 'nothing was recorded' }, 404);
+    const { startMs, durationMs } = summaryOf(trace);
+    return context.json(await timelineOf(trace, { fromMs: startMs, toMs: startMs + durationMs }));
   });
   routes.get('/work', (context) => context.json(work.works()));
   routes.get('/lines', (context) => context.json(linesOf(store.traces())));

@@ -3,7 +3,7 @@ import type { Keep } from '../receiver/intake.ts';
 import type { GrpcReceiver } from '../receiver/otlp-grpc.ts';
 import { UserError } from '../spans/user-error.ts';
 import { lastingOf } from '../spans/work-announcement.ts';
-import type { DeskInfo } from './api.ts';
+import type { DeskInfo, TimelineOf } from './api.ts';
 import { KeepFile } from './keep-file.ts';
 import { type Desk, openDesk } from './server.ts';
 import type { SpanStore } from './store.ts';
@@ -12,6 +12,8 @@ import { WorkNow } from './work-now.ts';
 export interface ReceivingOptions {
   readonly store: SpanStore;
   readonly info: DeskInfo;
+  /** Undefined: what is shown was not recorded. */
+  readonly timelineOf?: TimelineOf | undefined;
   readonly host: string;
   readonly httpPort: Port;
   /** Undefined: no OTLP/gRPC. */
@@ -34,7 +36,7 @@ export interface Receiving extends Desk {
 
 /** @throws {UserError} when a port or the file cannot be had */
 export async function startReceiving(options: ReceivingOptions): Promise<Receiving> {
-  const { store, info, host, httpPort, grpcPort, keepFile, passOn } = options;
+  const { store, info, timelineOf, host, httpPort, grpcPort, keepFile, passOn } = options;
   const file =
     keepFile === undefined ? undefined : await KeepFile.open(keepFile, (spans) => store.add(spans));
   const work = new WorkNow(store);
@@ -45,7 +47,9 @@ export async function startReceiving(options: ReceivingOptions): Promise<Receivi
     work.hear(spans);
     if (lasting !== undefined) passOn?.(lasting);
   };
-  const desk = await onPort(httpPort, host, (port) => openDesk({ host, port, store, work, keep, info }));
+  const desk = await onPort(httpPort, host, (port) =>
+    openDesk({ host, port, store, work, keep, info, timelineOf }),
+  );
   const grpc = grpcPort && (await onPort(grpcPort, host, (port) => listenGrpc(host, port, keep)));
   return {
     ...desk,

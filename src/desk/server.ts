@@ -6,7 +6,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import type { Keep } from '../receiver/intake.ts';
 import { otlpRoutes } from '../receiver/otlp-http.ts';
-import { apiRoutes, type DeskInfo } from './api.ts';
+import { apiRoutes, type DeskInfo, type TimelineOf } from './api.ts';
 import { guarded } from './guarded.ts';
 import { pageRoutes } from './page-files.ts';
 import type { SpanStore } from './store.ts';
@@ -27,14 +27,23 @@ export interface DeskOptions {
   readonly work: WorkNow;
   readonly keep: Keep;
   readonly info: DeskInfo;
+  readonly timelineOf?: TimelineOf | undefined;
 }
 
 /** @throws {NodeJS.ErrnoException} EADDRINUSE and others, of `listen()` */
-export async function openDesk({ host, port, store, work, keep, info }: DeskOptions): Promise<Desk> {
+export async function openDesk({
+  host,
+  port,
+  store,
+  work,
+  keep,
+  info,
+  timelineOf,
+}: DeskOptions): Promise<Desk> {
   const app = new Hono();
   app.use(guarded(host));
   app.route('/', otlpRoutes(keep));
-  app.route('/api', apiRoutes(store, work, info));
+  app.route('/api', apiRoutes(store, work, info, timelineOf));
   app.route('/', await pageRoutes());
   app.notFound((context) => context.json({ message: `nothing is at ${context.req.path}` }, 404));
   app.onError((error, context) => context.json({ message: error.message }, 500));

@@ -23,6 +23,8 @@ export interface CpuSlice {
   readonly frame: Frame;
   readonly fromMs: number;
   readonly toMs: number;
+  /** Inside of so many others. */
+  readonly depth: number;
 }
 
 /** What V8 says in the place of a function where there is none. */
@@ -44,19 +46,26 @@ export function* stacksIn({ nodes, samples, timeDeltas, startMs }: CpuProfile): 
   }
 }
 
-/** Of consecutive samples with the same beginning one for each function, in the order in which they begin: the outer one first. */
-export function slicesIn(profile: CpuProfile): CpuSlice[] {
-  const slices: { frame: Frame; fromMs: number; toMs: number }[] = [];
+/**
+ * Of consecutive samples with the same beginning one for each function, in the order in which they begin: the outer one first.
+ * @param shownOf what of a stack is shown
+ */
+export function slicesIn(
+  profile: CpuProfile,
+  shownOf: (stack: readonly Frame[]) => readonly Frame[] = (stack) => stack,
+): CpuSlice[] {
+  const slices: (CpuSlice & { toMs: number })[] = [];
   const open: typeof slices = [];
   const close = (depth: number, toMs: number): void => {
     for (const slice of open.splice(depth)) slice.toMs = Math.max(slice.fromMs, toMs);
   };
   for (const { atMs, stack } of stacksIn(profile)) {
+    const shown = shownOf(stack);
     let common = 0;
-    while (common < open.length && open[common]?.frame === stack[common]) common++;
+    while (common < open.length && open[common]?.frame === shown[common]) common++;
     close(common, atMs);
-    for (const frame of stack.slice(common)) {
-      const slice = { frame, fromMs: atMs, toMs: atMs };
+    for (const frame of shown.slice(common)) {
+      const slice = { frame, fromMs: atMs, toMs: atMs, depth: open.length };
       slices.push(slice);
       open.push(slice);
     }
@@ -72,9 +81,16 @@ function stacksById(nodes: readonly CpuNode[]): (id: number) => readonly Frame[]
   for (const { id, children } of nodes) for (const child of children ?? []) parents.set(child, id);
   const frames = new Map<number, Frame | undefined>();
   const known = new Map<number, readonly Frame[]>();
+  /** One function is one frame, by whomever it was called. */
+  const functions = new Map<string, Frame>();
   const frameOfId = (id: number): Frame | undefined => {
-    if (!frames.has(id)) frames.set(id, frameOf(byId.get(id)));
-    return frames.get(id);
+    if (frames.has(id)) return frames.get(id);
+    const made = frameOf(byId.get(id));
+    const key = made && `${made.url} ${made.line} ${made.name}`;
+    const frame = key === undefined ? undefined : (functions.get(key) ?? made);
+    if (key !== undefined && frame !== undefined) functions.set(key, frame);
+    frames.set(id, frame);
+    return frame;
   };
   return (id) => {
     const stack = known.get(id) ?? [];

@@ -7,6 +7,7 @@ import { readRecording } from '../recording/read.ts';
 import type { JaegerQuestion } from '../spans/jaeger.ts';
 import { type Reading, readSpans } from '../spans/source.ts';
 import type { ExportedSpan } from '../spans/span.ts';
+import { UserError } from '../spans/user-error.ts';
 import { isWorkAnnouncement } from '../spans/work-announcement.ts';
 import type { Run } from './evidence.ts';
 import { ProcessRecord } from './process-record.ts';
@@ -35,9 +36,26 @@ export async function readRun(onDisk: RunOnDisk, reading: Reading): Promise<Run>
   const spans = spansFile === undefined ? [] : await spansOf(spansFile, question, reading);
   return {
     spans,
-    exchanges: await exchangesIn(onDisk.capture ?? captureFile, spans, onDisk, reading),
+    exchanges: await exchangesOfRecording(captureFile, spans, onDisk, reading),
     processes: processes.map((process) => new ProcessRecord(process)),
   };
+}
+
+/** What it has of the wire is not all that it has: without a tshark the rest is shown. */
+async function exchangesOfRecording(
+  file: string | undefined,
+  spans: readonly ExportedSpan[],
+  onDisk: RunOnDisk,
+  reading: Reading,
+): Promise<WireExchange[]> {
+  if (onDisk.capture !== undefined) return await exchangesIn(onDisk.capture, spans, onDisk, reading);
+  try {
+    return await exchangesIn(file, spans, onDisk, reading);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    reading.onLeftOut?.(`the capture: ${error.message}`);
+    return [];
+  }
 }
 
 async function isFolder(source: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** What the server answers, by the path that is asked. */
 import type { ToldFinding } from '../../spans/cancel.ts';
 import type { ExportedSpan } from '../../spans/span.ts';
+import type { TraceTimeline } from '../../timeline/trace-timeline.ts';
 import type { Counts, DeskInfo } from '../api.ts';
 import type { BeyondMaps } from '../beyond.ts';
 import type { Deadlines } from '../deadlines.ts';
@@ -42,4 +43,4 @@ export interface Words {
   readonly findings: readonly string[];
 }
 
-export type { BeyondMaps, Counts, Deadlines, Line, Overview, Work };
+export type { BeyondMaps, Counts, Deadlines, Line, Overview, TraceTimeline, Work };

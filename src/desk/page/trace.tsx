@@ -13,6 +13,7 @@ import { Empty } from './parts.tsx';
 import { rowsOf } from './rows.ts';
 import { sentenceOf } from './sentence.ts';
 import { SpanView } from './span.tsx';
+import { Timeline } from './timeline.tsx';
 import { Waterfall } from './waterfall.tsx';
 import { Way } from './way.tsx';
 
@@ -57,6 +58,9 @@ export function TraceView({ address, state, version }: ViewProps) {
         selected={selected}
         onSelect={select}
       />
+      {state.hasTimelines && (
+        <Timeline traceId={id} rows={rows} startMs={summary.startMs} durationMs={summary.durationMs} />
+      )}
       {row && <SpanView row={row} startMs={summary.startMs} cwd={cwd} />}
       <Way paths={cancelPathsOf(spans)} address={address} />
       <Findings findings={findings} address={address} />

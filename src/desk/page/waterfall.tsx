@@ -16,7 +16,7 @@ const FAR = 0.6;
 /** More are shown when they are asked for. */
 const MAX_ROWS = 500;
 
-interface Clock {
+export interface Clock {
   readonly startMs: number;
   readonly durationMs: number;
 }
@@ -78,7 +78,7 @@ function moveFocus(event: KeyboardEvent): void {
   to.querySelector('button')?.focus();
 }
 
-function Ticks({ rows, clock }: { rows: readonly Row[]; clock: Clock }) {
+export function Ticks({ rows, clock }: { rows: readonly Row[]; clock: Clock }) {
   return (
     <div class="clock" aria-hidden="true">
       <div class="ticks">
@@ -146,13 +146,17 @@ function Bar({ row: { span, cancel, deadline, ownerCancelMs }, clock }: { row: R
   );
 }
 
-function placed(fromMs: number, lengthMs: number, clock: Clock): { insetInlineStart: string; width: string } {
+export function placed(
+  fromMs: number,
+  lengthMs: number,
+  clock: Clock,
+): { insetInlineStart: string; width: string } {
   const width = `max(2px, ${(100 * lengthMs) / clock.durationMs}%)`;
   return { insetInlineStart: at(fromMs, clock), width };
 }
 
 /** Of the clock's whole, from its start. */
-function at(unixMs: number, { startMs, durationMs }: Clock): string {
+export function at(unixMs: number, { startMs, durationMs }: Clock): string {
   return `${Math.max(0, Math.min(100, (100 * (unixMs - startMs)) / durationMs))}%`;
 }
 

@@ -11,6 +11,7 @@ import { findChromium, launchChromium } from '../../support/chromium.ts';
 import { captureTools } from '../../support/packet-capture.ts';
 import { findPerfetto, openInPerfetto } from '../../support/perfetto.ts';
 import { assertFollowsRules, type TraceFile } from '../../support/trace-rules.ts';
+import { openDesk, visit } from '../page/desk.ts';
 
 const main = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const program = fileURLToPath(new URL('program.mjs', import.meta.url));
@@ -119,6 +120,44 @@ describe('why a deadline was missed', { skip: 'unavailable' in tools && tools.un
     } finally {
       await opened.close();
       await browser.close();
+    }
+  });
+
+  it('the page shows the wire, stalls and CPU beneath a trace, and why it was late; nothing of that without a recording', async (context) => {
+    if (!('binary' in chromium)) {
+      context.skip(chromium.unavailable);
+      return;
+    }
+    const folder = join(root, 'blocked-server');
+    const [browser, recorded, spansAlone] = await Promise.all([
+      launchChromium(chromium.binary),
+      openDesk(folder),
+      openDesk(join(folder, 'spans.jsonl')),
+    ]);
+    try {
+      const { traces } = (await (await fetch(`${recorded.url}/api/traces`)).json()) as {
+        traces: { traceId: string }[];
+      };
+      const path = `?trace=${traces[0]?.traceId}`;
+      const { page, errors } = await visit(browser, `${recorded.url}/${path}`);
+      const timeline = page.getByRole('region', { name: 'Timeline' });
+      await timeline
+        .getByText(/missed its deadline of \d+ ms: the event loop of stock was blocked/)
+        .waitFor();
+      const row = (name: RegExp) => timeline.getByRole('listitem').filter({ hasText: name });
+      await row(
+        /^wire 127\.0\.0\.1:\d+ → 127\.0\.0\.1:\d+.*client: closed the connection: FIN, at/,
+      ).waitFor();
+      await row(/^stock event loop.*blocked: /).waitFor();
+      await row(/^stock CPU.*hashFor \(program\.mjs:\d+\)/).waitFor();
+      assert.deepEqual(errors, []);
+      const other = await visit(browser, `${spansAlone.url}/${path}`);
+      await other.page.getByRole('region', { name: 'Waterfall' }).waitFor();
+      assert.equal(await other.page.getByRole('region', { name: 'Timeline' }).count(), 0);
+      assert.ok(!other.asked.some((url) => url.endsWith('/timeline')));
+    } finally {
+      await browser.close();
+      await Promise.all([recorded.close(), spansAlone.close()]);
     }
   });
 });
