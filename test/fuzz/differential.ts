@@ -14,26 +14,33 @@ export type Changed = 'instrumented' | 'tampered';
 
 class Worker {
   readonly #child: ChildProcess;
+  readonly #died: Promise<string>;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
+    this.#died = once(child, 'exit').then(([code, signal]) => `DIED ${code} ${signal}`);
   }
 
   static async start(kind: 'plain' | Changed): Promise<Worker> {
     const child = fork(scriptFile('./worker.ts', import.meta.url), [kind], { execArgv: [...scriptFlags] });
-    const died = once(child, 'exit').then(() =>
-      Promise.reject(new Error(`the ${kind} process ended at its start`)),
-    );
-    await Promise.race([once(child, 'message'), died]);
-    died.catch(() => {});
-    return new Worker(child);
+    const worker = new Worker(child);
+    const answer = await worker.#answer();
+    assert.equal(answer, 'ready', `the ${kind} process`);
+    return worker;
   }
 
-  async run(program: Program): Promise<unknown> {
-    const died = once(this.#child, 'exit').then(([code, signal]) => [`DIED ${code} ${signal}`]);
+  run(program: Program): Promise<unknown> {
     this.#child.send(program);
-    const [story] = await Promise.race([once(this.#child, 'message'), died]);
-    return story;
+    return this.#answer();
+  }
+
+  async #answer(): Promise<unknown> {
+    const left = new AbortController();
+    const answered = once(this.#child, 'message', left).then(([answer]) => answer as unknown);
+    answered.catch(() => {});
+    const answer = await Promise.race([answered, this.#died]);
+    left.abort();
+    return answer;
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,50 @@
+/** Processes that are hardened: what the application sees is the same with us, and its cancels are recorded. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const program = fileURLToPath(new URL('./fixtures/hardened.cjs', import.meta.url));
+const register = fileURLToPath(new URL('../../dist/register.cjs', import.meta.url));
+
+async function run(flags: readonly string[], hardened: string): Promise<{ stdout: string; stderr: string }> {
+  const env = { PATH: process.env.PATH, OTEL_TRACES_EXPORTER: 'console', HARDENED: hardened };
+  return promisify(execFile)(process.execPath, ['--no-warnings', ...flags, program], {
+    env,
+    timeout: 60_000,
+  });
+}
+
+const seenIn = (stdout: string): string | undefined => /^seen .*$/m.exec(stdout)?.[0];
+
+/** With whether there is a line to name. */
+const processes: [name: string, flags: string[], hardened: string, hasOrigin: boolean][] = [
+  ['--frozen-intrinsics', ['--frozen-intrinsics'], '', true],
+  ['--disable-proto=delete', ['--disable-proto=delete'], '', true],
+  ['--disable-proto=throw', ['--disable-proto=throw'], '', true],
+  ['no eval', ['--disallow-code-generation-from-strings'], '', true],
+  ['lockdown() of SES', [], 'ses', false],
+  ['lockdown() of SES, which leaves stacks alone', [], 'ses-unsafe-errors', true],
+  ['Error.stackTraceLimit = 0', [], 'no-stacks', true],
+  ['no Error.stackTraceLimit', [], 'no-limit', true],
+  ['Error.prepareStackTrace that returns no text', [], 'odd-stacks', true],
+  ['a frozen fetch()', [], 'frozen-fetch', true],
+];
+
+describe('hardened processes', () => {
+  for (const [name, flags, hardened, hasOrigin] of processes) {
+    it(name, async () => {
+      const [bare, ours] = await Promise.all([
+        run(flags, hardened),
+        run([...flags, '--require', register], hardened),
+      ]);
+      assert.equal(seenIn(bare.stdout), 'seen ["ok","AbortError","TimeoutError","left"]');
+      assert.equal(seenIn(ours.stdout), seenIn(bare.stdout));
+      assert.equal(ours.stderr, bare.stderr);
+      const cancelled = ours.stdout.match(/^ {4}(?:'context\.canceled'|deadline_exceeded): true/gm) ?? [];
+      assert.equal(cancelled.length, 6); // three, each with both its sides
+      assert.equal(/^ {4}'cancel\.origin': /m.test(ours.stdout), hasOrigin);
+    });
+  }
+});
