@@ -8,8 +8,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { captureTools, type PacketCapture, startCapture } from '../support/packet-capture.ts';
-import { type PcapFile, readPcap, tcpOf, writePcap } from '../support/pcap-file.ts';
+import { type PcapFile, readPcap, tcpOf, writePcap, writePcapng } from '../support/pcap-file.ts';
 import { type Told, told } from '../support/told-by-capture.ts';
 
 const tools = captureTools();
@@ -57,6 +58,12 @@ describe('capture that is not whole', { skip: 'unavailable' in tools && tools.un
   it('each packet twice, it tells the same', async () => {
     const doubled = await toldWithout('doubled', (packets) => packets.flatMap((packet) => [packet, packet]));
     assert.deepEqual(doubled.map(asTold), all.map(asTold));
+  });
+
+  it('as pcapng, and compressed, it tells the same', async () => {
+    const file = join(recorded.folder, 'whole.pcapng.gz');
+    writeFileSync(file, gzipSync(writePcapng(whole)));
+    assert.deepEqual((await told(file, '--all')).map(asTold), all.map(asTold));
   });
 
   it('begun in the middle of the connections, of each at another packet', async () => {
