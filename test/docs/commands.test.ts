@@ -69,6 +69,7 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/^node --import tsx test\/suites\/compare\.ts/, { not: 'it needs the test files of another project' }],
   [/^PICTURES=write npm run test:stack/, { not: 'it writes what tests compare with' }],
   [/^node --import tsx tools\/pictures\.ts/, { not: 'it needs Chromium, and a Jaeger with web pages' }],
+  [/^npm run fuzz$/, { by: 'test/fuzz/differential.test.ts' }],
   [/npm run bench/, { not: 'it takes minutes, and a machine that has nothing else to do' }],
   [
     /^docker compose (-f node_modules\/\S+ )?(--profile shop )?(up|down)\b/,
