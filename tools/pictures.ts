@@ -11,6 +11,10 @@
  *   cancel-trace view recording
  *   node --import tsx tools/pictures.ts --recording http://127.0.0.1:4318
  *
+ *   script -qec 'npx cancel-trace comply …' /dev/null | node --import tsx tools/pictures.ts --terminal cancel-trace-comply.png
+ *
+ * cancel-trace-beyond.png is beyond.png of test/stack/page/pictures, through pngquant.
+ *
  * In Chromium, which is looked for at CHROMIUM (default /usr/bin/chromium). pngquant makes the pictures small; Debian has
  * both: `apt-get install chromium pngquant`. Look at each picture before you commit it.
  */
@@ -18,6 +22,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import Convert from 'ansi-to-html';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
 const folder = fileURLToPath(new URL('../docs/pictures/', import.meta.url));
@@ -27,6 +32,7 @@ const { values } = parseArgs({
     prometheus: { type: 'string' },
     desk: { type: 'string' },
     recording: { type: 'string' },
+    terminal: { type: 'string' },
   },
 });
 
@@ -38,6 +44,7 @@ try {
   if (values.jaeger !== undefined) await drawJaeger(browser, values.jaeger);
   if (values.prometheus !== undefined) await drawPrometheus(browser, values.prometheus);
   if (values.desk !== undefined) await drawDesk(browser, values.desk);
+  if (values.terminal !== undefined) await drawTerminal(browser, values.terminal, readFileSync(0, 'utf8'));
   if (values.recording !== undefined) await drawRecording(browser, values.recording);
 } finally {
   await browser.close();
@@ -133,6 +140,31 @@ async function drawRecording(browser: Browser, url: string): Promise<void> {
   await page.getByRole('region', { name: 'Timeline' }).locator('.recorded-bar').first().waitFor();
   await save(page, 'cancel-trace-timeline.png', 720);
   await page.close();
+}
+
+/** @param text what was written to a terminal, with its colours */
+async function drawTerminal(browser: Browser, name: string, text: string): Promise<void> {
+  const colors = { 1: '#a8201a', 2: '#0f7b3f', 3: '#8a5a00' };
+  const convert = new Convert({ fg: '#1b1b1f', bg: '#fff', escapeXML: true, colors });
+  const html = convert.toHtml(text.split('\n').map(lastWritten).join('\n').trimEnd());
+  const page = await browser.newPage({ viewport: { width: 1380, height: 900 } });
+  await page.setContent(
+    `<pre style="margin: 16px; width: max-content; font: 13px/1.5 monospace">${html}</pre>`,
+  );
+  const { width = 0, height = 0 } = (await page.locator('pre').boundingBox()) ?? {};
+  await page.setViewportSize({ width: Math.ceil(width) + 56, height: Math.ceil(height) + 32 });
+  await save(page, name, Math.ceil(height) + 32);
+  await page.close();
+}
+
+/** What stands on a line at the end: progress is written over. */
+function lastWritten(line: string): string {
+  return (
+    line
+      .replaceAll('\x1b[K', '\r')
+      .split('\r')
+      .findLast((written) => written !== '') ?? ''
+  );
 }
 
 async function save(page: Page, name: string, height: number): Promise<void> {
