@@ -1,4 +1,5 @@
 /** How a server ended a request, and what that means for whoever has set a limit. Pure. */
+import { grpcStatusName } from '../conventions/grpc-status.ts';
 import { http2ErrorName } from '../conventions/http2-error-code.ts';
 
 export interface Answer {
@@ -20,33 +21,13 @@ export interface Answer {
 export type Meaning = 'ok' | 'late' | 'refused' | 'failed' | 'none';
 
 const CANCEL = 8;
-/** In their order, from 0. */
-const GRPC_STATUS = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];
 
 export function meaningOf({ how, status, grpcStatus, resetCode }: Answer, isGrpc: boolean): Meaning {
   // grpc-go resets a stream of which the deadline has passed.
   if (how === 'reset' && isGrpc && resetCode === CANCEL) return 'late';
   if (how !== 'answered') return 'none';
   if (grpcStatus !== undefined) {
-    const name = GRPC_STATUS[grpcStatus];
+    const name = grpcStatusName(grpcStatus);
     if (name === 'OK') return 'ok';
     if (name === 'DEADLINE_EXCEEDED') return 'late';
     return name === 'INVALID_ARGUMENT' ? 'refused' : 'failed';
@@ -75,12 +56,12 @@ export function describeAnswer(answer: Answer): string {
 }
 
 function codeOf({ status, grpcStatus }: Answer): string {
-  if (grpcStatus !== undefined) return GRPC_STATUS[grpcStatus] ?? `grpc-status ${grpcStatus}`;
+  if (grpcStatus !== undefined) return grpcStatusName(grpcStatus) ?? `grpc-status ${grpcStatus}`;
   return status === undefined ? 'an answer without grpc-status' : String(status);
 }
 
 export function isGrpcInternal({ grpcStatus }: Answer): boolean {
-  return GRPC_STATUS[grpcStatus ?? -1] === 'INTERNAL';
+  return grpcStatusName(grpcStatus) === 'INTERNAL';
 }
 
 /** `1,203 ms` */

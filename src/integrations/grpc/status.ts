@@ -1,30 +1,11 @@
 /** gRPC status codes: their names, and what they say of a cancel. */
+import { grpcStatusName } from '../../conventions/grpc-status.ts';
 import type { Outcome } from '../../operation/evidence.ts';
 
 export const OK = 0;
 export const CANCELLED = 1;
 export const DEADLINE_EXCEEDED = 4;
 export const INTERNAL = 13;
-
-const NAMES = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-] as const;
 
 /** What a status says of a cancel, if anything. */
 export function outcomeOf(code: unknown): Outcome | undefined {
@@ -33,5 +14,5 @@ export function outcomeOf(code: unknown): Outcome | undefined {
 }
 
 export function nameOf(code: number): string {
-  return NAMES[code] ?? String(code);
+  return grpcStatusName(code) ?? String(code);
 }
