@@ -11,6 +11,10 @@
  *   cancel-trace view recording
  *   node --import tsx tools/pictures.ts --recording http://127.0.0.1:4318
  *
+ *   cancel-trace record --out wire -- node test/stack/page/wire-program.mjs
+ *   cancel-trace view wire/spans.jsonl --capture wire/capture.pcapng
+ *   node --import tsx tools/pictures.ts --wire http://127.0.0.1:4318
+ *
  *   script -qec 'npx cancel-trace comply …' /dev/null | node --import tsx tools/pictures.ts --terminal cancel-trace-comply.png
  *
  * cancel-trace-beyond.png is beyond.png of test/stack/page/pictures, through pngquant.
@@ -32,6 +36,7 @@ const { values } = parseArgs({
     prometheus: { type: 'string' },
     desk: { type: 'string' },
     recording: { type: 'string' },
+    wire: { type: 'string' },
     terminal: { type: 'string' },
   },
 });
@@ -46,6 +51,7 @@ try {
   if (values.desk !== undefined) await drawDesk(browser, values.desk);
   if (values.terminal !== undefined) await drawTerminal(browser, values.terminal, readFileSync(0, 'utf8'));
   if (values.recording !== undefined) await drawRecording(browser, values.recording);
+  if (values.wire !== undefined) await drawWire(browser, values.wire);
 } finally {
   await browser.close();
 }
@@ -139,6 +145,17 @@ async function drawRecording(browser: Browser, url: string): Promise<void> {
   await page.locator('a[href*="trace="]').first().click();
   await page.getByRole('region', { name: 'Timeline' }).locator('.recorded-bar').first().waitFor();
   await save(page, 'cancel-trace-timeline.png', 720);
+  await page.close();
+}
+
+/** A trace with its requests on the wire under their spans. */
+async function drawWire(browser: Browser, url: string): Promise<void> {
+  const page = await browser.newPage({ viewport: { width: 1380, height: 1_200 } });
+  await page.goto(new URL('/?view=traces', url).href);
+  await page.locator('a[href*="trace="]').first().click();
+  await page.locator('.on-wire').first().waitFor();
+  const { y = 0, height = 0 } = (await page.getByRole('region', { name: 'Waterfall' }).boundingBox()) ?? {};
+  await save(page, 'cancel-trace-wire.png', Math.ceil(y + height) + 8);
   await page.close();
 }
 

@@ -39,6 +39,10 @@ export async function captureSource(args: Arguments, note: (text: string) => voi
   };
 }
 
+export function noRequestsIn(name: string): UserError {
+  return new UserError(`${name}: no request of HTTP/1.1 or HTTP/2; of TLS, --keylog FILE decodes them`);
+}
+
 /** @throws {UserError} of a recording without packets */
 async function inRecording(
   source: string,

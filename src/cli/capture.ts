@@ -4,10 +4,9 @@ import type { WireExchange } from '../capture/exchange.ts';
 import { type Fact, factsOf, isNotable, remarksOn } from '../capture/facts.ts';
 import { SpansOfExchanges, type ToldBySpans } from '../capture/told-by-spans.ts';
 import { readSpans } from '../spans/source.ts';
-import { UserError } from '../spans/user-error.ts';
 import type { Arguments, Command, Output, Result } from './arguments.ts';
 import { LOOPBACK } from './capture-options.ts';
-import { captureSource } from './capture-source.ts';
+import { captureSource, noRequestsIn } from './capture-source.ts';
 import { COMMAND_NAME } from './command-name.ts';
 import { formatMs, plain, relativeTo } from './text.ts';
 import { TIME_OPTIONS, TIME_USAGE, timeIn } from './time-options.ts';
@@ -74,10 +73,7 @@ async function capture(args: Arguments, { stdout, stderr }: Output): Promise<Res
       flags.has('json') ? `${JSON.stringify(asJson(exchange, told))}\n` : drawExchange(exchange, told),
     );
   }
-  if (counts.all === 0)
-    throw new UserError(
-      `${source.name}: no request of HTTP/1.1 or HTTP/2; of TLS, --keylog FILE decodes them`,
-    );
+  if (counts.all === 0) throw noRequestsIn(source.name);
   const summary = `${counts.all} requests, ${counts.told} of them with something to tell.\n`;
   return { text: flags.has('json') ? '' : summary, exitCode: 0 };
 }

@@ -20,6 +20,10 @@ export class Progress {
     this.#show(() => `read ${Math.round(this.#bytes / 2 ** 20)} MiB`);
   }
 
+  requested(count: number): void {
+    this.#show(() => `read ${count} requests on the wire`);
+  }
+
   looked(spans: number, of: number): void {
     this.#spans += spans;
     this.#show(() => `looked at ${Math.round((100 * this.#spans) / of)} % of ${of} spans`);

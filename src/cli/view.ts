@@ -3,12 +3,13 @@ import { startReceiving } from '../desk/receiving.ts';
 import { SpanStore } from '../desk/store.ts';
 import { isRecording } from '../recording/read.ts';
 import type { JaegerQuestion } from '../spans/jaeger.ts';
-import { isJaegerAddress, type Reading, readSpans } from '../spans/source.ts';
+import { isJaegerAddress, readSpans } from '../spans/source.ts';
 import { evidenceIn } from '../timeline/evidence.ts';
-import { readRun } from '../timeline/read-run.ts';
+import { exchangesIn, type RunReading, readRun } from '../timeline/read-run.ts';
 import { TraceTimelines } from '../timeline/trace-timeline.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from '../version.ts';
 import { type Arguments, type Command, type Output, type Result, UsageError } from './arguments.ts';
+import { noRequestsIn } from './capture-source.ts';
 import { COMMAND_NAME } from './command-name.ts';
 import { DESK_OPTIONS, DESK_USAGE, deskSettings, portIn } from './desk-options.ts';
 import { nextEndSignal } from './interrupts.ts';
@@ -26,6 +27,9 @@ Spans come by OTLP/HTTP and OTLP/gRPC, which is where exporters send them by def
   source           shown as well: a file of spans as OTLP JSON, one object or one a line, or as Jaeger's user
                    interface downloads them; a folder of ${COMMAND_NAME} record; or the address of a Jaeger, such as
                    http://localhost:16686
+  --capture FILE   a pcap or pcapng of the same time: what became of the requests of these traces on the wire stands under their
+                   spans, as that of a recording does. Needs Wireshark's tshark
+  --keylog FILE    decodes TLS of the capture: as node --tls-keylog=FILE writes it
   --port N         of the page and of OTLP/HTTP (default ${HTTP_PORT}, or any that is free)
   --grpc-port N    of OTLP/gRPC (default ${GRPC_PORT}, or any that is free)
 ${DESK_USAGE}  --service NAME   of a Jaeger: traces of this service only
@@ -35,6 +39,7 @@ Ends by Ctrl-C, with 0; with 2 when it cannot listen or read.
 
   ${COMMAND_NAME} view
   ${COMMAND_NAME} view spans.jsonl
+  ${COMMAND_NAME} view spans.jsonl --capture capture.pcap
   ${COMMAND_NAME} view http://localhost:16686 --since 10
 `;
 
@@ -45,6 +50,8 @@ export const viewCommand: Command = {
   options: {
     ...DESK_OPTIONS,
     'grpc-port': { type: 'string' },
+    capture: { type: 'string' },
+    keylog: { type: 'string' },
     service: { type: 'string' },
     ...TIME_OPTIONS,
     json: { type: 'boolean' },
@@ -56,6 +63,9 @@ async function view(args: Arguments, { stdout, stderr }: Output): Promise<Result
   const { positionals, values, flags } = args;
   const [source, ...others] = positionals;
   if (others.length > 0) throw new UsageError(`view takes one source, but has ${positionals.join(' ')}`);
+  const wire = { capture: values.get('capture'), keylog: values.get('keylog') };
+  if (source === undefined && wire.capture !== undefined)
+    throw new UsageError('--capture needs a source of spans, as in view spans.jsonl --capture capture.pcap');
   const { startMs, endMs } = timeIn(args);
   const { host, port, keepFile, maxSpans, editorUrl } = deskSettings(args);
   const grpcPort = portIn(values, 'grpc-port');
@@ -66,10 +76,11 @@ async function view(args: Arguments, { stdout, stderr }: Output): Promise<Result
     const onLeftOut = (what: string) => stderr.write(`${COMMAND_NAME}: left out: ${what}\n`);
     const progress = new Progress(stderr);
     const onRead = (bytes: number) => progress.read(bytes);
+    let requests = 0;
+    const onRequest = () => progress.requested(++requests);
     try {
-      const reading = { onRead, onLeftOut };
-      if (await isRecording(source)) timelines = await showRecording(source, store, question, reading);
-      else for await (const spans of readSpans(source, question, reading)) store.add(spans);
+      timelines = await show({ source, question, ...wire }, store, { onRead, onLeftOut, onRequest });
+      if (wire.capture !== undefined && requests === 0) throw noRequestsIn(wire.capture);
     } finally {
       progress.end();
     }
@@ -103,15 +114,30 @@ async function view(args: Arguments, { stdout, stderr }: Output): Promise<Result
   return { text: '', exitCode: 0 };
 }
 
-/** @returns what was recorded around its traces */
-async function showRecording(
-  source: string,
+interface Shown {
+  readonly source: string;
+  readonly question: JaegerQuestion;
+  readonly capture: string | undefined;
+  readonly keylog: string | undefined;
+}
+
+/** @returns what was recorded around its traces; undefined: nothing was */
+async function show(
+  shown: Shown,
   store: SpanStore,
-  question: JaegerQuestion,
-  reading: Reading,
-): Promise<TraceTimelines> {
-  const onDisk = { source, question, capture: undefined, keylog: undefined, areAll: false };
-  const run = await readRun(onDisk, reading);
-  store.add(run.spans);
-  return new TraceTimelines(evidenceIn(run));
+  reading: RunReading,
+): Promise<TraceTimelines | undefined> {
+  const { source, question, capture } = shown;
+  const onWire = { ...shown, areAll: false };
+  if (await isRecording(source)) {
+    const run = await readRun(onWire, reading);
+    store.add(run.spans);
+    return new TraceTimelines(evidenceIn(run));
+  }
+  for await (const spans of readSpans(source, question, reading)) store.add(spans);
+  if (capture === undefined) return undefined;
+  // Of those that are held, of which there is a most.
+  const spans = store.traces().flatMap((trace) => trace.spans);
+  const exchanges = await exchangesIn(capture, spans, onWire, reading);
+  return new TraceTimelines(evidenceIn({ spans, exchanges, processes: [] }));
 }

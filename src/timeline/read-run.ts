@@ -23,8 +23,13 @@ export interface RunOnDisk {
   readonly question: JaegerQuestion;
 }
 
+export interface RunReading extends Reading {
+  /** One more on the wire was read. */
+  readonly onRequest?: () => void;
+}
+
 /** @throws {UserError} */
-export async function readRun(onDisk: RunOnDisk, reading: Reading): Promise<Run> {
+export async function readRun(onDisk: RunOnDisk, reading: RunReading): Promise<Run> {
   const { source, question } = onDisk;
   if (!(await isFolder(source))) {
     const spans = await spansOf(source, question, reading);
@@ -46,7 +51,7 @@ async function exchangesOfRecording(
   file: string | undefined,
   spans: readonly ExportedSpan[],
   onDisk: RunOnDisk,
-  reading: Reading,
+  reading: RunReading,
 ): Promise<WireExchange[]> {
   if (onDisk.capture !== undefined) return await exchangesIn(onDisk.capture, spans, onDisk, reading);
   try {
@@ -71,12 +76,16 @@ async function spansOf(source: string, question: JaegerQuestion, reading: Readin
   return [...byId.values()];
 }
 
-/** Whatever else uses the same interface is in a capture as well. */
-async function exchangesIn(
+/**
+ * Whatever else uses the same interface is in a capture as well.
+ *
+ * @throws {UserError}
+ */
+export async function exchangesIn(
   file: string | undefined,
   spans: readonly ExportedSpan[],
-  { keylog, areAll }: RunOnDisk,
-  { onLeftOut }: Reading,
+  { keylog, areAll }: Pick<RunOnDisk, 'keylog' | 'areAll'>,
+  { onLeftOut, onRequest }: RunReading,
 ): Promise<WireExchange[]> {
   if (file === undefined) return [];
   const traceIds = new Set(spans.map(({ traceId }) => traceId));
@@ -84,6 +93,7 @@ async function exchangesIn(
   const exchanges: WireExchange[] = [];
   let others = 0;
   for await (const exchange of exchangesOf(packetsOf({ file, keylog, onCutShort }))) {
+    onRequest?.();
     if (areAll || traceIds.has(exchange.traceId ?? '')) exchanges.push(exchange);
     else others++;
   }

@@ -1,6 +1,7 @@
 /** What was recorded around one trace, for the page: the wire, and beneath it what its processes did at that time. */
 import type { WireExchange } from '../capture/exchange.ts';
-import { factsOf } from '../capture/facts.ts';
+import { type Fact, factsOf, remarksOn } from '../capture/facts.ts';
+import { SpansOfExchanges, type ToldBySpans } from '../capture/told-by-spans.ts';
 import type { ExportedSpan } from '../spans/span.ts';
 import { type Frame, labelOf, slicesIn } from './cpu-stacks.ts';
 import type { Evidence } from './evidence.ts';
@@ -19,6 +20,18 @@ export interface TimelineRow {
   readonly name: string;
   readonly bars: readonly TimelineBar[];
   readonly instants: readonly { readonly atMs: number; readonly text: string }[];
+  /** Of the wire only. */
+  readonly wire?: ToldByWire;
+}
+
+/** What became of a request on the wire, as the command `capture` tells it. */
+export interface ToldByWire {
+  /** Of the client that sent it and the server that got it, as far as they are in the trace. */
+  readonly spanIds: readonly string[];
+  readonly protocol: string;
+  /** With Unix time in ms. */
+  readonly facts: readonly Fact[];
+  readonly remarks: readonly string[];
 }
 
 /** Unix time in ms. */
@@ -51,13 +64,16 @@ export class TraceTimelines {
     const verdicts = (await this.#verdicts).filter(({ span }) => span.traceId === traceId);
     const wire = this.#evidence.exchanges.filter((exchange) => exchange.traceId === traceId);
     const records = new Set(trace.flatMap((span) => this.#evidence.recordOf(span) ?? []));
-    const rows = [...wire].sort((a, b) => a.requestAtMs - b.requestAtMs).map(wireRow);
+    const spans = new SpansOfExchanges();
+    spans.add(trace);
+    const ordered = wire.toSorted((a, b) => a.requestAtMs - b.requestAtMs);
+    const rows = ordered.map((exchange) => wireRow(exchange, spans.of(exchange)));
     for (const record of records) rows.push(...(await processRows(record, within)));
     return { verdicts: verdicts.map(({ cause, sentence }) => ({ cause, sentence })), rows };
   }
 }
 
-function wireRow(exchange: WireExchange): TimelineRow {
+function wireRow(exchange: WireExchange, told: ToldBySpans | undefined): TimelineRow {
   const { method, target, client, server, cut, requestAtMs: fromMs } = exchange;
   const toMs = endOf(exchange);
   const bars: TimelineBar[] = [{ fromMs, toMs, text: `${method} ${target}`, kind: 'wire', depth: 0 }];
@@ -68,7 +84,17 @@ function wireRow(exchange: WireExchange): TimelineRow {
     atMs: fromMs + atMs,
     text: `${by}: ${text}`,
   }));
-  return { of: 'wire', name: `${client} → ${server}`, bars, instants };
+  return { of: 'wire', name: `${client} → ${server}`, bars, instants, wire: wireOf(exchange, told) };
+}
+
+function wireOf(exchange: WireExchange, told: ToldBySpans | undefined): ToldByWire {
+  const { protocol, stream, requestAtMs } = exchange;
+  return {
+    spanIds: [told?.client, told?.server].flatMap((side) => side?.span.spanId ?? []),
+    protocol: stream === undefined ? protocol : `${protocol} stream ${stream}`,
+    facts: factsOf(exchange, told).map((fact) => ({ ...fact, atMs: requestAtMs + fact.atMs })),
+    remarks: remarksOn(exchange, told),
+  };
 }
 
 async function processRows(record: ProcessRecord, within: Interval): Promise<TimelineRow[]> {

@@ -8,19 +8,22 @@ export interface Answer<T> {
   readonly error: string | undefined;
 }
 
+const NONE = { value: undefined, error: undefined };
+
 /** A server that has much to do is left in peace for so many times as long as it took to answer. */
 const REST = 3;
 
 /**
  * The old answer stands until the new one is there, unless it is of something else.
  *
- * @param path below /api/
+ * @param path below /api/; undefined: nothing is asked
  * @param version asked again when it changes, but not before the last answer is there
  */
-export function useAnswer<T>(path: string, version: unknown): Answer<T> {
-  const [answer, setAnswer] = useState<Answer<T> & { path?: string }>({ value: undefined, error: undefined });
+export function useAnswer<T>(path: string | undefined, version: unknown): Answer<T> {
+  const [answer, setAnswer] = useState<Answer<T> & { path?: string }>(NONE);
   const asker = useRef<Asker>(undefined);
   useEffect(() => {
+    if (path === undefined) return undefined;
     const made = new Asker(async (signal) => {
       try {
         const value = await ask<T>(path, signal);
@@ -30,11 +33,14 @@ export function useAnswer<T>(path: string, version: unknown): Answer<T> {
       }
     });
     asker.current = made;
-    return () => made.stop();
+    return () => {
+      made.stop();
+      asker.current = undefined;
+    };
   }, [path]);
   useEffect(() => asker.current?.again(), [path, version]);
-  const isOfSame = answer.path?.split('?')[0] === path.split('?')[0];
-  return isOfSame ? answer : { value: undefined, error: undefined };
+  const isOfSame = path !== undefined && answer.path?.split('?')[0] === path.split('?')[0];
+  return isOfSame ? answer : NONE;
 }
 
 class Asker {

@@ -1,18 +1,21 @@
 /** A span in full. */
 import { titleOf } from '../../spans/title.ts';
+import type { TimelineRow } from '../../timeline/trace-timeline.ts';
 import { deviation, ms } from './format.ts';
 import { Origin, OutcomeMark, Place, Who } from './parts.tsx';
 import type { Row } from './rows.ts';
 import { Stack } from './stack.tsx';
+import { WireView } from './wire.tsx';
 
 interface SpanViewProps {
   readonly row: Row;
+  readonly recorded: readonly TimelineRow[];
   /** Of the trace. */
   readonly startMs: number;
   readonly cwd: string;
 }
 
-export function SpanView({ row: { span, cancel, deadline }, startMs, cwd }: SpanViewProps) {
+export function SpanView({ row: { span, cancel, deadline }, recorded, startMs, cwd }: SpanViewProps) {
   const pending = span.events.filter(({ name }) => name === 'cancel.pending' || name === 'cancel.async');
   return (
     <section class="detail" aria-label={`Span ${titleOf(span)}`}>
@@ -57,6 +60,7 @@ export function SpanView({ row: { span, cancel, deadline }, startMs, cwd }: Span
           </>
         )}
       </dl>
+      <WireView rows={recorded} spanId={span.spanId} startMs={startMs} />
       {cancel?.stack && <Stack stack={cancel.stack} traceId={span.traceId} cwd={cwd} />}
       {pending.length > 0 && (
         <>

@@ -3,7 +3,7 @@ import { ADVICE } from '../../spans/advice.ts';
 import { cancelPathsOf } from '../../spans/path/cancel-path.ts';
 import type { ExportedSpan } from '../../spans/span.ts';
 import { addressWith, go } from './address.ts';
-import type { PlacedFinding, WholeTrace } from './answers.ts';
+import type { PlacedFinding, TraceTimeline, WholeTrace } from './answers.ts';
 import { useAnswer } from './ask.ts';
 import { Copy } from './copy.tsx';
 import { clock, ms } from './format.ts';
@@ -19,7 +19,9 @@ import { Way } from './way.tsx';
 
 export function TraceView({ address, state, version }: ViewProps) {
   const id = address.get('trace') ?? '';
-  const { value, error } = useAnswer<WholeTrace>(`traces/${encodeURIComponent(id)}`, version);
+  const path = `traces/${encodeURIComponent(id)}`;
+  const { value, error } = useAnswer<WholeTrace>(path, version);
+  const recorded = useAnswer<TraceTimeline>(state.hasTimelines ? `${path}/timeline` : undefined, undefined);
   if (error !== undefined)
     return (
       <Empty>
@@ -33,6 +35,7 @@ export function TraceView({ address, state, version }: ViewProps) {
   // Who began is what somebody looks for.
   const selected = address.get('span') ?? summary.first?.spanId;
   const row = rows.find(({ span }) => span.spanId === selected);
+  const recordedRows = recorded.value?.rows ?? [];
   const select = ({ spanId }: ExportedSpan) => go(addressWith({ span: spanId }, address), true);
   return (
     <>
@@ -53,15 +56,16 @@ export function TraceView({ address, state, version }: ViewProps) {
       </p>
       <Waterfall
         rows={rows}
+        recorded={recordedRows}
         startMs={summary.startMs}
         durationMs={summary.durationMs}
         selected={selected}
         onSelect={select}
       />
       {state.hasTimelines && (
-        <Timeline traceId={id} rows={rows} startMs={summary.startMs} durationMs={summary.durationMs} />
+        <Timeline recorded={recorded} rows={rows} startMs={summary.startMs} durationMs={summary.durationMs} />
       )}
-      {row && <SpanView row={row} startMs={summary.startMs} cwd={cwd} />}
+      {row && <SpanView row={row} recorded={recordedRows} startMs={summary.startMs} cwd={cwd} />}
       <Way paths={cancelPathsOf(spans)} address={address} />
       <Findings findings={findings} address={address} />
     </>

@@ -4,30 +4,27 @@ import { AT_ONCE_MS } from '../../spans/path/cancel-marks.ts';
 import type { ExportedSpan } from '../../spans/span.ts';
 import { titleOf } from '../../spans/title.ts';
 import { SPAN_WORK_AFTER_CANCEL } from '../../telemetry/attributes.ts';
+import type { TimelineRow } from '../../timeline/trace-timeline.ts';
 import { ms } from './format.ts';
 import type { Row } from './rows.ts';
+import { at, type Clock, indent, placed, Ticks } from './scale.tsx';
+import { WireRow } from './wire.tsx';
 
 const ARROWS: Readonly<Record<string, string>> = { client: '→', server: '←', producer: '⇢', consumer: '⇠' };
-const TICKS = 5;
-/** Of the clock: lines that are nearer to each other are one. */
-const LEAST_APART = 0.004;
 /** From here on a bar has no room behind it. */
 const FAR = 0.6;
 /** More are shown when they are asked for. */
 const MAX_ROWS = 500;
 
-export interface Clock {
-  readonly startMs: number;
-  readonly durationMs: number;
-}
-
 export interface WaterfallProps extends Clock {
   readonly rows: readonly Row[];
+  /** What was recorded; of the wire, it stands under the span whose request it is. */
+  readonly recorded: readonly TimelineRow[];
   readonly selected: string | undefined;
   readonly onSelect: (span: ExportedSpan) => void;
 }
 
-export function Waterfall({ rows, startMs, durationMs, selected, onSelect }: WaterfallProps) {
+export function Waterfall({ rows, recorded, startMs, durationMs, selected, onSelect }: WaterfallProps) {
   const [isWhole, setWhole] = useState(false);
   const clock = { startMs, durationMs: Math.max(durationMs, 0.001) };
   const shown = isWhole ? rows : rows.slice(0, MAX_ROWS);
@@ -43,7 +40,7 @@ export function Waterfall({ rows, startMs, durationMs, selected, onSelect }: Wat
               onClick={() => onSelect(row.span)}
               onKeyDown={moveFocus}
             >
-              <span class="label" style={{ paddingInlineStart: `${0.5 + Math.min(row.depth, 24) * 0.9}rem` }}>
+              <span class="label" style={{ paddingInlineStart: indent(row.depth) }}>
                 <b>{row.span.serviceName}</b> <span aria-hidden="true">{ARROWS[row.span.kind] ?? '·'}</span>{' '}
                 {titleOf(row.span)}
               </span>
@@ -52,6 +49,11 @@ export function Waterfall({ rows, startMs, durationMs, selected, onSelect }: Wat
                 <Bar row={row} clock={clock} />
               </span>
             </button>
+            {recorded
+              .filter(({ wire }) => wire?.spanIds[0] === row.span.spanId)
+              .map((onWire, index) => (
+                <WireRow key={index.toString()} row={onWire} depth={row.depth} clock={clock} />
+              ))}
           </li>
         ))}
       </ol>
@@ -76,37 +78,6 @@ function moveFocus(event: KeyboardEvent): void {
   if (!(to instanceof HTMLElement)) return;
   event.preventDefault();
   to.querySelector('button')?.focus();
-}
-
-export function Ticks({ rows, clock }: { rows: readonly Row[]; clock: Clock }) {
-  return (
-    <div class="clock" aria-hidden="true">
-      <div class="ticks">
-        {Array.from({ length: TICKS }, (_, index) => (
-          <span
-            key={index.toString()}
-            class="tick"
-            style={{ insetInlineStart: `${(100 * index) / (TICKS - 1)}%` }}
-          >
-            <span class="time">{ms((clock.durationMs * index) / (TICKS - 1))}</span>
-          </span>
-        ))}
-        {instantsOf(rows, clock).map(({ atMs, outcome }) => (
-          <span key={atMs} class={`instant ${outcome}`} style={{ insetInlineStart: at(atMs, clock) }} />
-        ))}
-      </div>
-    </div>
-  );
-}
-
-function instantsOf(rows: readonly Row[], { durationMs }: Clock): { atMs: number; outcome: string }[] {
-  const instants: { atMs: number; outcome: string }[] = [];
-  const cancels = rows.flatMap(({ cancel }) => cancel ?? []).sort((a, b) => a.atMs - b.atMs);
-  for (const { atMs, outcome } of cancels) {
-    const last = instants.at(-1);
-    if (last === undefined || atMs - last.atMs > durationMs * LEAST_APART) instants.push({ atMs, outcome });
-  }
-  return instants;
 }
 
 function Bar({ row: { span, cancel, deadline, ownerCancelMs }, clock }: { row: Row; clock: Clock }) {
@@ -144,20 +115,6 @@ function Bar({ row: { span, cancel, deadline, ownerCancelMs }, clock }: { row: R
       </span>
     </>
   );
-}
-
-export function placed(
-  fromMs: number,
-  lengthMs: number,
-  clock: Clock,
-): { insetInlineStart: string; width: string } {
-  const width = `max(2px, ${(100 * lengthMs) / clock.durationMs}%)`;
-  return { insetInlineStart: at(fromMs, clock), width };
-}
-
-/** Of the clock's whole, from its start. */
-export function at(unixMs: number, { startMs, durationMs }: Clock): string {
-  return `${Math.max(0, Math.min(100, (100 * (unixMs - startMs)) / durationMs))}%`;
 }
 
 function inWords({ span, cancel, deadline, ownerCancelMs }: Row, startMs: number): string {
