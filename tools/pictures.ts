@@ -144,7 +144,7 @@ async function drawRecording(browser: Browser, url: string): Promise<void> {
   await page.goto(new URL('/?view=traces&outcome=deadline_exceeded', url).href);
   await page.locator('a[href*="trace="]').first().click();
   await page.getByRole('region', { name: 'Timeline' }).locator('.recorded-bar').first().waitFor();
-  await save(page, 'cancel-trace-timeline.png', 720);
+  await save(page, 'cancel-trace-timeline.png', 780);
   await page.close();
 }
 

@@ -78,6 +78,18 @@ describe('the wire on the page', { skip: missing?.unavailable ?? false }, () => 
     });
   }
 
+  it('stands under the span of the server where that of the client is not there', async () => {
+    const ofStock = join(root, 'stock.jsonl');
+    const lines = readFileSync(spans, 'utf8').split('\n');
+    writeFileSync(ofStock, lines.filter((line) => line.includes('"stringValue":"stock"')).join('\n'));
+    await onTrace([ofStock, '--capture', packets], async (page) => {
+      const rows = page.locator('ol > li.span').filter({ has: page.locator('.on-wire') });
+      await rows.filter({ hasText: /^stock ← shop\.Stock\/Watch/ }).waitFor();
+      assert.equal(await rows.count(), 1);
+      assert.match(await rows.innerText(), /client: RST_STREAM CANCEL/);
+    });
+  });
+
   it('is neither there nor asked for without a capture', async () => {
     await onTrace([spans], async (page, asked) => {
       await page.getByRole('region', { name: 'Waterfall' }).waitFor();
