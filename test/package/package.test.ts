@@ -78,7 +78,7 @@ function filesIn(directory: string): string[] {
 }
 
 /** Bundled: only `dist/cli` is left of them. */
-const isOfCommand = /^(capture|cli|desk|receiver|recording|spans|timeline)\//;
+const isOfCommand = /^(capture|cli|comply|desk|receiver|recording|spans|timeline)\//;
 
 describe('the tarball', () => {
   it('contains dist/, the documentation, and the stack with its configuration, nothing else', () => {

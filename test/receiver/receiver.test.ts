@@ -69,6 +69,7 @@ const expected = {
   kind: 'client',
   serviceName: 'shop',
   processId: 'one',
+  pid: undefined,
   scopeName: 'the scope',
   startMs: 1_800_000_000_123.456,
   endMs: 1_800_000_001_000,
