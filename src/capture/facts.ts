@@ -151,6 +151,6 @@ function durationOf({ requestAtMs, answerEndAtMs, cut }: WireExchange): number {
   return (answerEndAtMs ?? cut?.atMs ?? requestAtMs) - requestAtMs;
 }
 
-function inMs(ms: number): string {
+export function inMs(ms: number): string {
   return `${Math.abs(ms) < 9.95 ? Math.round(ms * 10) / 10 : Math.round(ms)} ms`;
 }

@@ -2,6 +2,7 @@
 
 import type { WireExchange } from '../capture/exchange.ts';
 import { type Fact, factsOf, isNotable, remarksOn } from '../capture/facts.ts';
+import { sentenceOf } from '../capture/sentence.ts';
 import { SpansOfExchanges, type ToldBySpans } from '../capture/told-by-spans.ts';
 import { readSpans } from '../spans/source.ts';
 import type { Arguments, Command, Output, Result } from './arguments.ts';
@@ -79,16 +80,23 @@ async function capture(args: Arguments, { stdout, stderr }: Output): Promise<Res
 }
 
 function asJson(exchange: WireExchange, told: ToldBySpans | undefined) {
-  return { ...exchange, facts: factsOf(exchange, told), remarks: remarksOn(exchange, told) };
+  return {
+    ...exchange,
+    sentence: sentenceOf(exchange, told),
+    facts: factsOf(exchange, told),
+    remarks: remarksOn(exchange, told),
+  };
 }
 
 function drawExchange(exchange: WireExchange, told: ToldBySpans | undefined): string {
   const { protocol, stream, client, server, method, target, traceId } = exchange;
   const where = `${protocol}${stream === undefined ? '' : ` stream ${stream}`}, ${client} → ${server}`;
   const trace = traceId === undefined ? '' : `, trace ${traceId}`;
+  const sentence = sentenceOf(exchange, told);
+  const first = sentence === undefined ? '' : `  ${plain(sentence)}\n`;
   const facts = factsOf(exchange, told).map(drawFact).join('');
   const remarks = remarksOn(exchange, told).map((remark) => `  ${plain(remark)}\n`);
-  return `${plain(method)} ${plain(target)}\n  ${where}${trace}\n${facts}${remarks.join('')}\n`;
+  return `${plain(method)} ${plain(target)}\n  ${where}${trace}\n${first}${facts}${remarks.join('')}\n`;
 }
 
 function drawFact({ atMs, by, text }: Fact): string {

@@ -81,6 +81,11 @@ describe('capture', { skip: 'unavailable' in tools && tools.unavailable }, () =>
         said.join('\n'),
       );
       assert.equal(missed.connectionEnd, undefined);
+      const limits = `client set ${setMs} ms · the wire says ${missed.limitHeaders[0]?.[1]} · the server read ${readMs} ms · `;
+      assert.ok(missed.sentence?.startsWith(limits), missed.sentence);
+      assert.match(missed.sentence ?? '', /client gave up at \+\d+ ms/);
+      if (missed.grpcStatus !== 4) assert.match(missed.sentence ?? '', /the reset left at \+\d+ ms/);
+      assert.match(missed.sentence ?? '', /the (server gave up|handler noticed) at \+\d+ ms/);
     });
   }
 
@@ -94,6 +99,10 @@ describe('capture', { skip: 'unavailable' in tools && tools.unavailable }, () =>
     assert.match(said, /client span: canceled \(local, cancel\): .*capture\.test\.ts:\d+:\d+/);
     assert.ok(cancelled.late.server.count > 0, said);
     assert.ok(cancelled.late.server.bytes > 0, said);
+    assert.match(
+      cancelled.sentence ?? '',
+      /^client gave up at \+[\d.]+ ms · the reset left at \+[\d.]+ ms · the handler noticed at \+[\d.]+ ms$/,
+    );
     assert.match(said, /server: the last of \d+ DATA frames after that: \d+ bytes/);
   });
 
@@ -111,6 +120,10 @@ describe('capture', { skip: 'unavailable' in tools && tools.unavailable }, () =>
     const left = of(all, '/hang');
     assert.deepEqual([left.protocol, left.cut?.by, left.limit?.timeoutMs], ['HTTP/1.1', 'client', 80]);
     assert.match(says(left).join('\n'), /client span: deadline_exceeded|client span: canceled/);
+    assert.match(
+      left.sentence ?? '',
+      /the wire says timeout-ms: 80 · .*the client closed the connection \((FIN|RST)\) at \+\d+ ms/,
+    );
     const dropped = of(all, '/drop');
     assert.deepEqual([dropped.cut?.by, dropped.status], ['server', 200]);
   });

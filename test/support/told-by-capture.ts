@@ -5,6 +5,7 @@ import { runCommandLine } from '../../src/cli/command-line.ts';
 
 /** A line of `--json`. */
 export interface Told extends WireExchange {
+  readonly sentence?: string;
   readonly facts: readonly { readonly atMs: number; readonly by: string; readonly text: string }[];
   readonly remarks: readonly string[];
 }
