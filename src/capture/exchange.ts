@@ -46,6 +46,8 @@ export interface WireExchange {
   status: number | undefined;
   /** Of gRPC, from its headers or trailers. */
   grpcStatus: number | undefined;
+  /** Undefined: it opened none. */
+  webSocket: { readonly closes: Partial<Record<Side, WebSocketClose>> } | undefined;
   /** Undefined: nobody cut it short. */
   cut: Cut | undefined;
   /** Content that each side still sent after the cut. */
@@ -68,8 +70,18 @@ export interface Cut {
   readonly errorCode: number | undefined;
 }
 
+/** The close frame of one side. */
+export interface WebSocketClose {
+  readonly atMs: number;
+  /** Undefined: it says none, which is 1005. */
+  readonly code: number | undefined;
+  readonly reason: string;
+  /** The same side sent data after it, which nobody may. */
+  isFollowedByData: boolean;
+}
+
 export interface LateData {
-  /** Frames of HTTP/2, packets of HTTP/1.1. */
+  /** Frames of HTTP/2 and of a WebSocket that was closed by a frame, packets of HTTP/1.1. */
   count: number;
   bytes: number;
   lastAtMs: number;
@@ -112,6 +124,7 @@ export function startExchange({ headers, hasUnreadHeaders = false, atMs, ...star
     answerEndAtMs: undefined,
     status: undefined,
     grpcStatus: undefined,
+    webSocket: undefined,
     cut: undefined,
     late: { client: noData(), server: noData() },
     stalledMs: { client: 0, server: 0 },

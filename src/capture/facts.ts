@@ -1,7 +1,7 @@
 /** What is to be said of an exchange, in the order in which it happened. */
 import { describeMalformed } from '../cancellation/deadline-headers.ts';
 import { http2ErrorName } from '../conventions/http2-error-code.ts';
-import { isOver, type Side, type WireExchange } from './exchange.ts';
+import { isOver, type Side, type WebSocketClose, type WireExchange } from './exchange.ts';
 import { changedLimit } from './hops.ts';
 import type { SideTold, ToldBySpans } from './told-by-spans.ts';
 
@@ -25,12 +25,25 @@ export function isNotable(exchange: WireExchange): boolean {
     how === 'lost' ||
     how === 'raised' ||
     isCutShort ||
+    isClosedWrong(exchange) ||
     isGivenUp(grpcStatus) ||
     isMalformed ||
     wasLate ||
     stalledMs.client + stalledMs.server >= NOTABLE_STALL_MS
   );
 }
+
+/** A WebSocket, by another code than those of an end that was meant, or with data after the close frame. */
+function isClosedWrong({ webSocket }: WireExchange): boolean {
+  const closes = Object.values(webSocket?.closes ?? {});
+  return closes.some(
+    ({ code, isFollowedByData }) => isFollowedByData || !MEANT_CODES.includes(code ?? NO_CODE),
+  );
+}
+
+const NO_CODE = 1005;
+/** Done, going away, none said. */
+const MEANT_CODES = [1000, 1001, NO_CODE];
 
 /** CANCELLED and DEADLINE_EXCEEDED, as the answer. */
 function isGivenUp(grpcStatus: number | undefined): boolean {
@@ -41,7 +54,8 @@ function isGivenUp(grpcStatus: number | undefined): boolean {
 const NOTABLE_STALL_MS = 10;
 
 export function factsOf(exchange: WireExchange, told: ToldBySpans | undefined): Fact[] {
-  const { requestAtMs, answerAtMs, requestEndAtMs, answerEndAtMs, cut, goaway, connectionEnd } = exchange;
+  const { requestAtMs, answerAtMs, requestEndAtMs, answerEndAtMs, cut, goaway, connectionEnd, webSocket } =
+    exchange;
   const facts: Fact[] = [];
   const say = (atMs: number | undefined, by: Fact['by'], text: string) => {
     if (atMs !== undefined) facts.push({ atMs: atMs - requestAtMs, by, text });
@@ -56,12 +70,21 @@ export function factsOf(exchange: WireExchange, told: ToldBySpans | undefined): 
     say(requestEndAtMs, 'client', 'end of the request');
   say(answerAtMs, 'server', `answer, status ${exchange.status}`);
   const grpc = exchange.grpcStatus === undefined ? '' : `, grpc-status ${exchange.grpcStatus}`;
-  say(answerEndAtMs, 'server', `end of the answer${grpc}`);
+  if (webSocket === undefined) say(answerEndAtMs, 'server', `end of the answer${grpc}`);
   if (goaway !== undefined) say(goaway.atMs, goaway.by, `GOAWAY ${errorName(goaway.errorCode)}`);
-  if (cut !== undefined) say(cut.atMs, cut.by, cutText(cut));
+  if (cut !== undefined) say(cut.atMs, cut.by, cutText(cut) + (webSocket === undefined ? '' : UNCLOSED));
+  for (const side of ['client', 'server'] as const) {
+    const close = webSocket?.closes[side];
+    if (close !== undefined) say(close.atMs, side, closeText(close));
+  }
   for (const side of ['client', 'server'] as const) {
     const { count, bytes, lastAtMs } = exchange.late[side];
-    const what = exchange.protocol === 'HTTP/2' ? 'DATA frames' : 'packets';
+    const what =
+      exchange.protocol === 'HTTP/2'
+        ? 'DATA frames'
+        : webSocket !== undefined && cut === undefined
+          ? 'frames'
+          : 'packets';
     if (count > 0) say(lastAtMs, side, `the last of ${count} ${what} after that: ${bytes} bytes`);
   }
   sayCancel('client span', told?.client, say);
@@ -143,11 +166,20 @@ function cutText({ how, errorCode }: NonNullable<WireExchange['cut']>): string {
   return how === 'RST_STREAM' ? `RST_STREAM ${errorName(errorCode)}` : `closed the connection: ${how}`;
 }
 
+const UNCLOSED = ', without a close frame (1006)';
+
+function closeText({ code, reason, isFollowedByData }: WebSocketClose): string {
+  const said = code === undefined ? `close frame without a code (${NO_CODE})` : `close frame ${code}`;
+  return `${said}${reason === '' ? '' : `: ${reason}`}${isFollowedByData ? ', and data after it' : ''}`;
+}
+
 function errorName(code: number | undefined): string {
   return http2ErrorName(code) ?? `code ${code}`;
 }
 
-function durationOf({ requestAtMs, answerEndAtMs, cut }: WireExchange): number {
+function durationOf({ requestAtMs, answerAtMs, answerEndAtMs, cut, webSocket }: WireExchange): number {
+  // A limit is that of opening it.
+  if (webSocket !== undefined) return (answerAtMs ?? requestAtMs) - requestAtMs;
   return (answerEndAtMs ?? cut?.atMs ?? requestAtMs) - requestAtMs;
 }
 

@@ -16,6 +16,8 @@ export interface Http1Events {
   /** @returns undefined: it is followed by the head that counts, as one of 100 is */
   readonly onHead: (head: Http1Head) => Framing | undefined;
   readonly onEnd: () => void;
+  /** Of what goes on until the connection closes. */
+  readonly onUntilClose: (content: Buffer) => void;
 }
 
 /** `lost`: bytes are missing, so that a message is known again by its first line. */
@@ -60,7 +62,9 @@ export class Http1Reader {
   #step(content: Buffer, at: number): number {
     switch (this.#state) {
       case 'lost':
+        return content.length;
       case 'until close':
+        this.#events.onUntilClose(content.subarray(at));
         return content.length;
       case 'head':
         return this.#until(END_OF_HEAD, content, at, (text) => this.#head(text));

@@ -1,6 +1,7 @@
 /** The requests of one HTTP/1.1 connection, one after the other: RFC 9112. */
 import { countLate, type Side, startExchange, type WireExchange } from './exchange.ts';
 import { type Framing, type Http1Head, Http1Reader } from './http1-reader.ts';
+import { WebSocket } from './websocket.ts';
 
 export class Http1Requests {
   readonly #ends: { readonly connection: number; readonly client: string; readonly server: string };
@@ -8,6 +9,8 @@ export class Http1Requests {
   /** In the order of the requests; several that are not over where they are pipelined. */
   readonly exchanges: WireExchange[] = [];
   readonly #readers: Readonly<Record<Side, Http1Reader>>;
+  /** What the connection has become. */
+  #webSocket: WebSocket | undefined;
   /** Of the packet that is read. */
   #nowMs = 0;
 
@@ -18,10 +21,13 @@ export class Http1Requests {
       client: new Http1Reader({
         onHead: (head) => this.#asked(head),
         onEnd: () => noteEnd(this.exchanges.at(-1), 'client', this.#nowMs),
+        onUntilClose: () => {},
       }),
       server: new Http1Reader({
         onHead: (head) => this.#answered(head),
         onEnd: () => noteEnd(this.#inAnswer(), 'server', this.#nowMs),
+        // What came with the answer that opened it.
+        onUntilClose: (content) => this.#webSocket?.take(content, 'server', this.#nowMs),
       }),
     };
   }
@@ -32,6 +38,10 @@ export class Http1Requests {
       countLate(exchange, by, content.length, atMs);
       return;
     }
+    if (this.#webSocket !== undefined) {
+      this.#webSocket.take(content, by, atMs);
+      return;
+    }
     this.#nowMs = atMs;
     this.#readers[by].take(content);
   }
@@ -39,10 +49,13 @@ export class Http1Requests {
   /** Packets of this side are missing. */
   lose(by: Side): void {
     this.#readers[by].lose();
+    this.#webSocket?.lose(by);
   }
 
   /** The server closes: that is how an answer without a length ends. */
   closed(by: Side, atMs: number): void {
+    // That of a WebSocket ends by a close frame.
+    if (this.#webSocket !== undefined) return;
     const exchange = this.#inAnswer();
     if (by === 'server' && this.#readers.server.isUntilClose) noteEnd(exchange, by, atMs);
   }
@@ -70,7 +83,10 @@ export class Http1Requests {
       exchange.answerAtMs = this.#nowMs;
       exchange.status = status;
     }
-    if (status === SWITCHING) return 'close';
+    if (status === SWITCHING) {
+      if (exchange !== undefined && isWebSocket(headers)) this.#webSocket = new WebSocket(exchange);
+      return 'close';
+    }
     if (exchange?.method === 'HEAD' || status === 204 || status === 304) return 0;
     return isChunked(headers) ? 'chunked' : (lengthOf(headers) ?? 'close');
   }
@@ -95,6 +111,10 @@ function noteEnd(exchange: WireExchange | undefined, by: Side, atMs: number): vo
 function lengthOf(headers: Http1Head['headers']): number | undefined {
   const value = headers.find(([name]) => name === 'content-length')?.[1];
   return value === undefined || !/^\d+$/.test(value) ? undefined : Number(value);
+}
+
+function isWebSocket(headers: Http1Head['headers']): boolean {
+  return headers.some(([name, value]) => name === 'upgrade' && value.toLowerCase() === 'websocket');
 }
 
 function isChunked(headers: Http1Head['headers']): boolean {
