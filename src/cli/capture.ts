@@ -1,15 +1,12 @@
 /** The command `capture`: what became of requests on the wire, beside what the spans say of them. */
-
-import type { WireExchange } from '../capture/exchange.ts';
-import { type Fact, factsOf, isNotable, remarksOn } from '../capture/facts.ts';
-import { sentenceOf } from '../capture/sentence.ts';
-import { SpansOfExchanges, type ToldBySpans } from '../capture/told-by-spans.ts';
+import { isNotable } from '../capture/facts.ts';
+import { SpansOfExchanges } from '../capture/told-by-spans.ts';
 import { readSpans } from '../spans/source.ts';
-import type { Arguments, Command, Output, Result } from './arguments.ts';
+import { type Arguments, type Command, type Output, type Result, UsageError } from './arguments.ts';
 import { LOOPBACK } from './capture-options.ts';
 import { captureSource, noRequestsIn } from './capture-source.ts';
+import { drawExchange, jsonOfExchange, markdownOfExchange } from './capture-text.ts';
 import { COMMAND_NAME } from './command-name.ts';
-import { formatMs, plain, relativeTo } from './text.ts';
 import { TIME_OPTIONS, TIME_USAGE, timeIn } from './time-options.ts';
 
 const USAGE = `usage: ${COMMAND_NAME} capture [options] <source>
@@ -29,6 +26,7 @@ the connection went on. HTTP/1.1 and HTTP/2 (gRPC). Needs Wireshark's tshark.
 ${TIME_USAGE}  --keylog FILE    decodes TLS: as node --tls-keylog=FILE writes it
   --all            those as well to which nothing happened
   --json           one JSON object a line
+  --markdown       for the summary of a job or a comment
 
 Exits with 0, and with 2 when the file cannot be read or has no request.
 
@@ -51,12 +49,14 @@ export const captureCommand: Command = {
     keylog: { type: 'string' },
     all: { type: 'boolean' },
     json: { type: 'boolean' },
+    markdown: { type: 'boolean' },
   },
   run: capture,
 };
 
 async function capture(args: Arguments, { stdout, stderr }: Output): Promise<Result> {
   const { values, flags } = args;
+  const draw = formatOf(flags);
   const source = await captureSource(args, (text) => void stderr.write(text));
   const spans = new SpansOfExchanges();
   const spansSource = values.get('spans') ?? source.spansFile;
@@ -69,36 +69,16 @@ async function capture(args: Arguments, { stdout, stderr }: Output): Promise<Res
     const isTold = isNotable(exchange);
     if (isTold) counts.told++;
     if (!isTold && !flags.has('all')) continue;
-    const told = spans.of(exchange);
-    stdout.write(
-      flags.has('json') ? `${JSON.stringify(asJson(exchange, told))}\n` : drawExchange(exchange, told),
-    );
+    stdout.write(draw(exchange, spans.of(exchange)));
   }
   if (counts.all === 0) throw noRequestsIn(source.name);
   const summary = `${counts.all} requests, ${counts.told} of them with something to tell.\n`;
   return { text: flags.has('json') ? '' : summary, exitCode: 0 };
 }
 
-function asJson(exchange: WireExchange, told: ToldBySpans | undefined) {
-  return {
-    ...exchange,
-    sentence: sentenceOf(exchange, told),
-    facts: factsOf(exchange, told),
-    remarks: remarksOn(exchange, told),
-  };
-}
-
-function drawExchange(exchange: WireExchange, told: ToldBySpans | undefined): string {
-  const { protocol, stream, client, server, method, target, traceId } = exchange;
-  const where = `${protocol}${stream === undefined ? '' : ` stream ${stream}`}, ${client} → ${server}`;
-  const trace = traceId === undefined ? '' : `, trace ${traceId}`;
-  const sentence = sentenceOf(exchange, told);
-  const first = sentence === undefined ? '' : `  ${plain(sentence)}\n`;
-  const facts = factsOf(exchange, told).map(drawFact).join('');
-  const remarks = remarksOn(exchange, told).map((remark) => `  ${plain(remark)}\n`);
-  return `${plain(method)} ${plain(target)}\n  ${where}${trace}\n${first}${facts}${remarks.join('')}\n`;
-}
-
-function drawFact({ atMs, by, text }: Fact): string {
-  return `  ${`+${formatMs(atMs)}`.padStart(12)}  ${by.padEnd(11)} ${relativeTo(process.cwd(), plain(text))}\n`;
+function formatOf(flags: ReadonlySet<string>): typeof drawExchange {
+  if (flags.has('json') && flags.has('markdown'))
+    throw new UsageError('--json and --markdown: choose one of them');
+  if (flags.has('json')) return jsonOfExchange;
+  return flags.has('markdown') ? markdownOfExchange : drawExchange;
 }

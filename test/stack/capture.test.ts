@@ -152,6 +152,21 @@ describe('capture', { skip: 'unavailable' in tools && tools.unavailable }, () =>
     assert.match(stdout, /\n\d+ requests, \d+ of them with something to tell\.\n$/);
   });
 
+  it('tells the same as Markdown, in which what strangers wrote is code', async () => {
+    const { exitCode, stdout, stderr } = await capture(recorded.file, '--markdown');
+    assert.equal(exitCode, 0, stderr);
+    assert.match(
+      stdout,
+      /^## `POST \/test\.Echo\/\w+`\n\n`HTTP\/2 stream \d+, 127\.0\.0\.1:\d+ → 127\.0\.0\.1:\d+/m,
+    );
+    assert.match(stdout, /^\| after \| by \| \|\n\|--:\|---\|---\|\n\| 0\.0 ms \| client \| `/m);
+    assert.match(stdout, /^\| \d+(\.\d)? ms \| client \| `RST_STREAM CANCEL` \|$/m);
+    assert.match(
+      (await capture(recorded.file, '--markdown', '--json')).stderr,
+      /--json and --markdown: choose one/,
+    );
+  });
+
   it('a capture that was cut off anywhere is read as far as it goes', async () => {
     const bytes = readFileSync(recorded.file);
     const file = join(recorded.folder, 'cut.pcap');
