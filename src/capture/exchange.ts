@@ -31,6 +31,8 @@ export interface WireExchange {
   readonly limit: ReadLimit | undefined;
   /** Some of its headers could not be read, since packets before them are not in the capture: what seems not to have been sent may have been. */
   readonly hasUnreadHeaders: boolean;
+  /** Another one on its connection was for the same while it went on. */
+  hasTwin: boolean;
   /** Packets of its connection are missing since its request, or not whole: its end may have been in them. */
   hasGap: boolean;
   /** The same request on its way to the proxy that has passed it on. */
@@ -115,6 +117,7 @@ export function startExchange({ headers, hasUnreadHeaders = false, atMs, ...star
     limitHeaders: headers.filter(([name]) => DEADLINE_HEADERS.includes(name)),
     limit: readDeadlineHeaders(all as Headers, atMs),
     hasUnreadHeaders,
+    hasTwin: false,
     hasGap: false,
     hopBefore: undefined,
     isPassedOn: false,

@@ -118,6 +118,8 @@ export function remarksOn(exchange: WireExchange, told: ToldBySpans | undefined)
       `the limit was ${how} on the way: ${before.client} → ${before.server} has ${limitText(before) || NONE}, this one ${limitText(exchange) || NONE}`,
     );
   }
+  if (told?.isByAddress === true)
+    remarks.push(`no traceparent was sent: trace ${told.server?.span.traceId}, by address, path and time`);
   const [set, read] = [told?.client?.timeoutMs, told?.server?.timeoutMs];
   if (told?.server !== undefined && limit?.header !== undefined && read === undefined && !isPassedOn)
     remarks.push('the server has read no limit of what was sent');

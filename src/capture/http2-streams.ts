@@ -1,5 +1,13 @@
 /** The streams of one HTTP/2 connection: RFC 9113. */
-import { countLate, cutShort, otherSide, type Side, startExchange, type WireExchange } from './exchange.ts';
+import {
+  countLate,
+  cutShort,
+  isOver,
+  otherSide,
+  type Side,
+  startExchange,
+  type WireExchange,
+} from './exchange.ts';
 import { FlowControl } from './flow-control.ts';
 import type { Header } from './header.ts';
 import { type Http2Frame, type SentHeader, UNKNOWN } from './packet.ts';
@@ -87,6 +95,14 @@ export class Http2Streams {
     this.#flow.forget(stream);
   }
 
+  #noteTwins(begun: WireExchange): void {
+    for (const other of this.exchanges.values()) {
+      if (isOver(other) || other.target !== begun.target || other.method !== begun.method) continue;
+      other.hasTwin = true;
+      begun.hasTwin = true;
+    }
+  }
+
   #begin({ stream, headers }: Http2Frame, by: Side, atMs: number): WireExchange | undefined {
     const read = this.#readable(headers, by);
     const hasUnreadHeaders = read.length < headers.length;
@@ -106,6 +122,7 @@ export class Http2Streams {
       hasUnreadHeaders,
       atMs,
     });
+    this.#noteTwins(exchange);
     this.exchanges.set(stream, exchange);
     this.#begun(exchange);
     return exchange;

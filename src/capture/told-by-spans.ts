@@ -1,13 +1,16 @@
-/** What the spans of both sides say of an exchange: joined by the `traceparent` that was sent, whatever the connection was. */
+/** What the spans of both sides say of an exchange: joined by the `traceparent` that was sent, whatever the connection was; else by address. */
 import { type Cancel, cancelOf, deadlineOf } from '../spans/cancel.ts';
 import type { ExportedSpan } from '../spans/span.ts';
 import type { WireExchange } from './exchange.ts';
+import { SpansByAddress } from './spans-by-address.ts';
 
 export interface ToldBySpans {
   /** The span whose request it is. */
   readonly client: SideTold | undefined;
   /** The span that was made of the request. */
   readonly server: SideTold | undefined;
+  /** There was no `traceparent`. */
+  readonly isByAddress: boolean;
 }
 
 export interface SideTold {
@@ -22,21 +25,27 @@ export class SpansOfExchanges {
   readonly #clients = new Map<string, ExportedSpan>();
   /** By their parent. */
   readonly #servers = new Map<string, ExportedSpan>();
+  readonly #byAddress = new SpansByAddress();
 
   add(spans: readonly ExportedSpan[]): void {
     for (const span of spans) {
+      this.#byAddress.add(span);
       if (span.kind === 'server' && span.parentSpanId !== undefined)
         this.#servers.set(keyOf(span.traceId, span.parentSpanId), span);
       if (span.kind === 'client') this.#clients.set(keyOf(span.traceId, span.spanId), span);
     }
   }
 
-  of({ traceId, spanId }: WireExchange): ToldBySpans | undefined {
-    if (traceId === undefined || spanId === undefined) return undefined;
+  of(exchange: WireExchange): ToldBySpans | undefined {
+    const { traceId, spanId } = exchange;
+    if (traceId === undefined || spanId === undefined) {
+      const server = toldBy(this.#byAddress.of(exchange));
+      return server && { client: undefined, server, isByAddress: true };
+    }
     const key = keyOf(traceId, spanId);
     const client = toldBy(this.#clients.get(key));
     const server = toldBy(this.#servers.get(key));
-    return client === undefined && server === undefined ? undefined : { client, server };
+    return client === undefined && server === undefined ? undefined : { client, server, isByAddress: false };
   }
 }
 
