@@ -4,8 +4,9 @@ import { Hops } from './hops.ts';
 import { beginsMessage } from './http1-reader.ts';
 import { Http1Requests } from './http1-requests.ts';
 import { Http2Streams } from './http2-streams.ts';
+import { InOrder, type Taken } from './in-order.ts';
 import type { Packet } from './packet.ts';
-import { Received, type Reception } from './received.ts';
+import type { Reception } from './received.ts';
 
 /** What comes after a cut comes within this. */
 const LATE_DATA_MS = 10_000;
@@ -36,37 +37,42 @@ export async function* exchangesOf(
 ): AsyncGenerator<WireExchange> {
   const connections = new Map<number, Connection>();
   /** Of all connections: what came before the first request counts as well. */
-  const received = new Map<number, Received>();
+  const received = new Map<number, InOrder>();
   const hops = new Hops();
   let lookAtMs = 0;
   for await (const packet of packets) {
-    if ('connection' in packet) yield* takeIn(packet, connections, received, hops);
+    if ('connection' in packet)
+      for (const taken of inOrder(packet, received)) yield* takeIn(taken, connections, hops);
     if (packet.atMs < lookAtMs) continue;
     lookAtMs = packet.atMs + LOOK_EVERY_MS;
+    for (const [number, inOrder] of received) {
+      for (const taken of inOrder.giveUp(packet.atMs - LOOK_EVERY_MS))
+        yield* takeIn(taken, connections, hops);
+      if (inOrder.isOver) received.delete(number);
+    }
     for (const other of connections.values()) yield* settled(other, packet.atMs - lateDataMs);
   }
+  for (const inOrder of received.values())
+    for (const taken of inOrder.giveUp(Number.POSITIVE_INFINITY)) yield* takeIn(taken, connections, hops);
   for (const connection of connections.values()) yield* rest(connection);
 }
 
 function* takeIn(
-  packet: Packet,
+  { packet, reception }: Taken,
   connections: Map<number, Connection>,
-  received: Map<number, Received>,
   hops: Hops,
 ): Generator<WireExchange> {
-  const reception = receive(packet, received);
   const connection = connectionOf(packet, connections, hops);
   if (connection === undefined) return;
   take(packet, connection, reception);
   if (packet.isFin || packet.isReset) yield* end(packet, connection, connections);
 }
 
-function receive(packet: Packet, received: Map<number, Received>): Reception {
-  const ofConnection = received.get(packet.connection) ?? new Received();
+function* inOrder(packet: Packet, received: Map<number, InOrder>): Generator<Taken> {
+  const ofConnection = received.get(packet.connection) ?? new InOrder();
   received.set(packet.connection, ofConnection);
-  const reception = ofConnection.take(packet);
+  yield* ofConnection.take(packet);
   if (ofConnection.isOver) received.delete(packet.connection);
-  return reception;
 }
 
 /** Whoever sends the first request is the client, whatever the capture has of the connection's begin. */

@@ -16,6 +16,12 @@ export class Received {
   /** Neither side says anything more. */
   isOver = false;
 
+  /** Nothing that was sent before it is missing, as far as the packets tell that were taken. */
+  isNext({ from, to, sequence, acknowledged }: Packet): boolean {
+    const isAhead = aheadOf(sequence, this.#next.get(from)) > 0;
+    return !isAhead && (acknowledged === undefined || aheadOf(acknowledged, this.#next.get(to)) <= 0);
+  }
+
   take({ from, to, sequence, acknowledged, length, capturedLength, isFin, isReset }: Packet): Reception {
     if (isFin) this.#closedBy.add(from);
     this.isOver = isReset || this.#closedBy.size === 2;
