@@ -324,7 +324,7 @@ if (jobName === 'shutdown') {
 }
 const result = await queue.over;
 // What goes on for nobody.
-await delay(1_300);
+await delay(2_500);
 await queue.close();
 warehouse.close();
 const files = readdirSync(folder).map((name) => join(folder, name));
