@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { captureTools, startCapture } from '../test/support/packet-capture.ts';
 import { readPcap, tcpOf } from '../test/support/pcap-file.ts';
+import { childPids, usageOf } from './processes.ts';
 
 const { values } = parseArgs({ options: { megabytes: { type: 'string', default: '1024' } } });
 const wantedBytes = Number(values.megabytes) * 1024 * 1024;
@@ -110,8 +111,10 @@ async function measure(file: string): Promise<void> {
   });
   const most = { node: 0, tshark: 0 };
   const timer = setInterval(() => {
-    most.node = Math.max(most.node, residentOf(child.pid));
-    for (const pid of childrenOf(child.pid)) most.tshark = Math.max(most.tshark, residentOf(pid));
+    const { pid } = child;
+    if (pid === undefined || child.exitCode !== null) return;
+    most.node = Math.max(most.node, peakOf(pid));
+    for (const other of childPids(pid)) most.tshark = Math.max(most.tshark, peakOf(other));
   }, 200);
   const [code] = await once(child, 'close');
   clearInterval(timer);
@@ -122,24 +125,10 @@ async function measure(file: string): Promise<void> {
 }
 
 /** MB; 0 of a process that has ended. */
-function residentOf(pid: number | undefined): number {
+function peakOf(pid: number): number {
   try {
-    const [, kilobytes = 0] = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-    return Math.round(Number(kilobytes) / 1024);
+    return Math.round(usageOf(pid).peakBytes / 1024 ** 2);
   } catch {
     return 0;
   }
-}
-
-function childrenOf(pid: number | undefined): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((other) => {
-      try {
-        return readFileSync(`/proc/${other}/status`, 'utf8').includes(`\nPPid:\t${pid}\n`);
-      } catch {
-        return false;
-      }
-    });
 }

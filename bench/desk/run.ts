@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findChromium } from '../../test/support/chromium.ts';
+import { usageOf } from '../processes.ts';
 import { makeBodies, SPANS_A_REQUEST } from './bodies.ts';
 import { watchPage } from './watched-page.ts';
 
@@ -30,7 +31,6 @@ const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'desk-bench-'));
 const file = join(folder, 'kept.jsonl');
 const agent = new http.Agent({ keepAlive: true });
-const ticksPerSecond = 100;
 
 const bodies = await makeBodies();
 const bytes = bodies.map(({ type, fresh }) => `${type} ${Math.round(fresh().length / SPANS_A_REQUEST)}`);
@@ -64,8 +64,7 @@ const sentInSeconds = (performance.now() - startedAt) / 1_000;
 if (!values.keep) await Promise.all(sent);
 const took = (performance.now() - startedAt) / 1_000;
 const cpuSeconds = cpuSecondsOf(desk.child) - cpuBefore;
-const peakMb =
-  Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${desk.child.pid}/status`, 'utf8'))?.[1]) / 1_024;
+const peakMb = usageOf(desk.child.pid ?? 0).peakBytes / 1_024 ** 2;
 isOver = true;
 const frames = await watched?.end();
 
@@ -182,8 +181,7 @@ async function askAgainAndAgain(): Promise<void> {
 }
 
 function cpuSecondsOf({ pid }: ChildProcess): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+  return usageOf(pid ?? 0).cpuMicros / 1e6;
 }
 
 function told(times: readonly number[]): string {

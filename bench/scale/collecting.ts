@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startGateway, startSampler } from '../../test/support/collector.ts';
 import { startJaeger } from '../../test/support/jaeger.ts';
 import { scrape, sum } from '../../test/support/prometheus-text.ts';
+import { startChild, usageOf } from '../processes.ts';
 import { type Estimate, estimate } from '../statistics.ts';
 import { sendCopies } from './load.ts';
 import type { Settings } from './settings.ts';
-import { startChild, usageOf } from './usage.ts';
 
 export interface CollectCost {
   /** CPU time for each span that was sent to the gateway. */

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startGateway, startSampler } from '../../test/support/collector.ts';
 import { startJaegerPart } from '../../test/support/jaeger-parts.ts';
 import { startOpenSearch } from '../../test/support/java-server.ts';
+import { startChild, usageOf } from '../processes.ts';
 import type { Binaries } from './collecting.ts';
 import { sendCopies } from './load.ts';
-import { startChild, usageOf } from './usage.ts';
 
 export interface StoreCost {
   /** On disk, without replicas, merged. */

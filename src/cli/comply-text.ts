@@ -1,7 +1,9 @@
 /** What a server complies with, as a table. Pure. */
+
 import { styleText } from 'node:util';
 import type { Verdict } from '../comply/check.ts';
 import type { Examination } from '../comply/examination.ts';
+import { cell, code } from './report/markdown.ts';
 import { drawTable } from './table.ts';
 import { formatMs, plain } from './text.ts';
 
@@ -28,13 +30,12 @@ export function drawComplied(complied: Complied, isColoured: boolean): string {
 }
 
 export function markdownOfComplied(complied: Complied): string {
-  const cell = (text: string): string => plain(text).replaceAll('`', '´').replaceAll('|', '\\|');
   const rows = complied.checks.map(
     ({ verdict, asks, seen }) =>
-      `| ${verdict === 'fail' ? '**fail**' : verdict} | ${cell(asks)} | \`${cell(seen)}\` |`,
+      `| ${verdict === 'fail' ? '**fail**' : verdict} | ${cell(asks)} | ${code(seen)} |`,
   );
   return [
-    `# \`${cell(headOf(complied))}\``,
+    `# ${code(headOf(complied))}`,
     '',
     '| verdict | asked | seen |',
     '|---|---|---|',

@@ -1,11 +1,10 @@
 /** A loop that goes on, round after round, when nobody waits for it any more. */
 import type { Rule } from 'eslint';
-import { type Caller, callersOf, type Source } from './parts/callers.ts';
+import { type Caller, signalsFor, sourceOf } from './parts/callers.ts';
 import { functionAround, is, type Node, type NodeOf, parentOf } from './parts/nodes.ts';
 import { originOf } from './parts/origins.ts';
 import { ruleMeta } from './parts/rule-meta.ts';
 import { awaitedCalls, isListenedTo, mentions, namesWith } from './parts/signal-uses.ts';
-import { typesOf } from './parts/types.ts';
 
 const LOOPS = [
   'ForStatement',
@@ -27,14 +26,14 @@ export const checkAfterAwait: Rule.RuleModule = {
   }),
   create(context) {
     const { sourceCode } = context;
-    const source: Source = { sourceCode, types: typesOf(sourceCode), filename: context.filename };
+    const source = sourceOf(context);
     /** Over before anybody could look, and better not left half done. */
     const isOfFiles = (call: NodeOf<'CallExpression'>): boolean =>
       /^fs(?:\/promises|-extra)?#/.test(originOf(sourceCode, call.callee) ?? '');
     const look = (node: Rule.Node): void => {
       const loop = node as Loop;
       if (awaitedCalls(sourceCode, loop.body).every(isOfFiles)) return;
-      const callers = callersOf(source, loop).filter(({ kind }) => kind === 'signal');
+      const callers = signalsFor(source, loop);
       const [caller] = callers;
       if (caller === undefined || isInLoop(loop, caller)) return;
       const isHeard = callers.some(

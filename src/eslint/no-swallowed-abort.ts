@@ -1,11 +1,10 @@
 /** A catch that takes the end of the work for one failure among others, and goes on with more work. */
 import type { Rule, SourceCode } from 'eslint';
-import { type Caller, callersOf, type Source } from './parts/callers.ts';
+import { type Caller, signalsFor, sourceOf } from './parts/callers.ts';
 import { contains, is, isFunction, keyOf, type Node, type NodeOf, parentOf } from './parts/nodes.ts';
 import { allIn } from './parts/origins.ts';
 import { ruleMeta } from './parts/rule-meta.ts';
 import { awaitedCalls, mentions, namesWith } from './parts/signal-uses.ts';
-import { typesOf } from './parts/types.ts';
 
 export const noSwallowedAbort: Rule.RuleModule = {
   meta: ruleMeta({
@@ -18,13 +17,13 @@ export const noSwallowedAbort: Rule.RuleModule = {
   }),
   create(context) {
     const { sourceCode } = context;
-    const source: Source = { sourceCode, types: typesOf(sourceCode), filename: context.filename };
+    const source = sourceOf(context);
     return {
       TryStatement(node) {
         const attempt = node as NodeOf<'TryStatement'>;
         const { handler } = attempt;
         if (handler == null || isSelective(sourceCode, handler)) return;
-        const callers = callersOf(source, attempt).filter(({ kind }) => kind === 'signal');
+        const callers = signalsFor(source, attempt);
         const caller = callers.find(({ parameter }) =>
           awaitedCalls(sourceCode, attempt.block).some((call) =>
             call.arguments.some((argument) => mentions(sourceCode, argument, new Set([parameter.name]))),

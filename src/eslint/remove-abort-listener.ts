@@ -1,12 +1,11 @@
 /** A listener on a signal that outlives the work it was put there for. */
 import type { Rule } from 'eslint';
-import { callersOf, type Source } from './parts/callers.ts';
+import { callersOf, sourceOf } from './parts/callers.ts';
 import { variableOf } from './parts/names.ts';
 import { functionAround, is, keyOf, type Node, type NodeOf, parentOf, pathOf } from './parts/nodes.ts';
 import { holds } from './parts/options.ts';
 import { ruleMeta } from './parts/rule-meta.ts';
 import { awaitedCalls } from './parts/signal-uses.ts';
-import { typesOf } from './parts/types.ts';
 
 export const removeAbortListener: Rule.RuleModule = {
   meta: ruleMeta({
@@ -19,7 +18,7 @@ export const removeAbortListener: Rule.RuleModule = {
   }),
   create(context) {
     const { sourceCode } = context;
-    const source: Source = { sourceCode, types: typesOf(sourceCode), filename: context.filename };
+    const source = sourceOf(context);
     return {
       CallExpression(node) {
         const call = node as NodeOf<'CallExpression'>;

@@ -1,14 +1,13 @@
 /** A time limit in the place of the caller's signal, or one that comes later than the caller's. */
 import type { Rule, SourceCode } from 'eslint';
-import { callersOf, type Source } from './parts/callers.ts';
+import { signalsFor, sourceOf } from './parts/callers.ts';
 import { constantValue, variableOf } from './parts/names.ts';
 import { bare, is, type Node, type NodeOf, parentOf } from './parts/nodes.ts';
 import { valueAt } from './parts/options.ts';
 import { madeBy, originOf } from './parts/origins.ts';
 import { outgoingCall } from './parts/outgoing.ts';
 import { ruleMeta } from './parts/rule-meta.ts';
-import { typesOf } from './parts/types.ts';
-import { isForNobody, isHeardByHand } from './pass-signal.ts';
+import { isForNobody, isHeardByHand } from './parts/waiting.ts';
 
 export const timeoutWithinCaller: Rule.RuleModule = {
   meta: ruleMeta({
@@ -25,7 +24,7 @@ export const timeoutWithinCaller: Rule.RuleModule = {
   }),
   create(context) {
     const { sourceCode } = context;
-    const source: Source = { sourceCode, types: typesOf(sourceCode), filename: context.filename };
+    const source = sourceOf(context);
     return {
       CallExpression(node) {
         const call = node as NodeOf<'CallExpression'>;
@@ -34,7 +33,7 @@ export const timeoutWithinCaller: Rule.RuleModule = {
         if (outgoing?.hasSignal !== 'yes' || isForNobody(call)) return;
         const given = valueAt(call.arguments[outgoing.optionsAt], outgoing.key);
         if (given === undefined || limitMs(sourceCode, given) === undefined) return;
-        const caller = callersOf(source, call).find(({ kind }) => kind === 'signal');
+        const caller = signalsFor(source, call)[0];
         if (caller === undefined || isHeardByHand(sourceCode, caller, call)) return;
         const limit = sourceCode.getText(given);
         const data = { call: outgoing.name, caller: caller.text, limit };

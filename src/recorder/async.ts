@@ -7,7 +7,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { CANCEL_CHANNEL } from '../cancellation/cancel-channel.ts';
 import { CapturedStack } from '../operation/captured-stack.ts';
 import type { AsyncSnapshot, PendingResources } from '../recording/format.ts';
-import { AsyncResource, type Way, wayTo } from '../telemetry/async-chain.ts';
+import { AsyncResource, type Way, WITHIN_TICK, wayTo } from '../telemetry/async-chain.ts';
 import { ASYNC_FILE } from './files.ts';
 import type { RecorderPart } from './part.ts';
 import type { ProcessFolder } from './process-folder.ts';
@@ -22,8 +22,6 @@ const MAX_WAYS = 200;
 const MAX_TOLD = 200;
 /** Between two snapshots at cancels, in ms. */
 const CANCEL_EVERY_MS = 100;
-/** Over within the tick. */
-const NOISE: ReadonlySet<string> = new Set(['TickObject', 'Microtask']);
 
 export class AsyncWatch implements RecorderPart {
   readonly name: string = 'async';
@@ -39,7 +37,7 @@ export class AsyncWatch implements RecorderPart {
   constructor(folder: ProcessFolder) {
     this.#folder = folder;
     const made = (asyncId: number, type: string, triggerId: number): void => {
-      if (NOISE.has(type)) return;
+      if (WITHIN_TICK.has(type)) return;
       // What a hook throws ends the process.
       try {
         if (this.#pending.size >= MAX_HELD) this.#unheld++;

@@ -6,10 +6,10 @@ import {
   ATTR_CANCEL_ASYNC_DEPTH,
   ATTR_CANCEL_ASYNC_TYPE,
   ATTR_CANCEL_ASYNC_WASTED_MS,
-  ATTRS_OF_SPENT_ON,
   EVENT_CANCEL_ASYNC,
   SPAN_WORK_AFTER_CANCEL,
   SPAN_WORK_GOES_ON,
+  spentOnBy,
 } from '../telemetry/attributes.ts';
 import { cancelOf, deadlineOf } from './cancel.ts';
 import type { ExportedSpan } from './span.ts';
@@ -125,9 +125,7 @@ function isOurs({ name }: ExportedSpan): boolean {
 }
 
 function kindOfWork({ kind, attributes }: ExportedSpan): string {
-  for (const [on, names] of ATTRS_OF_SPENT_ON)
-    if (names.some((name) => attributes[name] !== undefined)) return on;
-  return kind === 'producer' ? 'messaging' : 'other';
+  return spentOnBy(attributes) ?? (kind === 'producer' ? 'messaging' : 'other');
 }
 
 function unionOf(stretches: readonly (readonly [fromMs: number, toMs: number])[]): number {

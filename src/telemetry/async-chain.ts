@@ -12,6 +12,8 @@ import type { CapturedStack } from '../operation/captured-stack.ts';
 const MAX_CHAIN = 32;
 const MAX_STACK_LENGTH = 4 * 1024;
 const PROMISE = 'PROMISE';
+/** Over within the tick, so never what anybody waits for. */
+export const WITHIN_TICK: ReadonlySet<string> = new Set(['TickObject', 'Microtask']);
 
 export class AsyncResource {
   readonly type: string;

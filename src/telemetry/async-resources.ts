@@ -13,7 +13,7 @@ import { CANCEL_CHANNEL } from '../cancellation/cancel-channel.ts';
 import { formatFrame, originOf } from '../cancellation/origin.ts';
 import { CapturedStack } from '../operation/captured-stack.ts';
 import type { Operation } from '../operation/operation.ts';
-import { AsyncResource, type Way, wayTo } from './async-chain.ts';
+import { AsyncResource, type Way, WITHIN_TICK, wayTo } from './async-chain.ts';
 import {
   ATTR_CANCEL_ASYNC_COUNT,
   ATTR_CANCEL_ASYNC_DEPTH,
@@ -38,8 +38,6 @@ const MAX_FRAMES = 64;
 const MAX_SAMPLES = 32;
 /** Handlers that go on after their cancel, and are followed at a time: those that never end are not to be kept for ever. */
 const MAX_LATE = 100;
-/** Over within the tick, so never what an operation waits for. */
-const NOISE: ReadonlySet<string> = new Set(['TickObject', 'Microtask']);
 
 /** Those of an operation that are pending, by async id, in the order in which they were made. */
 interface Pending {
@@ -61,7 +59,7 @@ export class AsyncResources {
   constructor(redact: Redaction) {
     this.#redact = redact;
     const made = (asyncId: number, type: string, triggerAsyncId: number): void => {
-      if (NOISE.has(type)) return;
+      if (WITHIN_TICK.has(type)) return;
       try {
         const pending = this.#toHold();
         if (pending === undefined) return;

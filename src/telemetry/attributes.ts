@@ -61,12 +61,16 @@ export const ATTR_CANCEL_WASTED_ON_MS = {
  * What an outgoing operation is, by the attributes of the semantic conventions, those of now and of before, of which it has one.
  * The first that fits: the AWS SDK's span of a query or of a message says as well that it is a call.
  */
-export const ATTRS_OF_SPENT_ON = [
+const ATTRS_OF_SPENT_ON = [
   ['db', ['db.system.name', 'db.system']],
   ['messaging', ['messaging.system']],
   ['rpc', ['rpc.system.name', 'rpc.system']],
   ['http', ['http.request.method', 'http.method']],
 ] as const;
+export type SpentOn = (typeof ATTRS_OF_SPENT_ON)[number][0];
+export function spentOnBy(attributes: Readonly<Record<string, unknown>>): SpentOn | undefined {
+  return ATTRS_OF_SPENT_ON.find(([, names]) => names.some((name) => attributes[name] !== undefined))?.[0];
+}
 /** int: writes, messages or end() after the cancel */
 export const ATTR_CANCEL_LATE_WRITES = 'cancel.late_writes';
 /** int: messages delivered to the application after the cancel */

@@ -66,8 +66,12 @@ export function startSpan(tracer: Tracer, name: string, options: SpanOptions, pa
   const by = question.waitsFor;
   if (by === undefined || span.isRecording()) return span;
   const deferred = new DeferredSpan(span.spanContext(), tracer, name, options, parent);
-  if (first.get(tracer)?.by !== by) first.set(tracer, { by, processor: deferred.make()._spanProcessor });
-  deferred._spanProcessor = first.get(tracer)?.processor;
+  let known = first.get(tracer);
+  if (known?.by !== by) {
+    known = { by, processor: deferred.make()._spanProcessor };
+    first.set(tracer, known);
+  }
+  deferred._spanProcessor = known.processor;
   return deferred;
 }
 

@@ -1,8 +1,8 @@
 import type { Span } from '@opentelemetry/api';
 import type { Stack } from '../operation/evidence.ts';
+import type { SpentOn } from './attributes.ts';
 import { parentSpanIdOf } from './official-span.ts';
 import type { OperationRecord } from './operation-record.ts';
-import type { SpentOn } from './spent-on.ts';
 import { SpentTime } from './spent-time.ts';
 
 /** What goes to another system for an incoming operation: an operation of ours, or a span of others. */

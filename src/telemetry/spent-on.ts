@@ -1,14 +1,10 @@
 /** What the time of an outgoing operation is spent on, in the words of the semantic conventions: those of now and of before. */
 import { SpanKind } from '@opentelemetry/api';
-import { ATTRS_OF_SPENT_ON } from './attributes.ts';
+import { type SpentOn, spentOnBy } from './attributes.ts';
 import type { SdkSpan } from './owned-span.ts';
 
-export type SpentOn = (typeof ATTRS_OF_SPENT_ON)[number][0];
-
 export function spentOn({ kind, attributes = {} }: SdkSpan): SpentOn | undefined {
-  for (const [on, names] of ATTRS_OF_SPENT_ON)
-    if (names.some((name) => attributes[name] !== undefined)) return on;
-  return kind === SpanKind.PRODUCER ? 'messaging' : undefined;
+  return spentOnBy(attributes) ?? (kind === SpanKind.PRODUCER ? 'messaging' : undefined);
 }
 
 /** Where it is said what a statement does. */

@@ -1,4 +1,4 @@
-import type { SpentOn } from './spent-on.ts';
+import type { SpentOn } from './attributes.ts';
 
 interface Stretch {
   readonly fromMs: number;

@@ -3,8 +3,8 @@ import { ATTR_HTTP_REQUEST_METHOD, ATTR_RPC_METHOD } from '@opentelemetry/semant
 import type { StatusConfig } from '../config.ts';
 import type { SystemDescription } from '../integration.ts';
 import type { Side, System } from '../operation/operation.ts';
+import type { SpentOn } from './attributes.ts';
 import { ATTR_HTTP2_RST_CODE, ATTR_RPC_GRPC_RST_CODE } from './attributes.ts';
-import type { SpentOn } from './spent-on.ts';
 
 interface SystemRow {
   /** The attribute that says what is called, on spans and in metrics. */

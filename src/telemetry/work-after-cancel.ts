@@ -7,31 +7,16 @@
  * stops when told leaves nothing.
  */
 import { type InspectOptions, inspect, types } from 'node:util';
-import { context, ROOT_CONTEXT, type Tracer, trace } from '@opentelemetry/api';
-import { toUnixMs } from '../operation/clock.ts';
+import { context, ROOT_CONTEXT, type Tracer } from '@opentelemetry/api';
 import type { Guard } from '../operation/guard.ts';
 import type { AsyncResources } from './async-resources.ts';
-import {
-  ATTR_CANCEL_ASYNC_DEPTH,
-  ATTR_CANCEL_ASYNC_TYPE,
-  ATTR_CANCEL_ASYNC_WASTED_MS,
-  ATTR_CANCEL_LATE_MESSAGES,
-  ATTR_CANCEL_LATE_OPERATIONS,
-  ATTR_CANCEL_LATE_WRITES,
-  ATTR_CANCEL_SETTLED,
-  ATTR_CANCEL_WASTED_MS,
-  ATTR_CANCEL_WASTED_ON_MS,
-  EVENT_CANCEL_ASYNC,
-  SPAN_WORK_AFTER_CANCEL,
-} from './attributes.ts';
-import { writeFinding } from './findings.ts';
-import type { LateType } from './late-async.ts';
+import type { SpentOn } from './attributes.ts';
 import { LateWork, type Outgoing } from './late-work.ts';
+import { writeLateWork } from './late-work-span.ts';
 import type { Metrics } from './metrics.ts';
 import type { OperationRecord } from './operation-record.ts';
 import { OwnedSpan } from './owned-span.ts';
-import { roundMs } from './round-ms.ts';
-import { type SpentOn, spentOn, undoes } from './spent-on.ts';
+import { spentOn, undoes } from './spent-on.ts';
 import { rowOf } from './systems.ts';
 import type { WorkAnnouncements } from './work-announcements.ts';
 
@@ -231,53 +216,12 @@ export class WorkAfterCancel {
       provenMs > this.#limits.workAfterCancelMs;
     if (isFinding) this.#metrics.finding(work.operation, 'work_after_cancel');
     if (work.isRecorded)
-      this.#record(work, wastedMs, isSettled, isFinding ? provenMs : undefined, asyncTypes);
-  }
-
-  /** @param provenMs of a finding */
-  #record(
-    work: LateWork,
-    wastedMs: number,
-    isSettled: boolean,
-    provenMs: number | undefined,
-    asyncTypes: readonly LateType[],
-  ): void {
-    const parent = trace.setSpan(work.operation.context, work.operation.span);
-    const startTime = toUnixMs(work.cancelledAtMs);
-    const span = this.#tracer().startSpan(
-      SPAN_WORK_AFTER_CANCEL,
-      {
-        startTime,
-        attributes: {
-          [ATTR_CANCEL_WASTED_MS]: roundMs(wastedMs),
-          ...Object.fromEntries(
-            [...work.spent.totals()].map(([on, spentMs]) => [ATTR_CANCEL_WASTED_ON_MS[on], roundMs(spentMs)]),
-          ),
-          [ATTR_CANCEL_LATE_WRITES]: work.writes,
-          [ATTR_CANCEL_LATE_MESSAGES]: work.messages,
-          [ATTR_CANCEL_LATE_OPERATIONS]: work.operations,
-          [ATTR_CANCEL_SETTLED]: isSettled,
-        },
-      },
-      parent,
-    );
-    const endTime = startTime + wastedMs;
-    for (const { type, wastedMs: pendingMs, depth } of asyncTypes) {
-      const attributes = {
-        [ATTR_CANCEL_ASYNC_TYPE]: type,
-        [ATTR_CANCEL_ASYNC_WASTED_MS]: roundMs(pendingMs),
-        ...(depth > 0 && { [ATTR_CANCEL_ASYNC_DEPTH]: depth }),
-      };
-      span.addEvent(EVENT_CANCEL_ASYNC, attributes, endTime);
-    }
-    if (provenMs !== undefined) {
-      // Of what is given up because a span is open all that is known is how long it has gone on.
-      const isKnownOver = isSettled || (work.operation.side === 'server' && wastedMs <= provenMs);
-      const goesOn = isKnownOver ? 'went on for' : 'is still running after';
-      const detail = `${whoGoesOn(work)} ${goesOn} ${Math.round(provenMs)} ms`;
-      writeFinding(span, undefined, 'work_after_cancel', detail);
-    }
-    span.end(endTime);
+      writeLateWork(this.#tracer(), work, {
+        wastedMs,
+        isSettled,
+        provenMs: isFinding ? provenMs : undefined,
+        asyncTypes,
+      });
   }
 }
 
@@ -285,11 +229,6 @@ export class WorkAfterCancel {
 function isCleanUp({ cancelledAtMs }: LateWork, { span, startedAtMs }: Outgoing): boolean {
   const lateMs = startedAtMs - cancelledAtMs;
   return (lateMs >= 0 && lateMs < STOPPED_WHEN_TOLD_MS) || undoes(span);
-}
-
-function whoGoesOn({ operation, returnedAtMs, lastProofMs }: LateWork): string {
-  if (operation.side === 'client') return 'the receiver';
-  return lastProofMs > (returnedAtMs ?? lastProofMs) ? 'what the handler had started' : 'the handler';
 }
 
 /** False when nobody knows: what a client does between two messages, or whether a span of others will ever end. */

@@ -118,6 +118,10 @@ export class ProcessRecord {
   }
 }
 
+export function lengthOf(intervals: readonly Interval[]): number {
+  return intervals.reduce((sum, { fromMs, toMs }) => sum + Math.max(0, toMs - fromMs), 0);
+}
+
 /** How long in all, in ms. */
 export function overlapMs(intervals: readonly Interval[], { fromMs, toMs }: Interval): number {
   let sum = 0;

@@ -8,9 +8,10 @@ import { cancelOf, deadlineOf } from '../spans/cancel.ts';
 import type { ExportedSpan } from '../spans/span.ts';
 import { titleOf } from '../spans/title.ts';
 import { ATTR_DEADLINE_SOURCE } from '../telemetry/attributes.ts';
+import { type Course, courseOfSpans, courseOnWire } from './course.ts';
 import { labelOf } from './cpu-stacks.ts';
 import type { Evidence } from './evidence.ts';
-import { type Interval, overlapMs, type ProcessRecord } from './process-record.ts';
+import { type Interval, lengthOf, overlapMs, type ProcessRecord } from './process-record.ts';
 
 export interface Verdict {
   /** Whose deadline it was. */
@@ -74,18 +75,6 @@ async function judge(span: ExportedSpan, evidence: Evidence): Promise<Finding> {
     : await judgeClient(span, dueMs, evidence, MAX_HOPS);
 }
 
-/** When an operation was where, as far as that is known; within the time until its deadline. */
-interface Course {
-  readonly clientHas: readonly Interval[];
-  readonly serverHas: readonly Interval[];
-  /** Somebody in between. */
-  readonly wireHas: readonly Interval[];
-  /** One of these, without a capture nobody can say which. */
-  readonly somebodyHas: readonly Interval[];
-  /** When all of the answer had come to the client. */
-  readonly answeredMs: number | undefined;
-}
-
 async function judgeClient(
   span: ExportedSpan,
   dueMs: number,
@@ -129,53 +118,6 @@ async function judgeClient(
     return await judgeServer(got, fromMs, dueMs, evidence, hops, until);
   }
   return unsaid(whatIsMissing({ span, got, client, server, wire, course, until }));
-}
-
-/** By the capture: the first connection is the client's, the last one the server's. */
-function courseOnWire(
-  span: ExportedSpan,
-  got: ExportedSpan | undefined,
-  wire: readonly WireExchange[],
-  dueMs: number,
-): Course {
-  const [first, last] = [wire[0] as WireExchange, wire.at(-1) as WireExchange];
-  const leftMs = Math.min(first.requestAtMs, dueMs);
-  const cameMs = Math.min(last.requestAtMs, dueMs);
-  const doneMs = Math.min(last.answerEndAtMs ?? dueMs, dueMs);
-  const backMs = Math.min(first.answerEndAtMs ?? dueMs, dueMs);
-  // With one connection in the capture, what is behind it may be the server or somebody in between: the server's span tells.
-  const isServer = wire.length > 1 || got !== undefined;
-  const behind = [{ fromMs: cameMs, toMs: doneMs }];
-  return {
-    clientHas: [
-      { fromMs: span.startMs, toMs: leftMs },
-      { fromMs: backMs, toMs: dueMs },
-    ],
-    wireHas: [
-      { fromMs: leftMs, toMs: cameMs },
-      { fromMs: doneMs, toMs: backMs },
-    ],
-    serverHas: isServer ? behind : [],
-    somebodyHas: [],
-    answeredMs: first.answerEndAtMs,
-  };
-}
-
-/** By the spans of both sides alone: what is outside of the server's is on the way. */
-function courseOfSpans(span: ExportedSpan, got: ExportedSpan | undefined, dueMs: number): Course {
-  const all = { fromMs: span.startMs, toMs: dueMs };
-  const nobody = { clientHas: [], wireHas: [], answeredMs: undefined };
-  if (got === undefined) return { ...nobody, serverHas: [], somebodyHas: [all] };
-  const fromMs = Math.min(Math.max(got.startMs, span.startMs), dueMs);
-  const toMs = Math.max(fromMs, Math.min(got.endMs, dueMs));
-  return {
-    ...nobody,
-    serverHas: [{ fromMs, toMs }],
-    somebodyHas: [
-      { fromMs: all.fromMs, toMs: fromMs },
-      { fromMs: toMs, toMs: dueMs },
-    ],
-  };
 }
 
 /** @param fromMs when the request came to it @param limit of whoever waits for it */
@@ -280,10 +222,6 @@ function unsaid(missing: string): Finding {
 
 function intervalOf({ startMs, endMs }: ExportedSpan): Interval {
   return { fromMs: startMs, toMs: endMs };
-}
-
-function lengthOf(intervals: readonly Interval[]): number {
-  return intervals.reduce((sum, { fromMs, toMs }) => sum + Math.max(0, toMs - fromMs), 0);
 }
 
 function sumOverlap(blocked: readonly Interval[], intervals: readonly Interval[]): number {

@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { runCommandLine } from '../../src/cli/command-line.ts';
 import type { Report } from '../../src/cli/report/summary.ts';
+import { runCommand } from '../support/command.ts';
 import { exportedFile } from '../support/exported-file.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
@@ -60,11 +60,7 @@ async function reportOn(wait: () => unknown): Promise<Report> {
   for (let times = 0; times < 300 && works().length < DEPTHS.length; times++) await delay(10);
   await telemetry.allEnded();
   const file = await exportedFile(telemetry.ended, folder);
-  let stdout = '';
-  await runCommandLine(['report', file, '--json', '--fail-on', 'none'], {
-    stdout: { write: (text) => (stdout += text) },
-    stderr: { write: () => {} },
-  });
+  const { stdout } = await runCommand('report', file, '--json', '--fail-on', 'none');
   return JSON.parse(stdout);
 }
 

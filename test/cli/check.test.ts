@@ -13,8 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { runCommandLine } from '../../src/cli/command-line.ts';
 import { root } from '../docs/pages.ts';
+import { runCommand } from '../support/command.ts';
 import { faultsOfSarif } from '../support/sarif.ts';
 import { otlpLineOf, spanOf } from '../support/span-of.ts';
 
@@ -49,11 +49,7 @@ function project(files: Readonly<Record<string, string>>, hasEslint = true): str
 
 async function check(folder: string, ...args: string[]) {
   process.chdir(folder);
-  let [stdout, stderr] = ['', ''];
-  const status = await runCommandLine(['check', ...args], {
-    stdout: { write: (text) => (stdout += text) },
-    stderr: { write: (text) => (stderr += text) },
-  });
+  const { exitCode: status, stdout, stderr } = await runCommand('check', ...args);
   return { status, stdout, stderr: stderr.replace('opentelemetry-instrumentation-cancellation: ', '') };
 }
 

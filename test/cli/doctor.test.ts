@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, beforeEach, describe, it } from 'node:test';
-import { runCommandLine } from '../../src/cli/command-line.ts';
+import { runCommand } from '../support/command.ts';
 
 const OURS = 'opentelemetry-instrumentation-cancellation';
 const API = '@opentelemetry/api';
@@ -30,11 +30,7 @@ interface Check {
 }
 
 async function run(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  let [stdout, stderr] = ['', ''];
-  const status = await runCommandLine(['doctor', ...args], {
-    stdout: { write: (text) => (stdout += text) },
-    stderr: { write: (text) => (stderr += text) },
-  });
+  const { exitCode: status, stdout, stderr } = await runCommand('doctor', ...args);
   return { status, stdout, stderr };
 }
 

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { runCommandLine } from '../../src/cli/command-line.ts';
+import { runCommand } from '../support/command.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cli-'));
 const startedIn = process.cwd();
@@ -29,11 +29,7 @@ interface Ended {
 }
 
 async function run(...args: string[]): Promise<Ended> {
-  let [stdout, stderr] = ['', ''];
-  const status = await runCommandLine(args, {
-    stdout: { write: (text) => (stdout += text) },
-    stderr: { write: (text) => (stderr += text) },
-  });
+  const { exitCode: status, stdout, stderr } = await runCommand(...args);
   return { status, stdout, stderr };
 }
 

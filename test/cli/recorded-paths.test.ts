@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { runCommandLine } from '../../src/cli/command-line.ts';
 import { currentSignal } from '../../src/index.ts';
+import { runCommand } from '../support/command.ts';
 import { exportedFile } from '../support/exported-file.ts';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
@@ -65,13 +65,8 @@ interface Row {
 }
 
 async function report(...args: string[]): Promise<string> {
-  let stdout = '';
-  let stderr = '';
   const file = await exportedFile(telemetry.ended, folder);
-  await runCommandLine(['report', file, ...args], {
-    stdout: { write: (text) => (stdout += text) },
-    stderr: { write: (text) => (stderr += text) },
-  });
+  const { stdout, stderr } = await runCommand('report', file, ...args);
   assert.equal(stderr, '');
   return stdout;
 }

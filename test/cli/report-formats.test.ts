@@ -8,13 +8,13 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { runCommandLine } from '../../src/cli/command-line.ts';
 import { Progress } from '../../src/cli/progress.ts';
 import { drawBeyond } from '../../src/cli/report/beyond.ts';
 import type { ChainHop } from '../../src/cli/report/chains.ts';
 import type { Report } from '../../src/cli/report/summary.ts';
 import { OperationTally } from '../../src/desk/operations.ts';
 import type { ExportedSpan } from '../../src/spans/span.ts';
+import { runCommand } from '../support/command.ts';
 import { faultsOfSarif } from '../support/sarif.ts';
 import { otlpLineOf, spanOf } from '../support/span-of.ts';
 
@@ -28,11 +28,7 @@ async function report(spans: readonly ExportedSpan[], ...args: string[]) {
 }
 
 async function run(...args: string[]) {
-  let [stdout, stderr] = ['', ''];
-  const status = await runCommandLine(['report', ...args], {
-    stdout: { write: (text) => (stdout += text) },
-    stderr: { write: (text) => (stderr += text) },
-  });
+  const { exitCode: status, stdout, stderr } = await runCommand('report', ...args);
   return { status, stdout, stderr };
 }
 

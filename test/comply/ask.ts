@@ -1,7 +1,7 @@
 /** The command, asked as a user does, and its verdicts by what they are about. */
 import assert from 'node:assert/strict';
-import { runCommandLine } from '../../src/cli/command-line.ts';
 import type { Check } from '../../src/comply/check.ts';
+import { runCommand } from '../support/command.ts';
 
 export interface Told {
   readonly exitCode: number;
@@ -10,11 +10,7 @@ export interface Told {
 }
 
 export async function run(...args: readonly string[]): Promise<Told> {
-  let [text, stderr] = ['', ''];
-  const exitCode = await runCommandLine(['comply', ...args], {
-    stdout: { write: (more) => (text += more) },
-    stderr: { write: (more) => (stderr += more) },
-  });
+  const { exitCode, stdout: text, stderr } = await runCommand('comply', ...args);
   return { exitCode, text, stderr };
 }
 

@@ -1,7 +1,7 @@
 /** What the command `capture` tells of a file, run in this process. */
 import assert from 'node:assert/strict';
 import type { WireExchange } from '../../src/capture/exchange.ts';
-import { runCommandLine } from '../../src/cli/command-line.ts';
+import { runCommand } from './command.ts';
 
 /** A line of `--json`. */
 export interface Told extends WireExchange {
@@ -13,13 +13,7 @@ export interface Told extends WireExchange {
 export async function capture(
   ...args: string[]
 ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  let stdout = '';
-  let stderr = '';
-  const exitCode = await runCommandLine(['capture', ...args], {
-    stdout: { write: (text) => (stdout += text) },
-    stderr: { write: (text) => (stderr += text) },
-  });
-  return { exitCode, stdout, stderr };
+  return await runCommand('capture', ...args);
 }
 
 export async function told(...args: string[]): Promise<Told[]> {

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { runCommandLine } from '../../src/cli/command-line.ts';
 import { cancelled, NOW_MS, type Request, traceOf } from '../stack/page/spans.ts';
+import { runCommand } from '../support/command.ts';
 import { assertFollowsRules, slicesIn, type TraceFile } from '../support/trace-rules.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'recording-'));
@@ -110,12 +110,7 @@ function frame(
 }
 
 async function timeline(folder: string): Promise<{ stdout: string; stderr: string; file: TraceFile }> {
-  let stdout = '';
-  let stderr = '';
-  const exitCode = await runCommandLine(['timeline', folder], {
-    stdout: { write: (text) => (stdout += text) },
-    stderr: { write: (text) => (stderr += text) },
-  });
+  const { exitCode, stdout, stderr } = await runCommand('timeline', folder);
   assert.equal(exitCode, 0, stderr);
   const file = JSON.parse(readFileSync(join(folder, 'timeline.json'), 'utf8')) as TraceFile;
   assertFollowsRules(file);

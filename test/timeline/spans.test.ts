@@ -5,21 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { runCommandLine } from '../../src/cli/command-line.ts';
 import { cancelled, exhibits, leftCheckout, NOW_MS, type Request, traceOf } from '../stack/page/spans.ts';
+import { runCommand } from '../support/command.ts';
 import { assertFollowsRules, instantsIn, slicesIn, type TraceFile } from '../support/trace-rules.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'timeline-'));
 after(() => rmSync(folder, { recursive: true }));
 
 async function timeline(...args: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  let stdout = '';
-  let stderr = '';
-  const exitCode = await runCommandLine(['timeline', ...args], {
-    stdout: { write: (text) => (stdout += text) },
-    stderr: { write: (text) => (stderr += text) },
-  });
-  return { exitCode, stdout, stderr };
+  return await runCommand('timeline', ...args);
 }
 
 let files = 0;

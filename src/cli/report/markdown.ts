@@ -97,11 +97,13 @@ function findingsIn(report: Report, known: ReadonlySet<string> | undefined): str
 }
 
 /** Code, also in a table: there is no way out of it. Spaces in front are those of a tree. */
+/** What neither ends a cell of a table nor begins code. */
+export function cell(text: string): string {
+  return plain(text).replaceAll('`', '´').replaceAll('|', '\\|');
+}
+
 export function code(text: string): string {
-  const safe = plain(text)
-    .replaceAll('`', '´')
-    .replaceAll('|', '\\|')
-    .replace(/^ +/, (spaces) => '\u00a0'.repeat(spaces.length));
+  const safe = cell(text).replace(/^ +/, (spaces) => '\u00a0'.repeat(spaces.length));
   return safe === '' ? '' : `\`${safe}\``;
 }
 

@@ -1,5 +1,5 @@
 /** Who waits for what a line of code does: the signal or the request that the functions around it were given. */
-import type { SourceCode } from 'eslint';
+import type { Rule, SourceCode } from 'eslint';
 import { handledBy } from './handlers.ts';
 import { variableOf } from './names.ts';
 import {
@@ -15,7 +15,7 @@ import {
   whole,
   withoutDefault,
 } from './nodes.ts';
-import type { TypeFacts } from './types.ts';
+import { type TypeFacts, typesOf } from './types.ts';
 
 export interface Caller {
   /** `request`: one of a server, for which the framework has no signal. */
@@ -32,6 +32,15 @@ export interface Source {
   readonly sourceCode: SourceCode;
   readonly types: TypeFacts;
   readonly filename: string;
+}
+
+export function sourceOf({ sourceCode, filename }: Rule.RuleContext): Source {
+  return { sourceCode, types: typesOf(sourceCode), filename };
+}
+
+/** Those of them that are signals. */
+export function signalsFor(source: Source, node: Node): Caller[] {
+  return callersOf(source, node).filter(({ kind }) => kind === 'signal');
 }
 
 /** @returns those in reach of the node, innermost first */

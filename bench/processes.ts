@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 export interface ProcessUsage {
   cpuMicros: number;
   residentBytes: number;
+  /** At most until now. */
+  peakBytes: number;
 }
 
 /** Linux: as sysconf(_SC_CLK_TCK) and the page size are on every platform that Node supports there. */
@@ -22,15 +24,18 @@ export function usageOf(pid: number): ProcessUsage {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')
     .split(' ');
-  const resident = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const bytesOf = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
   return {
     cpuMicros: (Number(fields[11]) + Number(fields[12])) * microsPerTick,
-    residentBytes: Number(resident) * 1024,
+    residentBytes: bytesOf('VmRSS'),
+    peakBytes: bytesOf('VmHWM'),
   };
 }
 
-function childPids(): number[] {
-  return readdirSync('/proc/self/task').flatMap((thread) =>
-    readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+export function childPids(pid: number | 'self' = 'self'): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
   );
 }
