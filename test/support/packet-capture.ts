@@ -35,8 +35,10 @@ export async function startCapture(tcpdump: string, ports: readonly number[]): P
   chmodSync(folder, 0o777);
   const file = join(folder, 'capture.pcap');
   const filter = ports.map((port) => `tcp port ${port}`).join(' or ');
-  // Each packet is written when it comes (-U), and a busy machine loses none (-B).
-  const child = spawn(tcpdump, ['-i', 'lo', '--immediate-mode', '-U', '-B', '16384', '-w', file, filter], {
+  // Each packet is written when it comes (-U). None is lost: at once, the kernel has room for each as if it were as long as it may be
+  // (-s, 256 KiB unless told), so a buffer (-B, in KiB) of such holds few of them.
+  const room = ['-s', '65600', '-B', '131072'];
+  const child = spawn(tcpdump, ['-i', 'lo', '--immediate-mode', '-U', ...room, '-w', file, filter], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let said = '';
