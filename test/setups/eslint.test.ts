@@ -24,7 +24,12 @@ for (const packages of tools) {
   Tester.it = it;
   const typed = {
     parser: load('typescript-eslint').parser,
-    parserOptions: { project: './tsconfig.json', tsconfigRootDir: typedFolder },
+    parserOptions: {
+      project: './tsconfig.json',
+      tsconfigRootDir: typedFolder,
+      // With CI in the environment it would read the file once, and judge each case by that.
+      disallowAutomaticSingleRunInference: true,
+    },
   };
   const filename = join(typedFolder, 'case.ts');
 
