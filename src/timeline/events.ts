@@ -17,7 +17,7 @@ export async function* eventsOf(evidence: Evidence): AsyncGenerator<TraceEvent> 
   for (const process of processesIn(spans)) {
     const record = evidence.recordOf(process.spans[0] as ExportedSpan);
     const pid = tracks.process(nameOf(process.serviceName, record));
-    yield* drawSpans(process, pid, tracks, axis, places);
+    yield* drawSpans(process, pid, tracks, axis, places, evidence.sentencesOf);
     // Several providers in one process have spans of several services.
     if (record !== undefined && left.delete(record)) yield* drawProcess(record, pid, tracks, axis);
   }

@@ -6,6 +6,7 @@ import type { ExportedSpan } from '../spans/span.ts';
 import { operationOf, titleOf } from '../spans/title.ts';
 import { SPAN_WORK_AFTER_CANCEL } from '../telemetry/attributes.ts';
 import { Cancellers } from './cancellers.ts';
+import type { Evidence } from './evidence.ts';
 import { Lanes, type Placeable } from './lanes.ts';
 import { type Axis, FOR_NOBODY, type TraceEvent, type Track, type Tracks } from './trace-event.ts';
 
@@ -49,6 +50,7 @@ export function* drawSpans(
   tracks: Tracks,
   axis: Axis,
   places: Map<ExportedSpan, Track>,
+  sentencesOf: Evidence['sentencesOf'],
 ): Generator<TraceEvent> {
   const drawn = layOut(spans, axis);
   for (const [operation, group] of groupBy(drawn, (one) => one.operation)) {
@@ -60,7 +62,7 @@ export function* drawSpans(
       const track = tracks.track(pid, lane === 0 ? operation : `${operation} (${lane + 1})`);
       for (const one of inLane) {
         places.set(one.span, track);
-        yield* drawSpan(one, track, axis);
+        yield* drawSpan(one, track, axis, sentencesOf(one.span));
       }
     }
   }
@@ -119,7 +121,12 @@ function isAbove(outer: Drawn, inner: Drawn): boolean {
   return above === outer;
 }
 
-function* drawSpan({ span, fromNs, toNs }: Drawn, track: Track, axis: Axis): Generator<TraceEvent> {
+function* drawSpan(
+  { span, fromNs, toNs }: Drawn,
+  track: Track,
+  axis: Axis,
+  onWire: readonly string[],
+): Generator<TraceEvent> {
   const cancel = cancelOf(span);
   const isForNobody = span.name === SPAN_WORK_AFTER_CANCEL;
   const { traceId, spanId, attributes, status } = span;
@@ -146,7 +153,10 @@ function* drawSpan({ span, fromNs, toNs }: Drawn, track: Track, axis: Axis): Gen
     cat: 'cancel',
     ts: cancelNs(span, axis) / 1_000,
     ...track,
-    args: { initiator, trigger, phase, reason, origin, findings: findingsOn(span) },
+    args: {
+      ...{ initiator, trigger, phase, reason, origin, findings: findingsOn(span) },
+      'on the wire': onWire,
+    },
   };
 }
 

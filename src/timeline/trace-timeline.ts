@@ -1,7 +1,8 @@
 /** What was recorded around one trace, for the page: the wire, and beneath it what its processes did at that time. */
 import type { WireExchange } from '../capture/exchange.ts';
 import { type Fact, factsOf, remarksOn } from '../capture/facts.ts';
-import { SpansOfExchanges, type ToldBySpans } from '../capture/told-by-spans.ts';
+import { sentenceOf } from '../capture/sentence.ts';
+import type { ToldBySpans } from '../capture/told-by-spans.ts';
 import type { ExportedSpan } from '../spans/span.ts';
 import { type Frame, labelOf, slicesIn } from './cpu-stacks.ts';
 import type { Evidence } from './evidence.ts';
@@ -29,6 +30,8 @@ export interface ToldByWire {
   /** Of the client that sent it and the server that got it, as far as they are in the trace. */
   readonly spanIds: readonly string[];
   readonly protocol: string;
+  /** Undefined: no span says that it was cancelled. */
+  readonly sentence: string | undefined;
   /** With Unix time in ms. */
   readonly facts: readonly Fact[];
   readonly remarks: readonly string[];
@@ -64,10 +67,8 @@ export class TraceTimelines {
     const verdicts = (await this.#verdicts).filter(({ span }) => span.traceId === traceId);
     const wire = this.#evidence.exchanges.filter((exchange) => exchange.traceId === traceId);
     const records = new Set(trace.flatMap((span) => this.#evidence.recordOf(span) ?? []));
-    const spans = new SpansOfExchanges();
-    spans.add(trace);
     const ordered = wire.toSorted((a, b) => a.requestAtMs - b.requestAtMs);
-    const rows = ordered.map((exchange) => wireRow(exchange, spans.of(exchange)));
+    const rows = ordered.map((exchange) => wireRow(exchange, this.#evidence.toldOf(exchange)));
     for (const record of records) rows.push(...(await processRows(record, within)));
     return { verdicts: verdicts.map(({ cause, sentence }) => ({ cause, sentence })), rows };
   }
@@ -92,6 +93,7 @@ function wireOf(exchange: WireExchange, told: ToldBySpans | undefined): ToldByWi
   return {
     spanIds: [told?.client, told?.server].flatMap((side) => side?.span.spanId ?? []),
     protocol: stream === undefined ? protocol : `${protocol} stream ${stream}`,
+    sentence: sentenceOf(exchange, told),
     facts: factsOf(exchange, told).map((fact) => ({ ...fact, atMs: requestAtMs + fact.atMs })),
     remarks: remarksOn(exchange, told),
   };

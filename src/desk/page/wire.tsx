@@ -53,9 +53,14 @@ export function WireView({ rows, spanId, startMs }: WireViewProps) {
   );
 }
 
-function Told({ wire: { facts, remarks }, startMs }: { wire: ToldByWire; startMs: number }) {
+function Told({ wire: { sentence, facts, remarks }, startMs }: { wire: ToldByWire; startMs: number }) {
   return (
     <ul class="wire-facts">
+      {sentence && (
+        <li class="sentence">
+          <bdi>{sentence}</bdi>
+        </li>
+      )}
       {facts.map(({ atMs, by, text }, index) => (
         <li key={index.toString()}>
           <span class="dim">{ms(atMs - startMs)}</span> {by}: <bdi>{text}</bdi>

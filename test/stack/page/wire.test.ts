@@ -53,11 +53,19 @@ describe('the wire on the page', { skip: missing?.unavailable ?? false }, () => 
         await call.locator('.on-wire').waitFor();
         const told = await call.locator('.on-wire').innerText();
         assert.match(told, RegExp(`^wire ${ADDRESSES}`));
+        assert.match(
+          told,
+          /client set \d+ ms · the wire says \d+m · the server read \d+ ms · client gave up at \+\d+ ms · the reset left at \+\d+ ms · the server gave up at \+\d+ ms/,
+        );
         assert.match(told, /client: request, grpc-timeout: \d+m = \d+ ms/);
         assert.match(told, /\d+ ms client: RST_STREAM CANCEL/);
         assert.match(told, /server: the last of \d+ DATA frames after that: \d{4,} bytes/);
         assert.match(told, /connection: closed by the (client|server): FIN|the connection goes on/);
         const fetched = rows.filter({ hasText: /^shop → GET/ });
+        assert.match(
+          await fetched.innerText(),
+          /client gave up at \+\d+ ms · the client closed the connection \(FIN\) at \+\d+ ms · the handler noticed at/,
+        );
         assert.match(await fetched.innerText(), /client: closed the connection: FIN/);
         // Once, between the span of the client and that of the server.
         assert.equal(await waterfall.locator('.on-wire').count(), 2);
@@ -73,6 +81,7 @@ describe('the wire on the page', { skip: missing?.unavailable ?? false }, () => 
           .click();
         const detail = page.getByRole('region', { name: 'Span shop.Stock/Watch' });
         await detail.getByRole('heading', { name: 'On the wire' }).waitFor();
+        assert.match(await detail.innerText(), /client set \d+ ms · the wire says \d+m/);
         assert.match(await detail.innerText(), /client span: deadline_exceeded \(local, deadline\)/);
       });
     });

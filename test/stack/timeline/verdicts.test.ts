@@ -113,6 +113,16 @@ describe('why a deadline was missed', { skip: 'unavailable' in tools && tools.un
          and stall.ts < ${arrow.told_at} and stall.ts + stall.dur > ${arrow.told_at} and cpu.ts < ${arrow.told_at} and cpu.ts + cpu.dur > ${arrow.told_at}`,
       );
       assert.ok(Number(seen?.count) > 0, 'at the cancel it was blocked, by that function');
+      const told = await opened.query(
+        "select extract_arg(arg_set_id, 'args.on the wire[0]') as sentence from slice where category = 'cancel' and name != 'cancel'",
+      );
+      // Of the span that gave up, and of that which noticed.
+      assert.equal(told.length, 2);
+      for (const { sentence } of told)
+        assert.match(
+          String(sentence),
+          /client gave up at \+\d+ ms · the client closed the connection \(FIN\) at \+\d+ ms · the handler noticed at \+\d+ ms$/,
+        );
       const [fin] = await opened.query(
         "select ts from slice where category = 'wire' and name like 'client: closed the connection: FIN'",
       );
