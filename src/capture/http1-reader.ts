@@ -86,6 +86,12 @@ export class Http1Reader {
   }
 
   #until(mark: string, content: Buffer, at: number, found: (text: string) => void): number {
+    const whole = this.#begun === '' ? content.indexOf(mark, at, 'latin1') : -1;
+    if (whole !== -1) {
+      // A packet may have thousands of chunks: what comes after each is not copied.
+      found(content.toString('latin1', at, whole + mark.length));
+      return whole + mark.length;
+    }
     const text = this.#begun + content.toString('latin1', at);
     const index = text.indexOf(mark);
     if (index === -1) {

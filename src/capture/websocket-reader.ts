@@ -46,14 +46,15 @@ export class WebSocketReader {
 
   /** @returns what comes after it */
   #head(content: Buffer): Buffer {
-    const all = Buffer.concat([this.#begun, content]);
+    // A packet may have thousands of frames: what comes after each is not copied.
+    const all = this.#begun.length === 0 ? content : Buffer.concat([this.#begun, content]);
     const [first = 0, second = 0] = all;
     const short = second & 0x7f;
     const lengthBytes = short === 127 ? 8 : short === 126 ? 2 : 0;
     const isMasked = (second & 0x80) !== 0;
     const size = 2 + lengthBytes + (isMasked ? 4 : 0);
     if (all.length < 2 || all.length < size) {
-      this.#begun = all;
+      this.#begun = Buffer.from(all);
       return Buffer.alloc(0);
     }
     this.#begun = Buffer.alloc(0);
