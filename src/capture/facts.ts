@@ -81,11 +81,12 @@ export function factsOf(exchange: WireExchange, told: ToldBySpans | undefined): 
     const { count, bytes, lastAtMs } = exchange.late[side];
     const what =
       exchange.protocol === 'HTTP/2'
-        ? 'DATA frames'
+        ? 'DATA frame'
         : webSocket !== undefined && cut === undefined
-          ? 'frames'
-          : 'packets';
-    if (count > 0) say(lastAtMs, side, `the last of ${count} ${what} after that: ${bytes} bytes`);
+          ? 'frame'
+          : 'packet';
+    const those = count === 1 ? `one ${what}` : `the last of ${count} ${what}s`;
+    if (count > 0) say(lastAtMs, side, `${those} after that: ${bytes} ${bytes === 1 ? 'byte' : 'bytes'}`);
   }
   sayCancel('client span', told?.client, say);
   sayCancel('server span', told?.server, say);
