@@ -6,6 +6,7 @@
  * this one ends, so it costs less than 1 ms, and nothing is left out in between.
  */
 import type { Session } from 'node:inspector';
+import { fileURLToPath } from 'node:url';
 import { PACKAGE_NAME } from '../version.ts';
 import { sliceFileOf } from './files.ts';
 import type { RecorderPart } from './part.ts';
@@ -14,6 +15,8 @@ import { monotonicUs, nowMs } from './times.ts';
 
 const SLICE_MS = 2_000;
 const SAMPLE_EVERY_US = 1_000;
+/** All of ours is in one folder: as ES modules are named, and as others are. */
+const OWN_PLACES = [new URL('../', import.meta.url).href, fileURLToPath(new URL('../', import.meta.url))];
 const { profile: startProfile, profileEnd: endProfile } = console;
 
 interface Finished {
@@ -87,5 +90,10 @@ function numberOf(title = ''): number | undefined {
 function timed(profile: Finished['profile']): object {
   const offsetMs = nowMs() - monotonicUs() / 1_000;
   const atMs = (us: number): number => us / 1_000 + offsetMs;
-  return { ...profile, startMs: atMs(profile.startTime), endMs: atMs(profile.endTime) };
+  return {
+    ...profile,
+    startMs: atMs(profile.startTime),
+    endMs: atMs(profile.endTime),
+    ownPlaces: OWN_PLACES,
+  };
 }

@@ -119,6 +119,8 @@ export interface CpuProfile {
   readonly timeDeltas: readonly number[];
   readonly startMs: number;
   readonly endMs: number;
+  /** How the URLs of our own files begin, which in a checkout of ours are in no node_modules. Undefined: older ones do not say. */
+  readonly ownPlaces?: readonly string[] | undefined;
 }
 
 export interface CpuNode {

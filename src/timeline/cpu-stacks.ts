@@ -8,7 +8,7 @@ export interface Frame {
   readonly url: string;
   /** From 1. */
   readonly line: number;
-  /** Neither Node's, a package's, nor the engine's. */
+  /** Neither Node's, a package's, ours, nor the engine's. */
   readonly isApplication: boolean;
 }
 
@@ -31,8 +31,9 @@ export interface CpuSlice {
 const NOTHING: readonly string[] = ['(root)', '(idle)', '(program)'];
 const COLLECTOR = '(garbage collector)';
 
-export function* stacksIn({ nodes, samples, timeDeltas, startMs }: CpuProfile): Generator<Sample> {
-  const stackOf = stacksById(nodes);
+export function* stacksIn(profile: CpuProfile): Generator<Sample> {
+  const { samples, timeDeltas, startMs } = profile;
+  const stackOf = stacksById(profile);
   let stack: readonly Frame[] = [];
   let atMs = startMs;
   for (let index = 0; index < samples.length; index++) {
@@ -75,7 +76,7 @@ export function slicesIn(
   return slices;
 }
 
-function stacksById(nodes: readonly CpuNode[]): (id: number) => readonly Frame[] {
+function stacksById({ nodes, ownPlaces = [] }: CpuProfile): (id: number) => readonly Frame[] {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const parents = new Map<number, number>();
   for (const { id, children } of nodes) for (const child of children ?? []) parents.set(child, id);
@@ -85,7 +86,7 @@ function stacksById(nodes: readonly CpuNode[]): (id: number) => readonly Frame[]
   const functions = new Map<string, Frame>();
   const frameOfId = (id: number): Frame | undefined => {
     if (frames.has(id)) return frames.get(id);
-    const made = frameOf(byId.get(id));
+    const made = frameOf(byId.get(id), ownPlaces);
     const key = made && `${made.url} ${made.line} ${made.name}`;
     const frame = key === undefined ? undefined : (functions.get(key) ?? made);
     if (key !== undefined && frame !== undefined) functions.set(key, frame);
@@ -108,12 +109,13 @@ function stacksById(nodes: readonly CpuNode[]): (id: number) => readonly Frame[]
   };
 }
 
-function frameOf(node: CpuNode | undefined): Frame | undefined {
+function frameOf(node: CpuNode | undefined, ownPlaces: readonly string[]): Frame | undefined {
   if (node === undefined) return undefined;
   const { functionName, url, lineNumber } = node.callFrame;
   if (NOTHING.includes(functionName)) return undefined;
   const file = url.replace(/^file:\/\//, '');
   const isPackage = file.includes('/node_modules/');
+  const isOwn = ownPlaces.some((place) => url.startsWith(place));
   const short = isPackage
     ? file.slice(file.lastIndexOf('/node_modules/') + 14)
     : (file.split('/').at(-1) ?? '');
@@ -123,7 +125,7 @@ function frameOf(node: CpuNode | undefined): Frame | undefined {
     place: file === '' ? '' : `${file.startsWith('node:') ? file : short}:${line}`,
     url,
     line,
-    isApplication: file.includes('/') && !isPackage && !file.startsWith('node:'),
+    isApplication: file.includes('/') && !isPackage && !isOwn && !file.startsWith('node:'),
   };
 }
 

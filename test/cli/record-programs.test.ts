@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import type { AsyncSnapshot, CpuProfile } from '../../src/recording/format.ts';
 import { type RecordedProcess, readAsync, readProfile } from '../../src/recording/process.ts';
 import { type Recording, readRecording } from '../../src/recording/read.ts';
+import { slicesIn } from '../../src/timeline/cpu-stacks.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const main = join(root, 'dist/cli/main.js');
@@ -165,6 +166,9 @@ setTimeout(() => {}, 3300);`,
     for (const { startMs, endMs } of profiles) {
       assert.ok(startMs >= process.info.startedMs && endMs <= (process.info.endedMs ?? 0) && startMs < endMs);
     }
+    const frames = profiles.flatMap((profile) => slicesIn(profile).map(({ frame }) => frame));
+    const ours = frames.filter(({ url }) => url.includes('/dist/'));
+    assert.ok(ours.length > 0 && ours.every(({ isApplication }) => !isApplication));
     const [first, second] = profiles;
     assert.ok(Math.abs((second?.startMs ?? 0) - (first?.endMs ?? 0)) < 20, 'there is no gap');
     const within = profiles.filter(

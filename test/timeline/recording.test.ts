@@ -77,7 +77,9 @@ function profileOf(samples: readonly (readonly string[])[], startMs: number): ob
         ? ''
         : name === 'lib'
           ? 'file:///app/node_modules/lib/a.js'
-          : 'file:///app/shop.js';
+          : name === 'ours'
+            ? 'file:///checkout/dist/register/a.js'
+            : 'file:///app/shop.js';
       const known = nodes.find(
         (node) => parent.children.includes(node.id) && node.callFrame.functionName === name,
       );
@@ -99,6 +101,7 @@ function profileOf(samples: readonly (readonly string[])[], startMs: number): ob
     timeDeltas,
     startMs,
     endMs: startMs + ids.length,
+    ownPlaces: ['file:///checkout/dist/', '/checkout/dist/'],
   };
 }
 
@@ -156,6 +159,22 @@ const CASES: readonly [name: string, folder: () => string, sentence: string][] =
     () =>
       recordingOf([{ pid: 1 }, { pid: 2, stalls: [{ at: 10, for: 120 }] }], missed({ from: 131, to: 140 })),
     'the event loop of stock was blocked for 90 ms of 100 ms, until 30 ms after it.',
+  ],
+  [
+    'the server was blocked in what we do for a function of its own',
+    () =>
+      recordingOf(
+        [
+          { pid: 1 },
+          {
+            pid: 2,
+            stalls: [{ at: 10, for: 120 }],
+            samples: busy(130).map(([handle = '']) => [handle, 'ours']),
+          },
+        ],
+        missed({ from: 5, to: 140 }),
+      ),
+    'the event loop of stock was blocked for 90 ms of 100 ms, until 30 ms after it, in handle (shop.js:7) (120 of 120 samples of its CPU).',
   ],
   [
     'the client was blocked',
