@@ -15,8 +15,10 @@ import {
   UsageError,
 } from './arguments.ts';
 import { COMMAND_NAME } from './command-name.ts';
+import { sarifOfComplied } from './comply-sarif.ts';
 import { type Complied, drawComplied, markdownOfComplied } from './comply-text.ts';
 import { Progress } from './progress.ts';
+import { writeInto } from './report/destinations.ts';
 import { isColoured } from './terminal.ts';
 
 const DEFAULT_HOLD_MS = 1_500;
@@ -47,6 +49,7 @@ one more with --enforced), to this address alone. Redirects are not followed.
   --ca FILE        PEM of who has signed the server's certificate
   --insecure       takes any certificate
   --json, --markdown
+  --sarif FILE     writes what fails for code scanning as well
 
 Exits with 0 when nothing fails, with 1 when something does, with 2 when the server cannot be asked. What cannot be seen from outside
 is said to be so, and fails nothing.
@@ -78,6 +81,7 @@ export const complyCommand: Command = {
     insecure: { type: 'boolean' },
     json: { type: 'boolean' },
     markdown: { type: 'boolean' },
+    sarif: { type: 'string' },
   },
   run: comply,
 };
@@ -109,29 +113,26 @@ async function comply(args: Arguments, { stdout, stderr }: Output): Promise<Resu
       onRequest: (count) => progress.asked(count, most),
     });
     progress.end();
-    return resultOf(
-      examination,
-      target,
-      { most, tookMs: performance.now() - startMs },
-      flags,
-      isColoured(stdout),
-    );
+    const complied = compliedOf(examination, target, { most, tookMs: performance.now() - startMs });
+    const file = values.get('sarif');
+    if (file !== undefined) await writeInto(file, sarifOfComplied(complied));
+    return resultOf(complied, flags, isColoured(stdout));
   } finally {
     progress.end();
     callback?.close();
   }
 }
 
-function resultOf(
+function compliedOf(
   examination: Examination,
-  target: Target,
+  { url, protocol, method, path }: Target,
   took: { readonly most: number; readonly tookMs: number },
-  flags: ReadonlySet<string>,
-  isColoured: boolean,
-): Result {
-  const { url, protocol, method, path } = target;
+): Complied {
   const operation = protocol === 'grpc' ? path.slice(1) : `${method} ${path}`;
-  const complied: Complied = { address: url.origin, operation, protocol, ...examination, ...took };
+  return { address: url.origin, operation, protocol, ...examination, ...took };
+}
+
+function resultOf(complied: Complied, flags: ReadonlySet<string>, isColoured: boolean): Result {
   const exitCode = complied.checks.some(({ verdict }) => verdict === 'fail') ? 1 : 0;
   if (flags.has('json')) return { text: `${JSON.stringify(complied, undefined, 2)}\n`, exitCode };
   if (flags.has('markdown')) return { text: markdownOfComplied(complied), exitCode };

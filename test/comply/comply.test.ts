@@ -1,6 +1,6 @@
 /** The command that asks a server from outside: whom it asks, how often, what it says where it cannot see anything. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { selfSignedCertificate } from '../integrations/http/certificate.ts';
 import { answerWith, data, head } from '../integrations/http2/frames.ts';
+import { faultsOfSarif } from '../support/sarif.ts';
 import { assertVerdicts, run, verdictsOf } from './ask.ts';
 import { listening, type Rules, type Served, serve } from './servers.ts';
 
@@ -28,6 +29,25 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
+interface Run {
+  readonly tool: { readonly driver: { readonly rules: readonly { readonly id: string }[] } };
+  readonly results: readonly {
+    readonly ruleId: string;
+    readonly ruleIndex: number;
+    readonly message: { readonly text: string };
+  }[];
+  readonly invocations: readonly {
+    readonly exitCode: number;
+    readonly toolExecutionNotifications: readonly { readonly message: { readonly text: string } }[];
+  }[];
+}
+
+function sarifIn(file: string): [Run] {
+  const log = JSON.parse(readFileSync(file, 'utf8')) as { runs: [Run] };
+  assert.equal(faultsOfSarif(log), undefined);
+  return log.runs;
+}
+
 async function kept(server: Promise<Served>): Promise<string> {
   const served = await server;
   servers.push(served);
@@ -39,13 +59,24 @@ const started = (protocol: 'http1' | 'http2' | 'grpc', rules: Rules = {}): Promi
 
 describe('comply', { concurrency: true }, () => {
   it('says where it cannot see anything, and fails nothing for it', async () => {
-    assertVerdicts(await verdictsOf(await started('http1'), ...ONE_HEADER), { ...UNSEEN, ...NOT_ENFORCED });
+    const file = join(folder, 'fine.sarif');
+    const told = await verdictsOf(await started('http1'), ...ONE_HEADER, '--sarif', file);
+    assertVerdicts(told, { ...UNSEEN, ...NOT_ENFORCED });
+    const [{ results, invocations }] = sarifIn(file);
+    assert.deepEqual(results, []);
+    assert.equal(invocations[0]?.exitCode, 0);
+    const notes = invocations[0]?.toolExecutionNotifications.map(({ message }) => message.text);
+    assert.equal(notes?.filter((note) => note.startsWith('cannot be told: ')).length, 2, String(notes));
   });
 
   it('asks of an enforcing server whether it refuses', async () => {
     const asked = [await started('http1', { isEnforced: true }), ...ONE_HEADER, '--enforced'];
     assertVerdicts(await verdictsOf(...asked), UNSEEN);
-    const ignoring = [await started('http1', { wrong: 'ignore' }), ...ONE_HEADER, '--enforced'];
+    const file = join(folder, 'ignoring.sarif');
+    const ignoring = [
+      ...[await started('http1', { wrong: 'ignore' }), ...ONE_HEADER, '--enforced'],
+      ...['--sarif', file],
+    ];
     assertVerdicts(await verdictsOf(...ignoring), {
       ...UNSEEN,
       missing: 'fail: 200 after',
@@ -54,6 +85,18 @@ describe('comply', { concurrency: true }, () => {
       'wrong.timeout-ms.too-many-digits': 'ignored, and not refused',
       'wrong.timeout-ms.empty': 'ignored, and not refused',
     });
+    const [{ results, tool }] = sarifIn(file);
+    assert.deepEqual(
+      results.map(({ ruleId }) => ruleId),
+      [
+        'missing',
+        ...['malformed', 'negative', 'too-many-digits', 'empty'].map((kind) => `wrong.timeout-ms.${kind}`),
+      ],
+    );
+    for (const { ruleId, ruleIndex, message } of results) {
+      assert.equal(tool.driver.rules[ruleIndex]?.id, ruleId);
+      assert.match(message.text, /^GET \/: .*: (200 after|.*ignored, and not refused)/);
+    }
   });
 
   it('asks for every header that there is, and makes no more requests than it says', async () => {

@@ -7,7 +7,7 @@ import type { Formats } from '../report/destinations.ts';
 import type { Judged } from '../report/formats.ts';
 import { documentOf, markNew, REPORT_VERSION } from '../report/json.ts';
 import { code, section, writeMarkdown } from '../report/markdown.ts';
-import { artifactOf, HOME, notificationsOf, runOf, URI_BASE_IDS, writeLog } from '../report/sarif.ts';
+import { artifactOf, HOME, runOf, toolRun, writeLog } from '../report/sarif.ts';
 import { writeText } from '../report/text.ts';
 import { plain } from '../text.ts';
 import { byRule, type CodeFinding } from './code-finding.ts';
@@ -116,31 +116,19 @@ function pageOf(rule: string): string {
 function asSarif({ linted, spans, codeFailures, known }: Checked): string {
   const { findings, unread, leftOut } = linted;
   const ids = Object.keys(rules);
-  const run = {
-    tool: {
-      driver: {
-        name: `${COMMAND_NAME} check`,
-        semanticVersion: PACKAGE_VERSION,
-        informationUri: HOME,
-        rules: ids.map(ruleOf),
-      },
-    },
-    automationDetails: { id: `${PACKAGE_NAME}-code/` },
-    invocations: [
-      {
-        executionSuccessful: unread.length === 0,
-        exitCode: codeFailures.length === 0 ? 0 : 1,
-        toolExecutionNotifications: notificationsOf([
-          ...codeFailures,
-          ...unread.map((what) => `cannot be read: ${what}`),
-          ...leftOut.map((what) => `left out: ${what}`),
-        ]),
-      },
+  const run = toolRun({
+    name: `${COMMAND_NAME} check`,
+    id: `${PACKAGE_NAME}-code`,
+    rules: ids.map(ruleOf),
+    isWhole: unread.length === 0,
+    hasFailed: codeFailures.length > 0,
+    notes: [
+      ...codeFailures,
+      ...unread.map((what) => `cannot be read: ${what}`),
+      ...leftOut.map((what) => `left out: ${what}`),
     ],
-    originalUriBaseIds: URI_BASE_IDS,
     results: findings.map((finding) => resultOf(finding, ids.indexOf(finding.rule), known)),
-    columnKind: 'utf16CodeUnits',
-  };
+  });
   return writeLog([run, ...(spans === undefined ? [] : [runOf(spans)])]);
 }
 

@@ -68,11 +68,7 @@ export async function writeTo<Told extends { readonly failures: readonly string[
   for (const { file, write } of destinations) {
     if (file === undefined) text += await write(told);
     else {
-      try {
-        await writeFile(file, await write(told));
-      } catch (error) {
-        throw new UserError(`${file}: cannot be written (${(error as NodeJS.ErrnoException).code ?? error})`);
-      }
+      await writeInto(file, await write(told));
       text += `${file}\n`;
     }
   }
@@ -80,4 +76,13 @@ export async function writeTo<Told extends { readonly failures: readonly string[
   return destinations.every(({ file }) => file !== undefined)
     ? text + told.failures.map((failure) => `! ${failure}\n`).join('')
     : text;
+}
+
+/** @throws {UserError} */
+export async function writeInto(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text);
+  } catch (error) {
+    throw new UserError(`${file}: cannot be written (${(error as NodeJS.ErrnoException).code ?? error})`);
+  }
 }

@@ -23,39 +23,50 @@ export function writeLog(runs: readonly object[]): string {
   return `${JSON.stringify(log, undefined, 2)}\n`;
 }
 
-/** What one tool has found. */
 export function runOf({ report, failures, known }: Judged): object {
   const rules = [...new Set(report.findings.map(({ rule }) => rule))].sort();
-  return {
-    tool: {
-      driver: {
-        name: COMMAND_NAME,
-        semanticVersion: PACKAGE_VERSION,
-        informationUri: HOME,
-        rules: rules.map(ruleOf),
-      },
-    },
-    automationDetails: { id: `${COMMAND_NAME}/` },
-    invocations: [
-      {
-        executionSuccessful: true,
-        exitCode: failures.length === 0 ? 0 : 1,
-        toolExecutionNotifications: notificationsOf([
-          ...failures,
-          ...report.leftOut.map((what) => `left out: ${what}`),
-        ]),
-      },
-    ],
-    originalUriBaseIds: URI_BASE_IDS,
+  return toolRun({
+    name: COMMAND_NAME,
+    id: COMMAND_NAME,
+    rules: rules.map(ruleOf),
+    isWhole: true,
+    hasFailed: failures.length > 0,
+    notes: [...failures, ...report.leftOut.map((what) => `left out: ${what}`)],
     results: report.findings.map((group) => resultOf(group, rules.indexOf(group.rule), report.root, known)),
-    columnKind: 'utf16CodeUnits',
-  };
+  });
 }
 
-export const URI_BASE_IDS: object = { '%SRCROOT%': { description: { text: 'the folder of the sources' } } };
+interface ToolRun {
+  readonly name: string;
+  /** By which code scanning tells runs apart. */
+  readonly id: string;
+  readonly rules: readonly object[];
+  /** It could look at all that it was to look at. */
+  readonly isWhole: boolean;
+  readonly hasFailed: boolean;
+  readonly notes: readonly string[];
+  readonly results: readonly object[];
+}
 
-export function notificationsOf(texts: readonly string[]): object[] {
-  return texts.map((text) => ({ level: 'warning', message: { text: plain(text) } }));
+/** What one tool has found. */
+export function toolRun({ name, id, rules, isWhole, hasFailed, notes, results }: ToolRun): object {
+  return {
+    tool: { driver: { name, semanticVersion: PACKAGE_VERSION, informationUri: HOME, rules } },
+    automationDetails: { id: `${id}/` },
+    invocations: [
+      {
+        executionSuccessful: isWhole,
+        exitCode: hasFailed ? 1 : 0,
+        toolExecutionNotifications: notes.map((text) => ({
+          level: 'warning',
+          message: { text: plain(text) },
+        })),
+      },
+    ],
+    originalUriBaseIds: { '%SRCROOT%': { description: { text: 'the folder of the sources' } } },
+    results,
+    columnKind: 'utf16CodeUnits',
+  };
 }
 
 function ruleOf(rule: string): object {
@@ -106,13 +117,15 @@ function physicalOf(service: string, origin: string | undefined, root: string): 
   const place = /^(?:.*? \()?(.+?):(\d+):(\d+)\)?$/.exec(
     origin === undefined ? '' : relativeTo(root, origin),
   );
-  if (place === null) {
-    const description = { text: 'the service; no line is known' };
-    return { artifactLocation: { uri: encodeURIComponent(service), description }, region: { startLine: 1 } };
-  }
+  if (place === null) return placeOfService(service);
   const [, file = '', line, column] = place;
   const region = { startLine: Math.max(1, Number(line)), startColumn: Math.max(1, Number(column)) };
   return { artifactLocation: artifactOf(file), region };
+}
+
+export function placeOfService(service: string): object {
+  const description = { text: 'the service; no line is known' };
+  return { artifactLocation: { uri: encodeURIComponent(service), description }, region: { startLine: 1 } };
 }
 
 /** Relative to the sources, or of this machine: code scanning takes no other scheme, and a stranger must not name one. */
