@@ -59,6 +59,7 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/^npm (test|run test:(deep|stack|setups))( -- \w[\w ./-]*)?$/, { here: 'chooses files' }],
   [/^npm ci( && npm test)?$/, { by: '.ci/run' }],
   [/^npm run (lint|build)$/, { by: '.ci/run' }],
+  [/^npm run model$/, { by: 'test/telemetry/model.test.ts' }],
   [/^bash \.ci\/run$/, { not: 'it is what runs all of this' }],
   [/^bash \.ci\/other-nodes$/, { by: '.ci/run' }],
   [
