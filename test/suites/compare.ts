@@ -6,7 +6,7 @@
  *
  * `folder` is searched with its subfolders; `pattern`, a regular expression, selects paths in it. A
  * program, such as mocha, gets the file as its last argument. Exit status: 1 when a file ends
- * differently, 2 for a bad command line. Options:
+ * differently, 2 for a bad command line. After Ctrl-C it says what it has found by then. Options:
  *
  *     --node <binary>      the Node that runs the files
  *     --preload <module>   instead of register; --baseline <module>: preloaded in the runs without us
@@ -42,8 +42,13 @@ interface Options {
 interface Outcome {
   /** 'exit 0', 'SIGABRT', 'timeout' */
   readonly end: string;
+  /** Names of tests: in a file that fails without us as well, others may fail with us. */
+  readonly failed: readonly string[];
   readonly output: string;
 }
+
+/** A failed test in what node:test (TAP and spec), mocha, tap and AVA write. */
+const FAILED_TEST = /^\s*(?:not ok \d+ - |[✖✘] (?:\[fail\]: )?|\d+\) )(.+?)(?: \(?[\d.]+ ?m?s\)?)?$/gm;
 
 function readOptions(): Options {
   const separator = process.argv.indexOf('--');
@@ -82,7 +87,7 @@ function importing(path: string): string[] {
 
 function findFiles({ folder, pattern }: Options): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((path) => /\.[cm]?js$/.test(path) && pattern.test(path))
+    .filter((path) => /(?<!\.d)\.[cm]?[jt]s$/.test(path) && pattern.test(path))
     .sort();
 }
 
@@ -115,14 +120,18 @@ async function run(
   }, options.timeoutMs);
   return await new Promise((done) => {
     let end = '';
-    child.on('error', (error) => done({ end: String(error), output: '' }));
+    child.on('error', (error) => done({ end: String(error), failed: [], output: '' }));
     child.on('exit', (code, signal) => {
       clearTimeout(timer);
       // Processes that the test left behind hold its pipes open.
       endGroup(child.pid);
       end = isLate ? 'timeout' : (signal ?? `exit ${code}`);
     });
-    child.on('close', () => done({ end, output: Buffer.concat(chunks).toString() }));
+    child.on('close', () => {
+      const output = Buffer.concat(chunks).toString();
+      const failed = [...output.matchAll(FAILED_TEST)].map(([, name = '']) => name);
+      done({ end, failed: [...new Set(failed)].sort(), output });
+    });
   });
 }
 
@@ -132,6 +141,15 @@ function endGroup(pid: number | undefined): void {
   } catch {
     // All of them have ended.
   }
+}
+
+/** Undefined when they do not differ. */
+function differenceOf(plain: Outcome, ours: Outcome): string | undefined {
+  if (plain.end !== ours.end) return `${plain.end} without, ${ours.end} with`;
+  const oursOnly = ours.failed.filter((name) => !plain.failed.includes(name));
+  const plainOnly = plain.failed.filter((name) => !ours.failed.includes(name));
+  if (oursOnly.length + plainOnly.length === 0) return undefined;
+  return `failed only with: ${oursOnly.join('; ') || 'none'}; only without: ${plainOnly.join('; ') || 'none'}`;
 }
 
 /** What the instrumentation said of itself, such as that a hook failed; the test may have passed all the same. */
@@ -148,6 +166,10 @@ async function compare(options: Options): Promise<boolean> {
   const unstable: string[] = [];
   const complaints: string[] = [];
   const started = Date.now();
+  let [compared, isStopped] = [0, false];
+  process.once('SIGINT', () => {
+    isStopped = true;
+  });
 
   const work = async (job: number): Promise<void> => {
     const env = {
@@ -158,19 +180,22 @@ async function compare(options: Options): Promise<boolean> {
       OTEL_LOG_LEVEL: 'ERROR',
     };
     for (const path of queue) {
+      if (isStopped) break;
       const file = join(options.folder, path);
       let isStable = true;
       for (let repeat = 0; ; repeat++) {
         const plain = await run(file, options.baseline, env, options);
         const ours = await run(file, options.preload, env, options);
         complaints.push(...complaintsIn(ours.output).map((line) => `${path}: ${line}`));
-        if (plain.end !== ours.end && repeat < MAX_REPEATS) {
+        const difference = differenceOf(plain, ours);
+        if (difference !== undefined && repeat < MAX_REPEATS) {
           isStable = false;
           continue;
         }
+        compared++;
         ends.set(plain.end, (ends.get(plain.end) ?? 0) + 1);
-        if (plain.end !== ours.end) {
-          different.push(`${path}: ${plain.end} without, ${ours.end} with`);
+        if (difference !== undefined) {
+          different.push(`${path}: ${difference}`);
           console.log(`${different.at(-1)}\n${ours.output.slice(-SHOWN_OUTPUT)}\n`);
         } else if (!isStable) unstable.push(path);
         break;
@@ -181,7 +206,7 @@ async function compare(options: Options): Promise<boolean> {
   await receiver.close();
 
   const seconds = Math.round((Date.now() - started) / 1000);
-  console.log(`${files.length} files, ${seconds} s, ${receiver.spans.length} spans received`);
+  console.log(`${compared} of ${files.length} files, ${seconds} s, ${receiver.spans.length} spans received`);
   console.log(`without: ${[...ends].map(([end, count]) => `${count} ${end}`).join(', ')}`);
   print('different', different);
   print('the same only when run again', unstable);
