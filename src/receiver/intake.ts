@@ -45,6 +45,8 @@ export async function takeRequest(request: unknown, keep: Keep): Promise<Partial
   try {
     if (good.length > 0) await keep(good, request);
   } catch (error) {
+    // It nests too deep to be written, the next time as well.
+    if (error instanceof RangeError) throw new RefusedError(400, error.message);
     // A client tries again.
     throw new RefusedError(503, (error as Error).message);
   }

@@ -103,6 +103,7 @@ function spansOf(parsed: Parsed, place: string): ExportedSpan[] {
     if (spans !== undefined) return spans;
   } catch (error) {
     if (error instanceof ShapeError) throw new UserError(`${place}: ${error.message}`);
+    if (error instanceof RangeError) throw new UserError(`${place}: nests too deep to be read`);
     throw error;
   }
   throw new UserError(

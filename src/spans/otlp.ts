@@ -4,7 +4,17 @@
  *
  * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
-import { type Fields, fieldsOf, isFields, listOf, ShapeError, textOf } from './shape.ts';
+import {
+  asNumber,
+  asText,
+  type Fields,
+  fieldsOf,
+  isFields,
+  listOf,
+  readable,
+  ShapeError,
+  textOf,
+} from './shape.ts';
 import {
   type Attributes,
   type ExportedSpan,
@@ -30,12 +40,12 @@ function spansOfResource({ resource, scopeSpans }: Fields, path: string): Export
   const { attributes } = isFields(resource) ? resource : {};
   const known = attributesOf(attributes, `${path}.resource`);
   const process: Process = {
-    serviceName: String(known['service.name'] ?? 'unknown_service'),
+    serviceName: asText(known['service.name'] ?? 'unknown_service'),
     processId: processIdOf(known),
     pid: typeof known['process.pid'] === 'number' ? known['process.pid'] : undefined,
   };
   return listOf(scopeSpans, `${path}.scopeSpans`, ({ scope, spans }, scopePath) => {
-    const scopeName = String((isFields(scope) && scope.name) || '');
+    const scopeName = asText((isFields(scope) && scope.name) || '');
     return listOf(spans, `${scopePath}.spans`, (span, spanPath) =>
       exportedSpan(span, spanPath, process, scopeName),
     );
@@ -57,7 +67,7 @@ function exportedSpan(span: Fields, path: string, process: Process, scopeName: s
     spanId: textOf(span.spanId, `${path}.spanId`),
     parentSpanId: parentSpanId ? textOf(parentSpanId, `${path}.parentSpanId`) : undefined,
     name: textOf(name, `${path}.name`),
-    kind: KINDS[Number(kind)] ?? 'internal',
+    kind: KINDS[asNumber(kind)] ?? 'internal',
     scopeName,
     startMs: msOf(startNanos),
     endMs: msOf(endNanos),
@@ -73,7 +83,7 @@ const NONE: readonly never[] = [];
 
 function eventsOf(events: unknown, path: string): SpanEvent[] {
   return listOf(events, path, (event, eventPath) => ({
-    name: String(event.name ?? ''),
+    name: asText(event.name ?? ''),
     timeMs: msOf(nanosOf(event.timeUnixNano, eventPath, 'timeUnixNano')),
     attributes: attributesOf(event.attributes, eventPath),
   }));
@@ -92,13 +102,13 @@ const STATUS_CODES: readonly SpanStatus['code'][] = ['unset', 'ok', 'error'];
 
 function statusOf(status: unknown): SpanStatus {
   const { code = 0, message = '' } = isFields(status) ? status : {};
-  return { code: STATUS_CODES[Number(code)] ?? 'unset', message: String(message) };
+  return { code: STATUS_CODES[asNumber(code)] ?? 'unset', message: asText(message) };
 }
 
 /** Digits: 64-bit integers come as strings. */
 function nanosOf(value: unknown, path: string, name: string): string {
-  const text = String(value ?? 0);
-  if (!/^\d+$/.test(text))
+  const text = asText(value ?? 0);
+  if (!/^\d{1,20}$/.test(text))
     throw new ShapeError(`${path}.${name} must be a number of nanoseconds, but is ${text}`);
   return text;
 }
@@ -114,28 +124,33 @@ function msBetween(startNanos: string, endNanos: string): number {
   return (seconds * 1e9 + Number(endNanos.slice(-9)) - Number(startNanos.slice(-9))) / 1e6;
 }
 
+/** Lists and maps in one another. */
+const MAX_DEPTH = 64;
+
 /** @param path of what has them */
-function attributesOf(pairs: unknown, path: string): Attributes {
+function attributesOf(pairs: unknown, path: string, depth = 0): Attributes {
   const attributes: Record<string, unknown> = {};
   if (pairs === undefined || pairs === null) return attributes;
   if (!Array.isArray(pairs)) return Object.fromEntries(listOf(pairs, `${path}.attributes`, () => []));
   for (let index = 0; index < pairs.length; index++) {
     const pair: unknown = pairs[index];
     const { key, value } = isFields(pair) ? pair : fieldsOf(pair, `${path}.attributes[${index}]`);
-    const read = anyValueOf(value, path);
+    const read = anyValueOf(value, path, depth);
     if (key === '__proto__') Object.defineProperty(attributes, key, { value: read, enumerable: true });
-    else attributes[String(key)] = read;
+    else attributes[asText(key)] = read;
   }
   return attributes;
 }
 
-function anyValueOf(value: unknown, path: string): unknown {
+function anyValueOf(value: unknown, path: string, depth: number): unknown {
   if (!isFields(value)) return undefined;
   if (typeof value.stringValue === 'string') return value.stringValue;
   const { stringValue, boolValue, intValue, doubleValue, arrayValue, kvlistValue, bytesValue } = value;
-  if (intValue !== undefined) return Number(intValue);
+  if (intValue !== undefined) return asNumber(intValue);
+  if (depth > MAX_DEPTH) throw new ShapeError(`${path}.attributes nest deeper than ${MAX_DEPTH}`);
   if (isFields(arrayValue))
-    return listOf(arrayValue.values, `${path}.attributes`, (element) => anyValueOf(element, path));
-  if (isFields(kvlistValue)) return attributesOf(kvlistValue.values, path);
-  return stringValue ?? boolValue ?? doubleValue ?? bytesValue;
+    return listOf(arrayValue.values, `${path}.attributes`, (element) => anyValueOf(element, path, depth + 1));
+  if (isFields(kvlistValue)) return readable(attributesOf(kvlistValue.values, path, depth + 1));
+  const plain = stringValue ?? boolValue ?? doubleValue ?? bytesValue;
+  return typeof plain === 'object' ? undefined : plain;
 }

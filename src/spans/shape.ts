@@ -34,6 +34,23 @@ export function textOf(value: unknown, path: string): string {
   throw new ShapeError(`${path} must be a string, but is ${kindOf(value)}`);
 }
 
+/** Whatever it is: `String()` calls what an object has for a `toString`. */
+export function asText(value: unknown): string {
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
+}
+
+/** NaN where it is none. */
+export function asNumber(value: unknown): number {
+  return typeof value === 'object' ? Number.NaN : Number(value);
+}
+
+/** @param object that others will make a text of, which one with a `toString` of its own does not let them. @returns the same */
+export function readable<T extends object>(object: T): T {
+  if (Object.hasOwn(object, 'toString') || Object.hasOwn(object, 'valueOf'))
+    Object.defineProperty(object, Symbol.toPrimitive, { value: () => JSON.stringify(object) });
+  return object;
+}
+
 function kindOf(value: unknown): string {
   if (value === undefined) return 'missing';
   if (value === null) return 'null';

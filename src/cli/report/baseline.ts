@@ -1,6 +1,6 @@
 /** An earlier report, by `--format json`: which findings it has. */
 import { readFile } from 'node:fs/promises';
-import { isFields, listOf, ShapeError, textOf } from '../../spans/shape.ts';
+import { asText, isFields, listOf, ShapeError, textOf } from '../../spans/shape.ts';
 import { UserError } from '../../spans/user-error.ts';
 import { REPORT_VERSION } from './json.ts';
 
@@ -11,7 +11,7 @@ export async function readBaseline(file: string): Promise<ReadonlySet<string>> {
     throw new UserError(`${file}: JSON, but no report: make one by report --format json`);
   if (json.report !== REPORT_VERSION)
     throw new UserError(
-      `${file}: a report of version ${String(json.report)}, not ${REPORT_VERSION}: make it anew`,
+      `${file}: a report of version ${asText(json.report)}, not ${REPORT_VERSION}: make it anew`,
     );
   try {
     const findings = listOf(json.findings, 'findings', idOf);
