@@ -45,6 +45,10 @@ interface Tool {
 const FLUSH_MS = 400;
 const END_MS = 3_000;
 const BUFFER_MIB = 16;
+/** Bytes: of no packet more are kept. On loopback they are of 64 KiB and their heads. */
+const PACKET_BYTES = 65_600;
+/** As if each packet were that long, tcpdump has room for it. */
+const BUFFER_PACKETS = 2_000;
 
 /**
  * They write to a pipe and not to the file: when this process is killed they end by the next packet. And where no root is needed, it is
@@ -65,7 +69,8 @@ const TOOLS: readonly Tool[] = [
     ending: 'pcap',
     ready: /listening on/,
     args: ({ interfaces: [name = 'any'] }, filter) => [
-      ...['-i', name, '--immediate-mode', '-U', '-B', `${BUFFER_MIB * 1_024}`, '-w', '-', filter],
+      ...['-i', name, '--immediate-mode', '-U', '-s', `${PACKET_BYTES}`],
+      ...['-B', `${(BUFFER_PACKETS * PACKET_BYTES) >> 10}`, '-w', '-', filter],
     ],
   },
 ];
