@@ -127,7 +127,8 @@ async function measure(file: string): Promise<void> {
 /** MB; 0 of a process that has ended. */
 function peakOf(pid: number): number {
   try {
-    return Math.round(usageOf(pid).peakBytes / 1024 ** 2);
+    // One that has ended and is not waited for has no memory.
+    return Math.round(usageOf(pid).peakBytes / 1024 ** 2) || 0;
   } catch {
     return 0;
   }

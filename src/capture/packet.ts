@@ -2,6 +2,8 @@
 import type { Header } from './header.ts';
 
 export interface Packet {
+  /** In its file, from 1. */
+  readonly number: number;
   /** Unix time in ms, with fractions. */
   readonly atMs: number;
   /** Of the connection, in the capture. */
@@ -68,6 +70,7 @@ export function readPacket(line: string): Packet | undefined {
   const payload = bytesIn(text(tcp.tcp_tcp_payload));
   const isTls = /:tls\b/.test(text(frame.frame_frame_protocols) ?? '');
   return {
+    number: number(frame.frame_frame_number) ?? 0,
     atMs: unixMs(text(frame.frame_frame_time_epoch) ?? '0'),
     connection: number(tcp.tcp_tcp_stream) ?? 0,
     from: `${address('src')}:${text(tcp.tcp_tcp_srcport)}`,

@@ -1,8 +1,10 @@
 /** Decodes captures by Wireshark's `tshark`: one line of JSON for each packet that says something of HTTP. */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, type SpawnOptions, spawn } from 'node:child_process';
+import type { FileHandle } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { textLines } from '../spans/text-lines.ts';
 import { UserError } from '../spans/user-error.ts';
+import { CaptureParts, PART_BYTES } from './capture-parts.ts';
 import { type Packet, readPacket } from './packet.ts';
 
 export interface CaptureFile {
@@ -12,6 +14,8 @@ export interface CaptureFile {
   readonly keylog?: string | undefined;
   /** It ends in the middle of a packet, as that of a process that was killed does; what is before was read. */
   readonly onCutShort?: (() => void) | undefined;
+  /** In a sentence, what tshark takes more memory for than it would need, or what it was not given. */
+  readonly onRemark?: ((sentence: string) => void) | undefined;
 }
 
 /** How every HTTP/2 connection begins, as its client says it. */
@@ -30,6 +34,8 @@ const AMID = [
   ),
 ].join(' || ');
 const CONTENT = 'tcp.len > 0 || tcp.flags.reset == 1 || tcp.flags.fin == 1';
+/** Of a connection; one without content is shown for its number. */
+const FIRST = 'tcp.time_relative == 0';
 const OPTIONS = [
   // No second look at what the kernel or the network card has yet to fill in.
   'tcp.check_checksum:FALSE',
@@ -45,12 +51,29 @@ const NO_GRPC = ['--disable-protocol', 'grpc'];
 
 /**
  * In the order of the capture.
+ *
+ * @param partBytes tshark keeps something of each packet: of a larger capture it is given one part after the other
  * @throws {UserError} when tshark is missing, or the file is no capture
  */
-export async function* packetsOf({ file, keylog, onCutShort }: CaptureFile): AsyncGenerator<Packet> {
-  const decodeAs = (await http2Ports(file)).flatMap((port) => ['-d', `tcp.port==${port},http2`]);
-  const args = [...NO_HTTP1, ...decodeAs, ...shownOf(keylog)];
-  yield* packetsIn(linesOf(file, args, { onCutShort }));
+export async function* packetsOf(
+  capture: CaptureFile,
+  partBytes: number = PART_BYTES,
+): AsyncGenerator<Packet> {
+  const { file, keylog, onCutShort, onRemark } = capture;
+  const parts = await CaptureParts.of(file, partBytes, onRemark);
+  if (parts === undefined) {
+    const http2 = decodeAs(await http2Ends([file]));
+    yield* packetsIn(linesOf(file, [...NO_HTTP1, ...http2, ...shownOf(keylog)], { onCutShort }));
+    return;
+  }
+  try {
+    const http2 = decodeAs(await http2Ends(parts.forFirstReading));
+    const args = [...NO_HTTP1, ...http2, ...shownOf(keylog, `${CONTENT} || ${FIRST}`)];
+    yield* parts.joined((part) => packetsIn(linesOf(part, args)));
+    if (!parts.isWhole) onCutShort?.();
+  } finally {
+    await parts.close();
+  }
 }
 
 export interface PacketsOptions {
@@ -85,19 +108,25 @@ async function* packetsIn(lines: AsyncIterable<string>): AsyncGenerator<Packet> 
   }
 }
 
-function shownOf(keylog: string | undefined): string[] {
+function shownOf(keylog: string | undefined, filter: string = CONTENT): string[] {
   const tls = keylog === undefined ? [] : ['-o', `tls.keylog_file:${keylog}`];
   const layers = `frame ip ipv6 tcp http2${keylog === undefined ? '' : ' data'}`;
   const options = OPTIONS.flatMap((option) => ['-o', option]);
-  return [...options, ...NO_GRPC, ...tls, '-T', 'ek', '-Y', CONTENT, '-J', layers];
+  return [...options, ...NO_GRPC, ...tls, '-T', 'ek', '-Y', filter, '-J', layers];
 }
 
-/** tshark knows HTTP/2 without TLS by its port only: one of either end of each connection of which a packet looks so. */
-async function http2Ports(file: string): Promise<string[]> {
+/** @returns each once: two ports of a connection of which a packet looks like HTTP/2 */
+async function http2Ends(files: readonly Source[]): Promise<ReadonlySet<string>> {
   const ends = new Set<string>();
   const fields = ['-T', 'fields', '-e', 'tcp.srcport', '-e', 'tcp.dstport'];
-  for await (const line of linesOf(file, ['-Y', `${PREFACE} || ${AMID}`, ...fields])) ends.add(line);
-  const pairs = [...ends].map((line) => line.split('\t'));
+  for (const file of files)
+    for await (const line of linesOf(file, ['-Y', `${PREFACE} || ${AMID}`, ...fields])) ends.add(line);
+  return ends;
+}
+
+/** tshark knows HTTP/2 without TLS by its port only: one of either end of each connection. */
+function decodeAs(ends: ReadonlySet<string>): string[] {
+  const pairs = [...ends].sort().map((line) => line.split('\t'));
   const peers = new Map<string, number>();
   for (const port of pairs.flat()) peers.set(port, (peers.get(port) ?? 0) + 1);
   // That of the server has more.
@@ -106,8 +135,11 @@ async function http2Ports(file: string): Promise<string[]> {
     const [busiest = ''] = pair.toSorted((one, other) => (peers.get(other) ?? 0) - (peers.get(one) ?? 0));
     if (!pair.some((port) => ports.has(port))) ports.add(busiest);
   }
-  return [...ports];
+  return [...ports].flatMap((port) => ['-d', `tcp.port==${port},http2`]);
 }
+
+/** The name of a file, or one that is open. */
+type Source = string | FileHandle;
 
 interface Input {
   /** What there is instead of a file. */
@@ -116,7 +148,7 @@ interface Input {
 }
 
 async function* linesOf(
-  file: string,
+  file: Source,
   args: readonly string[],
   { packets, onCutShort }: Input = {},
 ): AsyncGenerator<string> {
@@ -150,10 +182,12 @@ async function* linesOf(
 const NO_NAMES = '-n';
 
 function spawnOn(
-  file: string,
+  file: Source,
   args: readonly string[],
 ): ChildProcessByStdio<Writable | null, Readable, Readable> {
-  return spawn('tshark', [NO_NAMES, '-r', file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [name, input] = typeof file === 'string' ? [file, 'ignore' as const] : ['-', file.fd];
+  const options: SpawnOptions = { stdio: [input, 'pipe', 'pipe'] };
+  return spawn('tshark', [NO_NAMES, '-r', name, ...args], options) as ReturnType<typeof spawnWith>;
 }
 
 function spawnWith(
@@ -181,7 +215,7 @@ const MISSING =
 const CUT_SHORT = 'cut short in the middle of a packet';
 
 /** The last line is of the error; those before may be of who runs it. */
-function complaintOf(text: string, file: string): string {
+function complaintOf(text: string, file: Source): string {
   const lines = text.split('\n').filter((line) => line.startsWith('tshark:'));
-  return lines.at(-1) ?? `tshark could not read ${file}`;
+  return lines.at(-1) ?? `tshark could not read ${typeof file === 'string' ? file : 'a part of it'}`;
 }

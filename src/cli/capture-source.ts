@@ -32,10 +32,11 @@ export async function captureSource(args: Arguments, note: (text: string) => voi
   if (others.length > 0) throw new UsageError(`capture takes one file, but has ${positionals.join(' ')}`);
   const { file, spansFile } = await inRecording(source);
   const onCutShort = () => note(`${file} ends in the middle of a packet: what is before that was read\n`);
+  const onRemark = (sentence: string) => note(`${file}: ${sentence}\n`);
   return {
     name: file,
     spansFile,
-    exchanges: exchangesOf(packetsOf({ file, keylog: values.get('keylog'), onCutShort })),
+    exchanges: exchangesOf(packetsOf({ file, keylog: values.get('keylog'), onCutShort, onRemark })),
   };
 }
 

@@ -1,7 +1,7 @@
-/** Spans in a file that has no name: whatever ends the process, it is gone with it. */
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
+/** Spans in a file that has no name. */
+import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { openNameless } from './nameless-files.ts';
 import type { Attributes, ExportedSpan } from './span.ts';
 import { textLines } from './text-lines.ts';
 import { UserError } from './user-error.ts';
@@ -24,16 +24,8 @@ export class SpillFile {
 
   /** @throws {UserError} when they cannot be had */
   static async open(count: number): Promise<SpillFile[]> {
-    return await writing(async () => {
-      const folder = await mkdtemp(join(tmpdir(), 'cancel-trace-'));
-      try {
-        const names = Array.from({ length: count }, (_, index) => join(folder, String(index)));
-        return await Promise.all(names.map(async (name) => new SpillFile(await open(name, 'wx+', 0o600))));
-      } finally {
-        // Where a file that is open cannot go, it goes with the folder of temporary files.
-        await rm(folder, { recursive: true, force: true }).catch(() => {});
-      }
-    });
+    const files = await writing(async () => await openNameless(count));
+    return files.flat().map((file) => new SpillFile(file));
   }
 
   /** Undefined: there are several, or none. */

@@ -90,9 +90,10 @@ export async function exchangesIn(
   if (file === undefined) return [];
   const traceIds = new Set(spans.map(({ traceId }) => traceId));
   const onCutShort = () => onLeftOut?.(`the last packet of ${file}, which was cut off`);
+  const onRemark = (sentence: string) => onLeftOut?.(`the capture: ${sentence}`);
   const exchanges: WireExchange[] = [];
   let others = 0;
-  for await (const exchange of exchangesOf(packetsOf({ file, keylog, onCutShort }))) {
+  for await (const exchange of exchangesOf(packetsOf({ file, keylog, onCutShort, onRemark }))) {
     onRequest?.();
     if (areAll || traceIds.has(exchange.traceId ?? '')) exchanges.push(exchange);
     else others++;

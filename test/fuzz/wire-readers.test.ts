@@ -356,6 +356,7 @@ const anyPackets: fc.Arbitrary<Packet> = fc
 
 function packetOf(some: Partial<Packet>): Packet {
   return {
+    number: 0,
     atMs: 0,
     connection: 0,
     from: 'a',

@@ -9,8 +9,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import type { WireExchange } from '../../src/capture/exchange.ts';
+import { exchangesOf } from '../../src/capture/exchanges.ts';
+import { packetsOf } from '../../src/capture/tshark.ts';
 import { captureTools, type PacketCapture, startCapture } from '../support/packet-capture.ts';
-import { type PcapFile, readPcap, tcpOf, writePcap, writePcapng } from '../support/pcap-file.ts';
+import { PACKET_HEAD, type PcapFile, readPcap, tcpOf, writePcap, writePcapng } from '../support/pcap-file.ts';
 import { type Told, told } from '../support/told-by-capture.ts';
 
 const tools = captureTools();
@@ -83,6 +86,33 @@ describe('capture that is not whole', { skip: 'unavailable' in tools && tools.un
     writeFileSync(file, gzipSync(writePcapng(whole)));
     assert.deepEqual((await told(file, '--all')).map(asTold), all.map(asTold));
   });
+
+  for (const format of ['pcap', 'pcapng'] as const)
+    it(`given to tshark in parts, as ${format}, it tells exactly the same`, async () => {
+      const file = join(recorded.folder, `parts.${format}`);
+      // Its last packet is cut off, and one is of no TCP.
+      const [first = Buffer.alloc(0)] = whole.packets;
+      const other = Buffer.from(first);
+      other.writeUInt16BE(0x0806, PACKET_HEAD + 12);
+      const bytes = (format === 'pcap' ? writePcap : writePcapng)({
+        ...whole,
+        packets: [first, other, ...whole.packets.slice(1)],
+      });
+      writeFileSync(file, bytes.subarray(0, -3));
+      const remarks: string[] = [];
+      const inParts = async (partBytes: number) => {
+        const exchanges: WireExchange[] = [];
+        const onCutShort = () => remarks.push('cut short');
+        const onRemark = (sentence: string) => remarks.push(sentence);
+        for await (const exchange of exchangesOf(packetsOf({ file, onCutShort, onRemark }, partBytes)))
+          exchanges.push(exchange);
+        return exchanges;
+      };
+      const once = await inParts(bytes.length);
+      assert.ok(once.length >= all.length - 1);
+      assert.deepEqual(await inParts(bytes.length * 0.6), once);
+      assert.deepEqual(remarks, ['cut short', 'cut short']);
+    });
 
   it('begun in the middle of the connections, of each at another packet', async () => {
     const part = await toldWithout(

@@ -7,7 +7,7 @@ export interface PcapFile {
 }
 
 const HEAD = 24;
-const PACKET_HEAD = 16;
+export const PACKET_HEAD = 16;
 
 /** @param bytes little-endian, as tcpdump writes on the machines of our tests */
 export function readPcap(bytes: Buffer): PcapFile {
