@@ -17,6 +17,8 @@ export interface Options {
   /** Self time in a CPU profile in the place of CPU time. */
   isProfile: boolean;
   showHottest: boolean;
+  /** Fails where ours costs a multiple of the floor. */
+  isGuard: boolean;
 }
 
 export const usage = `npm run bench -- [options]
@@ -31,6 +33,7 @@ export const usage = `npm run bench -- [options]
   --spans              also show one span of each side and set-up
   --profile            the second measure: self time in a CPU profile, by whose code it is
   --hottest            also the functions that take most of it
+  --guard              fails where ours costs a multiple of the floor: for CI, with --quick
   --json <file>        write every single measurement as well
   --help
 
@@ -49,7 +52,11 @@ export function readOptions(args: string[]): Options | undefined {
   return {
     workloads: listOf('only', values.only, workloads),
     setUps: withBare(
-      values.setups === undefined ? [...usualSetUps] : listOf('setups', values.setups, setUps),
+      values.setups === undefined
+        ? values.guard
+          ? ['floor', 'ours']
+          : [...usualSetUps]
+        : listOf('setups', values.setups, setUps),
     ),
     rounds: count('rounds', values.rounds, quick ? 4 : 16),
     operations: count('operations', values.operations, quick ? 200 : 400),
@@ -59,6 +66,7 @@ export function readOptions(args: string[]): Options | undefined {
     showSpans: values.spans ?? false,
     isProfile: values.profile ?? false,
     showHottest: values.hottest ?? false,
+    isGuard: values.guard ?? false,
   };
 }
 
@@ -78,6 +86,7 @@ function parse(args: string[]) {
         spans: { type: 'boolean' },
         profile: { type: 'boolean' },
         hottest: { type: 'boolean' },
+        guard: { type: 'boolean' },
         help: { type: 'boolean' },
       },
     });

@@ -68,7 +68,7 @@ export function turnOf(round: Round, setUp: SetUp): Turn {
   return turn;
 }
 
-function total(turn: Turn): number {
+export function total(turn: Turn): number {
   return turn.client.cpuMicros + turn.server.cpuMicros;
 }
 
@@ -87,7 +87,12 @@ function spansPerOperation(turns: Turn[], { operations }: Options): string {
 }
 
 /** A set-up that makes no spans is fast for the wrong reason. */
-function missingSpans(workload: Workload, setUp: SetUp, rounds: Round[], { operations }: Options): string[] {
+export function missingSpans(
+  workload: Workload,
+  setUp: SetUp,
+  rounds: Round[],
+  { operations }: Options,
+): string[] {
   if (setUp === 'bare' || isHeadSampled(setUp) || (isCancelled(workload) && setUp === 'official')) return [];
   const turns = rounds.map((round) => turnOf(round, setUp));
   const sides = (['client', 'server'] as const).filter(

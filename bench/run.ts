@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { compileChild } from './compile.ts';
+import { offByFactor } from './guard.ts';
 import { type Options, readOptions, UsageError, usage } from './options.ts';
 import { describedWorkloads, type SetUp, type Workload } from './plan.ts';
 import { profileOf } from './profile.ts';
@@ -37,6 +38,11 @@ async function run(options: Options): Promise<void> {
     });
     results.set(workload, rounds);
     console.log(reportOf(workload, rounds, options));
+    if (!options.isGuard) continue;
+    for (const wrong of offByFactor(workload, rounds, options)) {
+      console.error(wrong);
+      process.exitCode = 1;
+    }
   }
   console.log(`Done in ${Math.round((Date.now() - started) / 1000)} s, load ${loadText()}`);
   if (options.jsonPath !== undefined) writeFileSync(options.jsonPath, jsonOf(results, options));
