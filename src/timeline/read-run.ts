@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import type { WireExchange } from '../capture/exchange.ts';
 import { exchangesOf } from '../capture/exchanges.ts';
+import { SpansOfExchanges } from '../capture/told-by-spans.ts';
 import { packetsOf } from '../capture/tshark.ts';
 import { readRecording } from '../recording/read.ts';
 import type { JaegerQuestion } from '../spans/jaeger.ts';
@@ -88,6 +89,8 @@ export async function exchangesIn(
   { onLeftOut, onRequest }: RunReading,
 ): Promise<WireExchange[]> {
   if (file === undefined) return [];
+  const joined = new SpansOfExchanges();
+  joined.add(spans);
   const traceIds = new Set(spans.map(({ traceId }) => traceId));
   const onCutShort = () => onLeftOut?.(`the last packet of ${file}, which was cut off`);
   const onRemark = (sentence: string) => onLeftOut?.(`the capture: ${sentence}`);
@@ -95,7 +98,8 @@ export async function exchangesIn(
   let others = 0;
   for await (const exchange of exchangesOf(packetsOf({ file, keylog, onCutShort, onRemark }))) {
     onRequest?.();
-    if (areAll || traceIds.has(exchange.traceId ?? '')) exchanges.push(exchange);
+    const isOfTrace = traceIds.has(exchange.traceId ?? '') || joined.of(exchange) !== undefined;
+    if (areAll || isOfTrace) exchanges.push(exchange);
     else others++;
   }
   if (others > 0) onLeftOut?.(`${others} requests on the wire that are of none of these traces`);

@@ -65,7 +65,10 @@ export class TraceTimelines {
     this.#verdicts ??= verdictsOf(this.#evidence);
     const traceId = trace[0]?.traceId;
     const verdicts = (await this.#verdicts).filter(({ span }) => span.traceId === traceId);
-    const wire = this.#evidence.exchanges.filter((exchange) => exchange.traceId === traceId);
+    const wire = this.#evidence.exchanges.filter(
+      (exchange) =>
+        exchange.traceId === traceId || this.#evidence.toldOf(exchange)?.server?.span.traceId === traceId,
+    );
     const records = new Set(trace.flatMap((span) => this.#evidence.recordOf(span) ?? []));
     const ordered = wire.toSorted((a, b) => a.requestAtMs - b.requestAtMs);
     const rows = ordered.map((exchange) => wireRow(exchange, this.#evidence.toldOf(exchange)));

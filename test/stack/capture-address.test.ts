@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { runCommand } from '../support/command.ts';
 import { exportedFile } from '../support/exported-file.ts';
 import { captureTools, type PacketCapture, startCapture } from '../support/packet-capture.ts';
 import { Telemetry } from '../support/telemetry.ts';
@@ -52,6 +55,7 @@ describe('capture of a client without instrumentation', {
   });
   let recorded: PacketCapture;
   let all: Told[];
+  let spans: string;
 
   before(async () => {
     for (const server of [first, second]) await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -60,7 +64,7 @@ describe('capture of a client without instrumentation', {
     await promisify(execFile)(process.execPath, ['-e', CLIENT, ...ports.map(String)]);
     await recorded.stop('/the-end');
     await telemetry.allEnded();
-    const spans = await exportedFile(telemetry.ended, recorded.folder);
+    spans = await exportedFile(telemetry.ended, recorded.folder);
     all = await told(recorded.file, '--spans', spans, '--all');
   });
   after(() => {
@@ -80,6 +84,19 @@ describe('capture of a client without instrumentation', {
       assert.equal(joinedTo(of(all, path)), spanOf(path)?.spanContext().traceId);
     });
   }
+
+  it('are in the timeline, with the sentence at the cancel of the span', async () => {
+    const out = join(recorded.folder, 'timeline.json');
+    const { exitCode } = await runCommand('timeline', spans, '--capture', recorded.file, '--out', out);
+    assert.equal(exitCode, 0);
+    const { traceEvents } = JSON.parse(readFileSync(out, 'utf8')) as {
+      traceEvents: { ph: string; name: string; cat?: string; args?: Record<string, unknown> }[];
+    };
+    const onWire = traceEvents.flatMap(({ ph, cat, name }) => (ph === 'X' && cat === 'wire' ? [name] : []));
+    assert.ok(onWire.includes('GET /left') && !onWire.includes('GET /twin'), onWire.join(', '));
+    const told = traceEvents.flatMap(({ ph, args }) => (ph === 'i' ? [args?.['on the wire']] : []));
+    assert.ok(told.flat().includes(of(all, '/left').sentence), JSON.stringify(told));
+  });
 
   it('what the server noticed stands in the sentence', () => {
     assert.match(
