@@ -19,6 +19,7 @@ interface Connection {
   readonly http1: Http1Requests;
   readonly http2: Http2Streams;
   isTls: boolean;
+  isHttp2: boolean;
   /** Who has said that nothing more will come. */
   readonly closedBy: Set<Side>;
   /** When it last carried something: Unix time in ms. */
@@ -30,10 +31,14 @@ export interface Tick {
   readonly atMs: number;
 }
 
-/** Each when it is told, in the order in which that is known. */
+/**
+ * Each when it is told, in the order in which that is known.
+ * @param onUnread is told of each packet of HTTP/2 that was recorded after what was sent later, so that tshark has not read it
+ */
 export async function* exchangesOf(
   packets: AsyncIterable<Packet | Tick>,
   lateDataMs: number = LATE_DATA_MS,
+  onUnread: () => void = () => {},
 ): AsyncGenerator<WireExchange> {
   const connections = new Map<number, Connection>();
   /** Of all connections: what came before the first request counts as well. */
@@ -42,28 +47,32 @@ export async function* exchangesOf(
   let lookAtMs = 0;
   for await (const packet of packets) {
     if ('connection' in packet)
-      for (const taken of inOrder(packet, received)) yield* takeIn(taken, connections, hops);
+      for (const taken of inOrder(packet, received)) yield* takeIn(taken, connections, hops, onUnread);
     if (packet.atMs < lookAtMs) continue;
     lookAtMs = packet.atMs + LOOK_EVERY_MS;
     for (const [number, inOrder] of received) {
       for (const taken of inOrder.giveUp(packet.atMs - LOOK_EVERY_MS))
-        yield* takeIn(taken, connections, hops);
+        yield* takeIn(taken, connections, hops, onUnread);
       if (inOrder.isOver) received.delete(number);
     }
     for (const other of connections.values()) yield* settled(other, packet.atMs - lateDataMs);
   }
   for (const inOrder of received.values())
-    for (const taken of inOrder.giveUp(Number.POSITIVE_INFINITY)) yield* takeIn(taken, connections, hops);
+    for (const taken of inOrder.giveUp(Number.POSITIVE_INFINITY))
+      yield* takeIn(taken, connections, hops, onUnread);
   for (const connection of connections.values()) yield* rest(connection);
 }
 
 function* takeIn(
-  { packet, reception }: Taken,
+  { packet, reception, isLate }: Taken,
   connections: Map<number, Connection>,
   hops: Hops,
+  onUnread: () => void,
 ): Generator<WireExchange> {
   const connection = connectionOf(packet, connections, hops);
   if (connection === undefined) return;
+  if (isLate && reception.isNew && packet.length > 0 && packet.frames.length === 0 && connection.isHttp2)
+    onUnread();
   take(packet, connection, reception);
   if (packet.isFin || packet.isReset) yield* end(packet, connection, connections);
 }
@@ -93,6 +102,7 @@ function connectionOf(
     http1: new Http1Requests(number, client, server, begun),
     http2: new Http2Streams(number, client, server, begun),
     isTls: packet.isTls,
+    isHttp2: false,
     closedBy: new Set<Side>(),
     seenAtMs: packet.atMs,
   };
@@ -117,6 +127,7 @@ function take(packet: Packet, connection: Connection, { isNew, missing }: Recept
   const by = sideOf(packet, client);
   connection.isTls ||= packet.isTls;
   for (const sender of missing) lose(connection, sender === client ? 'client' : 'server');
+  connection.isHttp2 ||= packet.frames.length > 0;
   for (const frame of packet.frames) http2.take(frame, by, packet.atMs);
   // More of a record of TLS is no content.
   const hasContent = isNew && packet.frames.length === 0 && connection.isTls === packet.isTls;

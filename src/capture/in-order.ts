@@ -12,6 +12,8 @@ const MAX_WAITING = 64;
 export interface Taken {
   readonly packet: Packet;
   readonly reception: Reception;
+  /** It was recorded after what was sent later. */
+  readonly isLate: boolean;
 }
 
 export class InOrder {
@@ -28,8 +30,10 @@ export class InOrder {
       yield this.#taken(packet);
       return;
     }
+    const isAwaited = this.#waiting.length > 0;
     this.#waiting.push(packet);
-    yield* this.#next();
+    for (const taken of this.#next())
+      yield isAwaited && taken.packet === packet ? { ...taken, isLate: true } : taken;
     if (this.#waiting.length > MAX_WAITING) yield* this.giveUp(this.#waiting[0]?.atMs ?? 0);
     yield* this.giveUp(packet.atMs - WAITS_MS);
   }
@@ -53,6 +57,6 @@ export class InOrder {
   }
 
   #taken(packet: Packet): Taken {
-    return { packet, reception: this.#received.take(packet) };
+    return { packet, reception: this.#received.take(packet), isLate: false };
   }
 }

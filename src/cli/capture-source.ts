@@ -33,12 +33,18 @@ export async function captureSource(args: Arguments, note: (text: string) => voi
   const { file, spansFile } = await inRecording(source);
   const onCutShort = () => note(`${file} ends in the middle of a packet: what is before that was read\n`);
   const onRemark = (sentence: string) => note(`${file}: ${sentence}\n`);
-  return {
-    name: file,
-    spansFile,
-    exchanges: exchangesOf(packetsOf({ file, keylog: values.get('keylog'), onCutShort, onRemark })),
-  };
+  async function* exchanges(): AsyncGenerator<WireExchange> {
+    let unread = 0;
+    const packets = packetsOf({ file, keylog: values.get('keylog'), onCutShort, onRemark });
+    yield* exchangesOf(packets, undefined, () => unread++);
+    if (unread > 0) onRemark(`${unread} ${unread === 1 ? UNREAD_ONE : UNREAD}`);
+  }
+  return { name: file, spansFile, exchanges: exchanges() };
 }
+
+const SORTED = 'Where it is of several captures, put it into the order of time first: reordercap FILE SORTED';
+const UNREAD_ONE = `packet of HTTP/2 was recorded after what was sent later, and tshark does not read it: what was in it is missing here. ${SORTED}`;
+const UNREAD = `packets of HTTP/2 were recorded after what was sent later, and tshark does not read them: what was in them is missing here. ${SORTED}`;
 
 export function noRequestsIn(name: string): UserError {
   return new UserError(`${name}: no request of HTTP/1.1 or HTTP/2; of TLS, --keylog FILE decodes them`);

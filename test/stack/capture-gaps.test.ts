@@ -14,7 +14,7 @@ import { exchangesOf } from '../../src/capture/exchanges.ts';
 import { packetsOf } from '../../src/capture/tshark.ts';
 import { captureTools, type PacketCapture, startCapture } from '../support/packet-capture.ts';
 import { PACKET_HEAD, type PcapFile, readPcap, tcpOf, writePcap, writePcapng } from '../support/pcap-file.ts';
-import { type Told, told } from '../support/told-by-capture.ts';
+import { capture, type Told, told } from '../support/told-by-capture.ts';
 
 const tools = captureTools();
 
@@ -63,8 +63,7 @@ describe('capture that is not whole', { skip: 'unavailable' in tools && tools.un
     assert.deepEqual(doubled.map(asTold), all.map(asTold));
   });
 
-  // Of HTTP/2, tshark itself leaves out what it has seen an answer to.
-  it('where answers were recorded before what they answer, it tells the same of HTTP/1.1', async () => {
+  it('where answers were recorded before what they answer, it tells the same of HTTP/1.1, and says what of HTTP/2 tshark has not read', async () => {
     const swapped = await toldWithout(
       'swapped',
       perConnection((packets) => {
@@ -79,6 +78,12 @@ describe('capture that is not whole', { skip: 'unavailable' in tools && tools.un
     const saidOf = (told: readonly Told[]) =>
       told.filter(({ protocol }) => protocol === 'HTTP/1.1').map(asSaid);
     assert.deepEqual(saidOf(swapped).toSorted(), saidOf(all).toSorted());
+    const { stderr } = await capture(join(recorded.folder, 'swapped.pcap'));
+    assert.match(
+      stderr,
+      /: \d+ packets of HTTP\/2 were recorded after what was sent later, .*reordercap FILE SORTED\n$/,
+    );
+    assert.equal((await capture(recorded.file)).stderr, '');
   });
 
   it('as pcapng, and compressed, it tells the same', async () => {
