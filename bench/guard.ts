@@ -1,7 +1,6 @@
 /**
- * Whether the cost is off by a factor: for a machine that others use as well, where nothing finer can be told of a short run. There the
- * median of a few rounds is off by some tenths; a list that is gone through for each request, or a stack that is formatted for
- * each, makes more of it.
+ * Whether the cost is off by a factor: for a machine that others use as well, where nothing finer can be told of a short run, since the
+ * median of a few rounds is off by some tenths there.
  */
 import type { Options } from './options.ts';
 import type { Workload } from './plan.ts';

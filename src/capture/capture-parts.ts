@@ -48,7 +48,10 @@ export class CaptureParts {
     try {
       parts = new CaptureParts(await openNameless(1 + count, 2));
       const lost = await parts.#fill(file);
-      if (lost > 0) onRemark(`${lost} fragments of IP packets came before the first one of theirs: not read`);
+      if (lost > 0)
+        onRemark(
+          `${lost} fragments of IP packets came before the first one of theirs: apart from their connection`,
+        );
       return parts;
     } catch (error) {
       await parts?.close();
