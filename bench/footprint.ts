@@ -35,29 +35,22 @@ type Beginning = keyof typeof beginnings;
 interface Start {
   readonly wallMs: number;
   readonly cpuMs: number;
-  readonly codeKilobytes: number;
-  readonly files: number;
 }
 
 /** A service has http in any case. */
 const service = `require('node:http');`;
 
 function startOf(beginning: Beginning): Start {
-  const timed = runProgram(`${beginnings[beginning]}${service}
+  return runProgram(`${beginnings[beginning]}${service}
     const wallMs = performance.now();
     const { user, system } = process.cpuUsage();
     console.log(JSON.stringify({ wallMs, cpuMs: (user + system) / 1000 }));
     process.exit();`);
-  return { ...timed, ...loadedBy(beginning) };
 }
 
-const loaded = new Map<Beginning, Pick<Start, 'codeKilobytes' | 'files'>>();
-
 /** In another process: whoever is told of scripts pays for it. */
-function loadedBy(beginning: Beginning): Pick<Start, 'codeKilobytes' | 'files'> {
-  const known = loaded.get(beginning);
-  if (known !== undefined) return known;
-  const counted = runProgram(`
+function loadedBy(beginning: Beginning): { readonly codeKilobytes: number; readonly files: number } {
+  return runProgram(`
     const session = new (require('node:inspector').Session)();
     let files = 0;
     let characters = 0;
@@ -71,11 +64,10 @@ function loadedBy(beginning: Beginning): Pick<Start, 'codeKilobytes' | 'files'> 
     ${beginnings[beginning]}${service}
     console.log(JSON.stringify({ codeKilobytes: characters / 1000, files }));
     process.exit();`);
-  loaded.set(beginning, counted);
-  return counted;
 }
 
-function runProgram(program: string): Start {
+/** @returns what it prints, as JSON */
+function runProgram<Printed>(program: string): Printed {
   const output = execFileSync(process.execPath, ['--eval', program], {
     cwd: dirname(require.resolve('../package.json')),
     encoding: 'utf8',
@@ -119,9 +111,11 @@ console.log(
   '\nstart of a process, ms              wall                CPU                 code, kB in files',
 );
 const starts = inTurns(['bare', 'sdk', 'register'], runs, startOf);
-for (const [beginning, each] of Object.entries(starts)) {
+for (const beginning of ['bare', 'sdk', 'register'] as const) {
+  const each = starts[beginning];
   const row = [text(each.map(({ wallMs }) => wallMs)), text(each.map(({ cpuMs }) => cpuMs))];
-  const size = `${each[0]?.codeKilobytes.toFixed(0)} in ${each[0]?.files}`;
+  const { codeKilobytes, files } = loadedBy(beginning);
+  const size = `${codeKilobytes.toFixed(0)} in ${files}`;
   console.log(`  ${beginning.padEnd(34)}${row.map((cell) => cell.padEnd(20)).join('')}${size}`);
 }
 const over = (measure: (start: Start) => number) =>

@@ -1,9 +1,7 @@
 /** Decoded packets in a file that has no name, in their order. */
 import type { FileHandle } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { deserialize, serialize } from 'node:v8';
-import { openNameless } from '../spans/nameless-files.ts';
-import { UserError } from '../spans/user-error.ts';
+import { openNameless, writingTemporary } from '../spans/nameless-files.ts';
 import { BufferedFile } from './buffered-file.ts';
 import type { Packet } from './packet.ts';
 
@@ -68,12 +66,5 @@ async function* packetsIn(chunks: AsyncIterable<Buffer>): AsyncGenerator<Packet>
 }
 
 async function writing<T>(write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (error) {
-    const { message } = error as Error;
-    throw new UserError(
-      `${tmpdir()}: a large capture is split there, and takes as much room again (${message})`,
-    );
-  }
+  return await writingTemporary('a large capture is split there, and takes as much room again', write);
 }

@@ -2,6 +2,7 @@
 import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { UserError } from './user-error.ts';
 
 /** @returns of each file as many handles as are wanted, each with a position of its own; the first one writes, all read */
 export async function openNameless(count: number, handles = 1): Promise<FileHandle[][]> {
@@ -22,5 +23,17 @@ export async function openNameless(count: number, handles = 1): Promise<FileHand
   } finally {
     // Where a file that is open cannot go, it goes with the folder of temporary files.
     await rm(folder, { recursive: true, force: true }).catch(() => {});
+  }
+}
+
+/**
+ * @param what says what fails when `write` does, in a sentence without its end
+ * @throws {UserError} with the folder, and why
+ */
+export async function writingTemporary<T>(what: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    throw new UserError(`${tmpdir()}: ${what} (${(error as Error).message})`);
   }
 }

@@ -1,10 +1,8 @@
 /** Spans in a file that has no name. */
 import type { FileHandle } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { openNameless } from './nameless-files.ts';
+import { openNameless, writingTemporary } from './nameless-files.ts';
 import type { Attributes, ExportedSpan } from './span.ts';
 import { textLines } from './text-lines.ts';
-import { UserError } from './user-error.ts';
 
 /** Characters that are written at once. */
 const BUFFERED = 128 * 2 ** 10;
@@ -83,10 +81,5 @@ function shortenedTexts(attributes: Attributes): Attributes {
 }
 
 async function writing<T>(write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (error) {
-    const { message } = error as Error;
-    throw new UserError(`${tmpdir()}: spans that do not fit the memory cannot be written there (${message})`);
-  }
+  return await writingTemporary('spans that do not fit the memory cannot be written there', write);
 }
