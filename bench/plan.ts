@@ -7,13 +7,14 @@ export const setUps = [
   'beside',
   'tracked',
   'measured',
+  'floor-sampled',
   'sampled',
   'kept',
 ] as const;
 export type SetUp = (typeof setUps)[number];
 
 /** Those for who thinks of switching something on: they would only make every other run longer. */
-const optional: readonly SetUp[] = ['tracked', 'measured', 'sampled', 'kept'];
+const optional: readonly SetUp[] = ['tracked', 'measured', 'floor-sampled', 'sampled', 'kept'];
 export const usualSetUps: readonly SetUp[] = setUps.filter((setUp) => !optional.includes(setUp));
 
 export const workloads = [
@@ -48,7 +49,12 @@ export function isCancelled(workload: Workload): boolean {
 
 /** Of a hundred operations one is sampled, so most make no span that is exported. */
 export function isHeadSampled(setUp: SetUp): boolean {
-  return setUp === 'sampled' || setUp === 'kept';
+  return setUp === 'floor-sampled' || setUp === 'sampled' || setUp === 'kept';
+}
+
+/** The application makes its spans, nothing else does. */
+export function isByHand(setUp: SetUp): boolean {
+  return setUp === 'floor' || setUp === 'floor-sampled';
 }
 
 export type Role = 'server' | 'client';

@@ -9,14 +9,14 @@ const OPERATIONS = 30_000;
 const WARM_UP_OPERATIONS = 5_000;
 
 export async function profileOf(workload: Workload, options: Options, launch: Launch): Promise<string> {
-  const lines = ['  self time, µs/op              ours   otel   Node     GC  other'];
+  const lines = ['  self time, µs/op                 ours   otel   Node     GC  other'];
   for (const setUp of options.setUps) {
     const pair = await Pair.start(setUp, workload, options.concurrency, launch);
     try {
       await pair.turn(WARM_UP_OPERATIONS);
       const times = await pair.profile(OPERATIONS);
       for (const side of ['client', 'server'] as const) {
-        lines.push(`  ${setUp.padEnd(10)} ${side.padEnd(12)} ${numbersOf(times[side])}`);
+        lines.push(`  ${setUp.padEnd(13)} ${side.padEnd(12)} ${numbersOf(times[side])}`);
         if (options.showHottest) lines.push(...hottestOf(times[side]));
       }
     } finally {

@@ -9,7 +9,7 @@ export const aims = `Aims: alone, ours adds at most 1.25 × what the floor adds;
       beside the official instrumentations, at most a tenth of what they add (beside / official ≤ 1.10).`;
 
 const columns = ['set-up', 'CPU µs/op', 'client', 'server', 'added over bare', 'spans/op'];
-const widths = [10, 10, 8, 8, 26, 10];
+const widths = [13, 10, 8, 8, 26, 10];
 
 /** Ratios that answer the two aims, and the one that a user feels. */
 const comparisons: { title: string; aim?: string; over: SetUp; under: SetUp; added: boolean }[] = [
@@ -19,6 +19,8 @@ const comparisons: { title: string; aim?: string; over: SetUp; under: SetUp; add
   { title: 'measured / ours', over: 'measured', under: 'ours', added: false },
   { title: 'measured added / ours added', over: 'measured', under: 'ours', added: true },
   { title: 'kept added / sampled added', aim: 'aim ≤ 0.25', over: 'kept', under: 'sampled', added: true },
+  { title: 'floor-sampled added / sampled added', over: 'floor-sampled', under: 'sampled', added: true },
+  { title: 'kept added / floor-sampled added', over: 'kept', under: 'floor-sampled', added: true },
   { title: 'official added / floor added', over: 'official', under: 'floor', added: true },
   {
     title: 'beside added / official added',
@@ -55,7 +57,7 @@ export function reportOf(workload: Workload, rounds: Round[], options: Options):
         ? addedBy(over, round) / addedBy(under, round)
         : total(turnOf(round, over)) / total(turnOf(round, under)),
     );
-    lines.push(`  ${title.padEnd(30)} ${ratio(estimate(ratios))}${aim ? `   ${aim}` : ''}`);
+    lines.push(`  ${title.padEnd(36)} ${ratio(estimate(ratios))}${aim ? `   ${aim}` : ''}`);
   }
   for (const setUp of present) lines.push(...missingSpans(workload, setUp, rounds, options));
   if (options.showSpans) lines.push(...present.flatMap((setUp) => shownSpans(setUp, rounds)));

@@ -14,7 +14,7 @@ import { recordCancel } from './floor-cancel.ts';
 import type { Caller, EchoClient, Handler, Item } from './grpc.ts';
 
 const kSpan = Symbol('span');
-type TracedCall = Grpc.ClientUnaryCall & { [kSpan]: Span };
+type TracedCall = Grpc.ClientUnaryCall & { [kSpan]?: Span };
 
 const tracer = trace.getTracer('floor');
 
@@ -42,6 +42,7 @@ export function floorCaller(grpc: typeof Grpc, client: EchoClient, port: number)
       });
       const metadata = new grpc.Metadata();
       propagation.inject(trace.setSpan(context.active(), span), metadata, metadataSetter);
+      if (!span.isRecording()) return client[method](item, metadata, options, done);
       const deadlineMs = options.deadline as number | undefined;
       if (deadlineMs !== undefined) startDeadline(span, deadlineMs, 'option');
       const call = client[method](item, metadata, options, (error, reply) => {
@@ -60,12 +61,14 @@ export function floorCaller(grpc: typeof Grpc, client: EchoClient, port: number)
     },
     cancel(call) {
       const span = (call as TracedCall)[kSpan];
-      span.setAttribute('rpc.grpc.rst_code', 8);
-      recordCancel(
-        span,
-        { initiator: 'local', trigger: 'cancel', phase: 'wait', reason: 'Cancelled on client' },
-        new Error().stack,
-      );
+      if (span !== undefined) {
+        span.setAttribute('rpc.grpc.rst_code', 8);
+        recordCancel(
+          span,
+          { initiator: 'local', trigger: 'cancel', phase: 'wait', reason: 'Cancelled on client' },
+          new Error().stack,
+        );
+      }
       call.cancel();
     },
   };
@@ -87,6 +90,10 @@ export function floorHandler(grpc: typeof Grpc, name: string, port: number, hand
       },
       parent,
     );
+    if (!span.isRecording()) {
+      context.with(trace.setSpan(parent, span), handler, undefined, call, answer);
+      return;
+    }
     recordPeer(span, call.getPeer());
     const deadlineMs = call.getDeadline() as number;
     const isLimited = deadlineMs !== Number.POSITIVE_INFINITY;

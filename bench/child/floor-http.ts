@@ -14,7 +14,7 @@ import { recordCancel } from './floor-cancel.ts';
 import type { Handler, Requester } from './http.ts';
 
 const kSpan = Symbol('span');
-type TracedRequest = Http.ClientRequest & { [kSpan]: Span };
+type TracedRequest = Http.ClientRequest & { [kSpan]?: Span };
 
 const tracer = trace.getTracer('floor');
 
@@ -32,6 +32,7 @@ export function floorRequester(http: typeof Http): Requester {
       });
       const headers = {};
       propagation.inject(trace.setSpan(context.active(), span), headers);
+      if (!span.isRecording()) return http.get({ ...options, headers }, onResponse);
       const request = http.get({ ...options, headers }, (response) => {
         span.setAttribute('http.response.status_code', response.statusCode ?? 0);
         span.setAttribute('network.protocol.version', response.httpVersion);
@@ -50,11 +51,11 @@ export function floorRequester(http: typeof Http): Requester {
       return request;
     },
     abort(request, controller, reason) {
-      recordCancel(
-        (request as TracedRequest)[kSpan],
-        { initiator: 'local', trigger: 'abort', phase: 'receive', reason: reason.message },
-        new Error().stack,
-      );
+      const span = (request as TracedRequest)[kSpan];
+      if (span !== undefined) {
+        const cancel = { initiator: 'local', trigger: 'abort', phase: 'receive', reason: reason.message };
+        recordCancel(span, cancel, new Error().stack);
+      }
       controller.abort(reason);
     },
   };
@@ -84,13 +85,17 @@ export function floorHandler(handler: Handler): Handler {
       },
       parent,
     );
-    response.on('close', () => {
-      if (response.headersSent) span.setAttribute('http.response.status_code', response.statusCode);
-      if (!response.writableFinished) {
-        recordCancel(span, { initiator: 'peer', trigger: 'disconnect', phase: 'write' });
-      }
-      span.end();
-    });
+    if (span.isRecording()) endWith(response, span);
     context.with(trace.setSpan(parent, span), handler, undefined, request, response);
   };
+}
+
+function endWith(response: Http.ServerResponse, span: Span): void {
+  response.on('close', () => {
+    if (response.headersSent) span.setAttribute('http.response.status_code', response.statusCode);
+    if (!response.writableFinished) {
+      recordCancel(span, { initiator: 'peer', trigger: 'disconnect', phase: 'write' });
+    }
+    span.end();
+  });
 }

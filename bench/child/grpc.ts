@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type * as Grpc from '@grpc/grpc-js';
-import type { SetUp, Workload } from '../plan.ts';
+import { isByHand, type SetUp, type Workload } from '../plan.ts';
 import { floorCaller, floorHandler } from './floor-grpc.ts';
 
 // Instrumentations hook require(); an import of grpc-js would pass them by.
@@ -56,7 +56,7 @@ export async function serve(setUp: SetUp): Promise<number> {
   const unary: Handler = (call, answer) => answer(null, call.request);
   // Says that the call has arrived and never answers: the client cancels it.
   const hang: Handler = (call) => call.sendMetadata(new grpc.Metadata());
-  const traced = setUp === 'floor';
+  const traced = isByHand(setUp);
   server.addService(echo, {
     unary: traced ? floorHandler(grpc, 'bench.Echo/Unary', port, unary) : unary,
     hang: traced ? floorHandler(grpc, 'bench.Echo/Hang', port, hang) : hang,
@@ -77,7 +77,7 @@ export async function caller(setUp: SetUp, workload: Workload, port: number): Pr
       'grpc.use_local_subchannel_pool': 1,
     });
   const callerOf = (client: EchoClient) =>
-    setUp === 'floor' ? floorCaller(grpc, client, port) : plainCaller(client);
+    isByHand(setUp) ? floorCaller(grpc, client, port) : plainCaller(client);
   const item = { id: 1, name: 'a small item' };
   if (workload === 'grpc-cancelled') return cancelOverFreshConnections(connect, callerOf, item);
   const client = connect();

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type * as Http from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import type { SetUp, Workload } from '../plan.ts';
+import { isByHand, type SetUp, type Workload } from '../plan.ts';
 import { floorHandler, floorRequester } from './floor-http.ts';
 
 // Instrumentations hook require(); an import of node:http would pass the official one by.
@@ -28,7 +28,7 @@ export async function serve(setUp: SetUp): Promise<number> {
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length });
     response.end(body);
   };
-  const server = http.createServer(setUp === 'floor' ? floorHandler(handler) : handler);
+  const server = http.createServer(isByHand(setUp) ? floorHandler(handler) : handler);
   // A set-up is idle while the others run: its connections must not go away meanwhile.
   server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -42,7 +42,7 @@ export async function caller(
   concurrency: number,
 ): Promise<() => Promise<void>> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: concurrency });
-  const requests = setUp === 'floor' ? floorRequester(http) : plainRequester();
+  const requests = isByHand(setUp) ? floorRequester(http) : plainRequester();
   const target = { host: '127.0.0.1', port, agent };
   switch (workload) {
     case 'http':

@@ -65,7 +65,7 @@ export async function startTelemetry(setUp: SetUp, role: Role): Promise<Telemetr
 async function samplingOf(setUp: SetUp, batch: SpanProcessor): Promise<TracerConfig> {
   if (!isHeadSampled(setUp)) return { sampler: new AlwaysOnSampler(), spanProcessors: [batch] };
   const sampler = new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(0.01) });
-  if (setUp === 'sampled') return { sampler, spanProcessors: [batch] };
+  if (setUp !== 'kept') return { sampler, spanProcessors: [batch] };
   const { CancellationSampler, CancellationSpanProcessor } = await ours();
   return {
     sampler: new CancellationSampler(sampler),
@@ -93,6 +93,7 @@ async function instrumentationsOf(setUp: SetUp): Promise<Instrumentation[]> {
   switch (setUp) {
     case 'bare':
     case 'floor':
+    case 'floor-sampled':
       return [];
     case 'official':
     case 'sampled':
