@@ -32,6 +32,17 @@ export function isTimeoutError(reason: unknown): boolean {
   }, false);
 }
 
+/** Connect watches its deadlines by timers of its own, and aborts with this. */
+export function isConnectDeadline(reason: unknown): boolean {
+  return attempt(
+    () => isErrorLike(reason) && reason.name === 'ConnectError' && reason.code === CONNECT_DEADLINE_EXCEEDED,
+    false,
+  );
+}
+
+/** The same in gRPC. */
+const CONNECT_DEADLINE_EXCEEDED = 4;
+
 /** True for the error of an abort, Node's own or the one that abort() makes when it is given no reason. */
 export function isAbortError(reason: unknown): reason is ErrorLike {
   return isNamed(reason, 'AbortError');
@@ -104,7 +115,7 @@ function describeError(error: ErrorLike, depth: number): string {
 }
 
 function isTimeoutItself(error: ErrorLike): boolean {
-  if (error.name === 'TimeoutError') return true;
+  if (error.name === 'TimeoutError' || isConnectDeadline(error)) return true;
   switch (error.code) {
     case 'ETIMEDOUT':
     case 'ERR_HTTP_REQUEST_TIMEOUT':

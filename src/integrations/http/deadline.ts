@@ -1,9 +1,10 @@
-/** The time limits of requests: those of timeout signals, and the idle limits of Node's `timeout` and setTimeout(). */
+/** The time limits of requests: those of timeout signals and of headers that are sent, and the idle limits of Node's `timeout` and setTimeout(). */
+import { readDeadlineHeaders } from '../../cancellation/deadline-headers.ts';
 import { formatStack } from '../../cancellation/frame.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, Phase, Stack } from '../../operation/evidence.ts';
-import type { Operation } from '../../operation/operation.ts';
+import type { Deadline, Operation } from '../../operation/operation.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { OutgoingRequest, Transport } from './internals.ts';
 import type { ServerExchange } from './server-exchange.ts';
@@ -23,8 +24,34 @@ export function setLimitsOf(
 ): void {
   const { signal, operation } = exchange;
   const ofSignal = signal && host.abortOrigins.deadlineOf(signal, operation.startedAtMs);
-  if (ofSignal !== undefined) host.setDeadline(operation, ofSignal);
+  const sent = sentLimitOf(host, request, operation, above);
+  const isSent = sent !== undefined && (ofSignal === undefined || sent.timeoutMs < ofSignal.timeoutMs);
+  const deadline = isSent ? sent : ofSignal;
+  if (deadline !== undefined) host.setDeadline(operation, deadline);
   if (request.timeout) setIdleLimit(host, exchange, request.timeout, above);
+}
+
+/** Those that have a specification: Connect and gRPC-Web keep what they send, by timers of their own. */
+const KEPT_BY_SENDER = ['connect-timeout-ms', 'grpc-timeout'] as const;
+
+function sentLimitOf(
+  host: Host,
+  request: OutgoingRequest,
+  { startedAtMs }: Operation,
+  above: StackTop,
+): Deadline | undefined {
+  // Headers that were given as an array are not looked for: they are in the head already.
+  if (request._header !== null) return undefined;
+  for (const header of KEPT_BY_SENDER) {
+    const value = request.getHeader(header);
+    if (value === undefined) continue;
+    const limit = readDeadlineHeaders({ [header]: String(value) }, Date.now());
+    if (limit?.header === undefined) continue;
+    const { timeoutMs } = limit;
+    const stack = host.captureDeadlineStack(above);
+    return { atMs: startedAtMs + timeoutMs, timeoutMs, source: header, stack };
+  }
+  return undefined;
 }
 
 /** @param timeout as it was given to Node: 0 takes the limit away */

@@ -4,7 +4,7 @@ import {
   describeMalformed,
   readDeadlineHeaders,
 } from '../../cancellation/deadline-headers.ts';
-import { isNamed } from '../../cancellation/reason.ts';
+import { isConnectDeadline } from '../../cancellation/reason.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { after } from '../../hook/observe.ts';
 import type { Undo } from '../../hook/replace.ts';
@@ -63,14 +63,11 @@ function deadlineOf(
   return { atMs: startedAtMs + timeoutMs, timeoutMs, source: header, stack };
 }
 
-/** The same in gRPC. */
-const CONNECT_DEADLINE_EXCEEDED = 4;
-
 /** @param reason of the abort that is going on, if one is */
 export function isMissed(deadline: Deadline, reason: unknown): boolean {
   if (performance.now() >= deadline.atMs - CLOCK_SLACK_MS) return true;
-  // Connect watches its deadline by a timer of its own, which it starts a while before it makes the request.
-  return isNamed(reason, 'ConnectError') && reason.code === CONNECT_DEADLINE_EXCEEDED;
+  // Connect starts its timer a while before it makes the request.
+  return isConnectDeadline(reason);
 }
 
 /** @param recordOf what is kept for a stream or session, if it is followed */

@@ -5,6 +5,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RequestHandler } from 'express';
 import type { ContractCase, Expectation } from '../../support/contract.ts';
+import { connectClientOverHttp1 } from '../http2/connect-service.ts';
 import { event, type HttpLab, read } from './lab.ts';
 
 const clientLeft: Expectation = {
@@ -23,6 +24,11 @@ const tooSlow: Expectation = {
   status: 'error',
   attributes: { 'http.response.status_code': 503 },
 };
+
+const limitSent = (protocol: 'connect' | 'grpc-web') => ({
+  'deadline.timeout_ms': 1_000,
+  'deadline.source': protocol === 'connect' ? 'connect-timeout-ms' : 'grpc-timeout',
+});
 
 export function libraryCases(lab: HttpLab): ContractCase[] {
   const axios = lab.require('axios') as typeof import('axios').default;
@@ -71,6 +77,73 @@ export function libraryCases(lab: HttpLab): ContractCase[] {
         trigger: 'timeout',
         phase: 'wait',
         status: 'error',
+      },
+      server: clientLeft,
+    },
+    ...(['connect', 'grpc-web'] as const).map(
+      (protocol): ContractCase => ({
+        name: `Connect over HTTP/1.1, ${protocol} protocol: timeoutMs`,
+        stage: async () => {
+          const { port } = await lab.serve(() => {});
+          const client = connectClientOverHttp1(lab.require, protocol, `http://127.0.0.1:${port}`);
+          await client.unary({ value: 'ping' }, { timeoutMs: 1_000 }).catch(() => {});
+        },
+        client: {
+          outcome: 'deadline_exceeded',
+          initiator: 'local',
+          trigger: 'signal_timeout',
+          phase: 'wait',
+          reason: 'ConnectError: [deadline_exceeded] the operation timed out',
+          status: 'error',
+          attributes: limitSent(protocol),
+        },
+        // A client that is still being compiled sends it long after it has started its timer.
+        server: [
+          {
+            ...clientLeft,
+            outcome: 'deadline_exceeded',
+            status: 'error',
+            attributes: limitSent(protocol),
+          },
+          { ...clientLeft, attributes: limitSent(protocol) },
+        ],
+      }),
+    ),
+    {
+      name: 'Connect over HTTP/1.1: timeoutMs, and an answer in time',
+      stage: async () => {
+        const { port } = await lab.serve((_request, response) => {
+          response.setHeader('content-type', 'application/proto').end();
+        });
+        const client = connectClientOverHttp1(lab.require, 'connect', `http://127.0.0.1:${port}`);
+        await client.unary({ value: 'ping' }, { timeoutMs: 1_000 });
+      },
+      client: { outcome: undefined, attributes: limitSent('connect') },
+      server: { outcome: undefined, attributes: limitSent('connect') },
+    },
+    {
+      name: 'Connect over HTTP/1.1, aborted before its timeoutMs',
+      stage: async () => {
+        const handled = event();
+        const { port } = await lab.serve(() => handled.resolve());
+        const client = connectClientOverHttp1(lab.require, 'connect', `http://127.0.0.1:${port}`);
+        const controller = new AbortController();
+        const call = client.unary({ value: 'ping' }, { timeoutMs: 5_000, signal: controller.signal });
+        const end = call.catch(() => {});
+        await handled.promise;
+        (function leave() {
+          controller.abort();
+        })();
+        await end;
+      },
+      client: {
+        outcome: 'context.canceled',
+        initiator: 'local',
+        trigger: 'abort',
+        phase: 'wait',
+        origin: 'leave',
+        status: 'unset',
+        attributes: { 'deadline.timeout_ms': 5_000 },
       },
       server: clientLeft,
     },

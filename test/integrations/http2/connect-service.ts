@@ -91,6 +91,18 @@ export function connectClient(protocol: Protocol, baseUrl: string, lab: Http2Lab
   return createClient(service, transports[protocol](options)) as unknown as EchoClient;
 }
 
+/** @param require what it loads, official instrumentations see */
+export function connectClientOverHttp1(
+  require: NodeJS.Require,
+  protocol: 'connect' | 'grpc-web',
+  baseUrl: string,
+): EchoClient {
+  const connect = require('@connectrpc/connect') as typeof import('@connectrpc/connect');
+  const node = require('@connectrpc/connect-node') as typeof import('@connectrpc/connect-node');
+  const make = protocol === 'connect' ? node.createConnectTransport : node.createGrpcWebTransport;
+  return connect.createClient(service, make({ baseUrl, httpVersion: '1.1' })) as unknown as EchoClient;
+}
+
 /** Waits for the end of a call; returns its code. */
 export async function codeOf(call: Promise<unknown>): Promise<Code | undefined> {
   try {
