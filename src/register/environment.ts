@@ -2,7 +2,15 @@
 import { DiagLogLevel } from '@opentelemetry/api';
 import type { CancellationInstrumentationConfig } from '../config.ts';
 import { checkEndpoint, checkProtocol, endpointOf } from './otlp-checks.ts';
-import { booleanOf, listOf, millisecondsOf, textOf, type Variables, type Warn } from './variables.ts';
+import {
+  booleanOf,
+  countOf,
+  listOf,
+  millisecondsOf,
+  textOf,
+  type Variables,
+  type Warn,
+} from './variables.ts';
 
 export type ExporterName = 'otlp' | 'console';
 
@@ -17,6 +25,7 @@ export interface Environment {
   readonly logLevel: DiagLogLevel | undefined;
   readonly endpoints: Endpoints;
   readonly exporters: readonly ExporterName[];
+  readonly batches: BatchEnvironment;
   readonly metrics: MetricsEnvironment;
   readonly propagators: readonly PropagatorName[];
   readonly sampler: SamplerEnvironment;
@@ -24,6 +33,16 @@ export interface Environment {
   readonly keepsCancelled: boolean;
   readonly resourceDetectors: readonly DetectorName[];
   readonly instrumentationConfig: CancellationInstrumentationConfig;
+}
+
+/** How spans are exported. */
+export interface BatchEnvironment {
+  /** Spans of one export, at most. */
+  readonly size: number;
+  /** How long a span waits for others, at most. */
+  readonly delayMs: number;
+  /** Spans that wait for others or for room, at most; as many more may be under way. Not less than `size`. */
+  readonly maxUnsent: number;
 }
 
 export interface MetricsEnvironment {
@@ -73,6 +92,7 @@ export function readEnvironment(variables: Variables, warn: Warn): Environment {
     logLevel: logLevelOf(variables, warn),
     endpoints: { traces: endpointOf(variables, 'TRACES'), metrics: endpointOf(variables, 'METRICS') },
     exporters: exportersOf(variables, 'OTEL_TRACES_EXPORTER', ['otlp'], warn),
+    batches: batchesOf(variables, warn),
     metrics: metricsOf(variables, warn),
     propagators: propagatorsOf(variables, warn),
     sampler,
@@ -84,11 +104,15 @@ export function readEnvironment(variables: Variables, warn: Warn): Environment {
 
 const NO_METRICS: MetricsEnvironment = { exporters: [], intervalMs: 60_000, timeoutMs: 30_000 };
 
+/** What the specification says of the batch processor. */
+const BATCHES: BatchEnvironment = { size: 512, delayMs: 5_000, maxUnsent: 2_048 };
+
 const DISABLED: Environment = {
   isDisabled: true,
   logLevel: undefined,
   endpoints: { traces: '', metrics: '' },
   exporters: [],
+  batches: BATCHES,
   metrics: NO_METRICS,
   propagators: PROPAGATORS,
   sampler: DEFAULT_SAMPLER,
@@ -118,6 +142,13 @@ function exportersOf(
     else if (name !== 'none') warn(`${variable} must be otlp, console or none, but is "${name}"; ignored.`);
   }
   return exporters;
+}
+
+function batchesOf(variables: Variables, warn: Warn): BatchEnvironment {
+  const size = countOf(variables, 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE', BATCHES.size, warn);
+  const maxUnsent = countOf(variables, 'OTEL_BSP_MAX_QUEUE_SIZE', BATCHES.maxUnsent, warn);
+  const delayMs = millisecondsOf(variables, 'OTEL_BSP_SCHEDULE_DELAY', BATCHES.delayMs, warn, 0);
+  return { size: Math.min(size, maxUnsent), delayMs, maxUnsent };
 }
 
 function metricsOf(variables: Variables, warn: Warn): MetricsEnvironment {

@@ -24,6 +24,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'Is the host up, and a route to it?',
   ENETUNREACH: 'Is there a route to its network?',
   ETIMEDOUT: 'Is the host up, and the port open?',
+  ERR_ACCESS_DENIED: '--permission wants --allow-worker beside it and, where it has it, --allow-net.',
   EPROTO: 'Does it speak TLS? If not, its URL begins with http:.',
   ERR_SSL_WRONG_VERSION_NUMBER: 'Does it speak TLS? If not, its URL begins with http:.',
   ERR_SSL_PACKET_LENGTH_TOO_LONG: 'Does it speak TLS? If not, its URL begins with http:.',

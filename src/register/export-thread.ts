@@ -6,7 +6,7 @@
 import { Worker } from 'node:worker_threads';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import type { Endpoints } from './environment.ts';
-import { ExportHealth } from './export-health.ts';
+import { ExportHealth, type Signal } from './export-health.ts';
 import type { MetricsSetUp } from './export-metrics.ts';
 import type { Measured } from './measurements.ts';
 import { otlpJson } from './otlp-json.ts';
@@ -17,17 +17,18 @@ const EXIT_LIMIT_MS = 2_000;
 /** The longest wait for an answer then, and how much less than all that is left, in ms: the thread has a last word to say. */
 const LAST_EXPORT_MS = 1_000;
 const LAST_WORD_MS = 100;
-/** As many as the batch processor's queue holds by default; what comes on top of them is given up. */
-const MAX_UNDER_WAY = 2048;
 
 /** What the thread is started with. */
 export interface ExportSettings {
   readonly endpoints: Endpoints;
   /** Whether nothing is said of exports that fail. */
   readonly isQuiet: boolean;
-  /** One Int32: of how many spans the thread knows what became of them. At the end the main thread gets no more messages. */
+  /** Int32s, see SETTLED. At the end the main thread gets no more messages. */
   readonly settled: SharedArrayBuffer;
 }
+
+/** Of how many spans the thread knows what became of them, and how many of them are lost without its having said so yet. */
+export const SETTLED = { spans: 0, untold: 1 } as const;
 
 /** Spans to export. */
 export interface Spans {
@@ -76,26 +77,46 @@ export interface LastBatch {
 /** What became of a batch. */
 export interface BatchResult {
   readonly id: number;
+  /** Whether all of it has arrived. */
   readonly isExported: boolean;
 }
 
 export class ExportThread {
   readonly #settings: ExportSettings;
-  readonly #warn: Warn;
+  readonly #settledSpans: Int32Array;
+  readonly #maxUnderWay: number;
+  /** Of what never comes to the thread, or of what that one never comes to tell. */
+  readonly #health: Readonly<Record<Signal, ExportHealth>>;
   /** By id, how many spans are in the batches that the thread has not reported on. */
   readonly #underWay = new Map<number, number>();
   readonly #waiting: (() => void)[] = [];
+  /** Called when something that was under way no longer is. */
+  onRoom: () => void = () => {};
   #lastId = 0;
   /** Spans, from the beginning on. */
   #handedOver = 0;
   #worker: Worker | undefined;
-  #isFailing = false;
+  /** Whether the thread has a last word to say of what failed. */
+  #hasFailed = false;
   /** On the clock of performance.now(), in ms, once the end is known. */
   #endsAtMs: number | undefined;
 
-  constructor(settings: Omit<ExportSettings, 'settled'>, warn: Warn) {
-    this.#settings = { ...settings, settled: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) };
-    this.#warn = warn;
+  /** @param maxUnderWay so many spans, and there is no room for more */
+  constructor(settings: Omit<ExportSettings, 'settled'>, maxUnderWay: number, warn: Warn) {
+    const settled = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT);
+    this.#settings = { ...settings, settled };
+    this.#settledSpans = new Int32Array(settled);
+    this.#maxUnderWay = maxUnderWay;
+    const { traces, metrics } = settings.endpoints;
+    this.#health = {
+      spans: new ExportHealth('spans', traces, warn),
+      metrics: new ExportHealth('metrics', metrics, warn),
+    };
+  }
+
+  /** Spans that were handed over and of which nothing is known. The count of the settled ones starts again after 2³² of them. */
+  get #unsettled(): number {
+    return (this.#handedOver - Atomics.load(this.#settledSpans, SETTLED.spans)) | 0;
   }
 
   /** Hands over what was measured. */
@@ -103,14 +124,18 @@ export class ExportThread {
     this.#post({ id: ++this.#lastId, metrics, isDue }, 0, []);
   }
 
-  /** Hands the spans over. */
-  send(spans: readonly ReadableSpan[]): void {
-    let total = spans.length;
-    for (const count of this.#underWay.values()) total += count;
-    if (total <= MAX_UNDER_WAY) this.sendInAnyCase(spans);
-    else {
-      const cause = `more than ${MAX_UNDER_WAY} spans are under way`;
-      this.#worker?.postMessage({ lost: spans.length, cause } satisfies GivenUp);
+  hasRoomFor(spans: number): boolean {
+    return this.#unsettled + spans <= this.#maxUnderWay;
+  }
+
+  /** Spans that are not handed over: the thread tells of them, as of all that is lost. Never throws. */
+  giveUp(lost: number, cause: string): void {
+    this.#hasFailed = true;
+    try {
+      this.#start().postMessage({ lost, cause } satisfies GivenUp);
+      this.#handedOver += lost;
+    } catch {
+      this.#health.spans.failed(lost, new Error(cause));
     }
   }
 
@@ -128,9 +153,18 @@ export class ExportThread {
     }
   }
 
-  /** However many are under way: the process is ending. */
+  /** Hands the spans over, however many are under way. Never throws. */
   sendInAnyCase(spans: readonly ReadableSpan[]): void {
-    const body = otlpJson(spans);
+    let body: Uint8Array<ArrayBuffer>;
+    try {
+      body = otlpJson(spans);
+    } catch (error) {
+      // By what the application has put into one of them.
+      const half = spans.length >> 1;
+      if (half === 0) this.giveUp(spans.length, String(error));
+      else for (const part of [spans.slice(0, half), spans.slice(half)]) this.sendInAnyCase(part);
+      return;
+    }
     this.#post({ id: ++this.#lastId, spans: { count: spans.length, body } }, spans.length, [body.buffer]);
   }
 
@@ -141,7 +175,7 @@ export class ExportThread {
     try {
       this.#start().postMessage(batch, moved);
     } catch (error) {
-      this.#giveUp(String(error));
+      this.#loseThread(error);
     }
   }
 
@@ -155,8 +189,10 @@ export class ExportThread {
   /** Sends these and waits, blocking, until they and what is under way have arrived, within a limit. */
   finish(spans: readonly ReadableSpan[], metrics: MetricsToExport | undefined): void {
     const isDone = spans.length === 0 && metrics === undefined && this.#underWay.size === 0;
-    // The thread has a last word to say of what failed.
-    if (isDone && !this.#isFailing) return;
+    if (isDone && !this.#hasFailed) return;
+    const health = this.#health;
+    health.spans.ending();
+    health.metrics.ending();
     try {
       const lastWord = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
       const nowMs = performance.now();
@@ -173,21 +209,15 @@ export class ExportThread {
       this.#start().postMessage(last, [body.buffer]);
       const { nobody, mainThread } = LAST_WORD;
       if (Atomics.wait(lastWord, 0, nobody, leftMs) !== 'timed-out') return;
-      if (Atomics.compareExchange(lastWord, 0, nobody, mainThread) === nobody) this.#sayUnsettled();
-    } catch {
-      // The process is ending: there is nobody left to tell, and nothing may change how it ends.
+      if (Atomics.compareExchange(lastWord, 0, nobody, mainThread) !== nobody) return;
+      const lost = this.#unsettled + Atomics.load(this.#settledSpans, SETTLED.untold);
+      if (lost > 0) health.spans.failed(lost, new Error('the process ended before all were sent'));
+    } catch (error) {
+      if (spans.length > 0) health.spans.failed(spans.length, error);
+    } finally {
+      health.spans.ended();
+      health.metrics.ended();
     }
-  }
-
-  /** The thread has not come so far as to say it. */
-  #sayUnsettled(): void {
-    const { endpoints, isQuiet, settled } = this.#settings;
-    const lost = this.#handedOver - Atomics.load(new Int32Array(settled), 0);
-    if (lost <= 0 || isQuiet) return;
-    const health = new ExportHealth('spans', endpoints.traces, this.#warn);
-    health.ending();
-    health.failed(lost, new Error('the process ended before all were sent'));
-    health.ended();
   }
 
   #start(): Worker {
@@ -199,29 +229,37 @@ export class ExportThread {
       env: { ...process.env, NODE_OPTIONS: '' },
     });
     worker.on('message', ({ id, isExported }: BatchResult) => {
-      this.#isFailing = !isExported;
-      this.#settle(id);
+      if (isExported) this.#health.spans.succeeded();
+      else this.#hasFailed = true;
+      this.#underWay.delete(id);
+      this.onRoom();
+      this.#settled();
     });
-    worker.on('error', (error) => this.#giveUp(String(error)));
-    worker.on('exit', () => this.#giveUp('the thread that exports has ended'));
+    const lose = (error: unknown): void => {
+      // One that was started since has the batches that are under way now.
+      if (this.#worker === worker) this.#loseThread(error);
+    };
+    worker.on('error', lose);
+    worker.on('exit', () => lose(new Error('the thread that exports has ended')));
     worker.unref();
     this.#worker = worker;
     return worker;
   }
 
-  #giveUp(error: string): void {
+  /** There is no thread. */
+  #loseThread(error: unknown): void {
     this.#worker = undefined;
-    if (this.#underWay.size === 0) return;
-    this.#warn(`not exported: ${error}`);
-    for (const [id, spans] of this.#underWay) {
-      // Told of by this: at the end they are not to be told of again.
+    this.#hasFailed = true;
+    for (const spans of this.#underWay.values()) {
+      this.#health[spans > 0 ? 'spans' : 'metrics'].failed(spans, error);
+      // Counted by this: at the end they are not to be counted again.
       this.#handedOver -= spans;
-      this.#settle(id);
     }
+    this.#underWay.clear();
+    this.#settled();
   }
 
-  #settle(id: number): void {
-    this.#underWay.delete(id);
+  #settled(): void {
     if (this.#underWay.size > 0) return;
     this.#worker?.unref();
     for (const resolve of this.#waiting.splice(0)) resolve();

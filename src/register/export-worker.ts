@@ -16,6 +16,7 @@ import {
   type LastBatch,
   type MetricsBatch,
   type MetricsToExport,
+  SETTLED,
   type Spans,
 } from './export-thread.ts';
 
@@ -66,8 +67,10 @@ function obeyNext(): void {
 
 function obey(batch: Order): void {
   if ('lastWord' in batch) exportLast(batch);
-  else if ('cause' in batch) spansHealth.failed(batch.lost, new Error(batch.cause));
-  else if ('spans' in batch) track(batch.id, batch.spans.count, exportSpans(spansExport, batch.spans));
+  else if ('cause' in batch) {
+    spansHealth.failed(batch.lost, new Error(batch.cause));
+    settle(batch.lost);
+  } else if ('spans' in batch) track(batch.id, batch.spans.count, exportSpans(spansExport, batch.spans));
   else track(batch.id, 0, exportMetrics(batch));
 }
 
@@ -75,9 +78,14 @@ function track(id: number, spans: number, exported: Promise<boolean>): void {
   underWay.set(exported, spans);
   exported.then((isExported) => {
     underWay.delete(exported);
-    Atomics.add(settledSpans, 0, spans);
+    settle(spans);
     parentPort?.postMessage({ id, isExported } satisfies BatchResult);
   });
+}
+
+function settle(spans: number): void {
+  Atomics.store(settledSpans, SETTLED.untold, spansHealth.untold);
+  Atomics.add(settledSpans, SETTLED.spans, spans);
 }
 
 function exportLast({ spans, metrics, lastWord, timeoutMs }: LastBatch): void {
@@ -102,9 +110,9 @@ function exportLast({ spans, metrics, lastWord, timeoutMs }: LastBatch): void {
   // Too short for the exporter's retries: an absent collector is found out at once.
   const lastExport = new SpansExport(endpoints.traces, { timeoutMillis: timeoutMs });
   if (spans.count > 0) track(0, spans.count, exportSpans(lastExport, spans));
-  else {
+  else if (underWay.size > 0) {
     // Those that are under way may wait for their next attempt: why, an export of none finds out.
-    lastExport.export(spans.body).then((error) => {
+    lastExport.export(spans.body).then(({ error }) => {
       cause = error ?? cause;
     });
   }
@@ -128,8 +136,8 @@ async function exportMetrics(
 }
 
 async function exportSpans(to: SpansExport, { count, body }: Spans): Promise<boolean> {
-  const error = await to.export(body);
+  const { error, rejected = count } = await to.export(body);
   if (error === undefined) spansHealth.succeeded();
-  else spansHealth.failed(count, error);
+  else spansHealth.failed(Math.min(rejected, count), error);
   return error === undefined;
 }

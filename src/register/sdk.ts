@@ -11,12 +11,7 @@ import { propagatorOf } from './propagators.ts';
 import { YieldingTracerProvider } from './provider.ts';
 import { resourceOf } from './resource.ts';
 import { samplerOf } from './sampler.ts';
-import {
-  AsyncLocalStorageContextManager,
-  BatchSpanProcessor,
-  ConsoleSpanExporter,
-  SimpleSpanProcessor,
-} from './sdk-packages.ts';
+import { AsyncLocalStorageContextManager, ConsoleSpanExporter, SimpleSpanProcessor } from './sdk-packages.ts';
 import { UnsentSpans } from './unsent-spans.ts';
 import type { Warn } from './variables.ts';
 
@@ -39,9 +34,10 @@ export interface StartedSdk {
 
 export function startSdk(environment: Environment, warn: Warn): StartedSdk {
   const resource = resourceOf(environment.resourceDetectors);
-  const { endpoints, logLevel } = environment;
-  const thread = new ExportThread({ endpoints, isQuiet: logLevel === DiagLogLevel.NONE }, warn);
-  const unsent = new UnsentSpans(thread, (exporter) => new BatchSpanProcessor(exporter));
+  const { endpoints, logLevel, batches } = environment;
+  const isQuiet = logLevel === DiagLogLevel.NONE;
+  const thread = new ExportThread({ endpoints, isQuiet }, batches.maxUnsent, warn);
+  const unsent = new UnsentSpans(thread, batches);
   const spanProcessors: SpanProcessor[] = [];
   for (const name of environment.exporters) {
     if (name === 'otlp') spanProcessors.push(unsent);

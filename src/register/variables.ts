@@ -24,17 +24,39 @@ export function booleanOf(variables: Variables, name: string, warn: Warn): boole
   return value === 'true';
 }
 
-/** More than a timer of Node's can wait. */
-const MAX_MS = 2 ** 31 - 1;
+/** More ms than this a timer of Node's cannot wait. */
+const MAX = 2 ** 31 - 1;
 
-/** A whole number of milliseconds, 1 or more. */
-export function millisecondsOf(variables: Variables, name: string, fallbackMs: number, warn: Warn): number {
+/** A whole number of milliseconds. */
+export function millisecondsOf(
+  variables: Variables,
+  name: string,
+  fallbackMs: number,
+  warn: Warn,
+  leastMs = 1,
+): number {
+  return wholeNumberOf(variables, name, fallbackMs, warn, leastMs, ' of milliseconds');
+}
+
+/** A whole number, 1 or more. */
+export function countOf(variables: Variables, name: string, fallback: number, warn: Warn): number {
+  return wholeNumberOf(variables, name, fallback, warn, 1, '');
+}
+
+function wholeNumberOf(
+  variables: Variables,
+  name: string,
+  fallback: number,
+  warn: Warn,
+  least: number,
+  unit: string,
+): number {
   const value = textOf(variables, name);
-  if (value === undefined) return fallbackMs;
-  const ms = Number(value);
-  if (Number.isInteger(ms) && ms >= 1 && ms <= MAX_MS) return ms;
+  if (value === undefined) return fallback;
+  const number = Number(value);
+  if (Number.isInteger(number) && number >= least && number <= MAX) return number;
   warn(
-    `${name} must be a whole number of milliseconds from 1 to ${MAX_MS}, but is "${value}"; taken as ${fallbackMs}.`,
+    `${name} must be a whole number${unit} from ${least} to ${MAX}, but is "${value}"; taken as ${fallback}.`,
   );
-  return fallbackMs;
+  return fallback;
 }

@@ -16,6 +16,7 @@ const defaults: Environment = {
     metrics: 'http://localhost:4318/v1/metrics',
   },
   exporters: ['otlp'],
+  batches: { size: 512, delayMs: 5_000, maxUnsent: 2_048 },
   metrics: { exporters: [], intervalMs: 60_000, timeoutMs: 30_000 },
   propagators: ['tracecontext', 'baggage'],
   sampler: { name: 'parentbased_always_on', ratio: 1 },
@@ -42,6 +43,9 @@ describe('the environment', () => {
       'OTEL_METRICS_EXPORTER',
       'OTEL_METRIC_EXPORT_INTERVAL',
       'OTEL_METRIC_EXPORT_TIMEOUT',
+      'OTEL_BSP_MAX_EXPORT_BATCH_SIZE',
+      'OTEL_BSP_MAX_QUEUE_SIZE',
+      'OTEL_BSP_SCHEDULE_DELAY',
       'OTEL_PROPAGATORS',
       'OTEL_INSTRUMENTATION_CANCELLATION_KEEP_CANCELLED',
       'OTEL_INSTRUMENTATION_CANCELLATION_CONFIG',
@@ -93,6 +97,16 @@ describe('the environment', () => {
       },
       { metrics: { exporters: ['otlp'], intervalMs: 1, timeoutMs: 2_147_483_647 } },
     ],
+    [
+      {
+        OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '1',
+        OTEL_BSP_MAX_QUEUE_SIZE: '2',
+        OTEL_BSP_SCHEDULE_DELAY: '0',
+      },
+      { batches: { size: 1, delayMs: 0, maxUnsent: 2 } },
+    ],
+    // No batch can be larger than all that waits.
+    [{ OTEL_BSP_MAX_QUEUE_SIZE: '100' }, { batches: { size: 100, delayMs: 5_000, maxUnsent: 100 } }],
     // Nobody asked for metrics, so nothing of theirs is looked at.
     [{ OTEL_METRIC_EXPORT_INTERVAL: 'x', OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'x' }, {}],
     [{ OTEL_PROPAGATORS: 'none' }, { propagators: [] }],
@@ -141,6 +155,7 @@ describe('the environment', () => {
             logLevel: undefined,
             endpoints: { traces: '', metrics: '' },
             exporters: [],
+            batches: defaults.batches,
             metrics: defaults.metrics,
             propagators: ['tracecontext', 'baggage'],
             sampler: defaults.sampler,
@@ -188,6 +203,14 @@ describe('the environment', () => {
         ],
       ),
     ),
+    ...['OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 'OTEL_BSP_MAX_QUEUE_SIZE'].map(
+      (name): [Record<string, string>, string, RegExp] => [
+        { [name]: '0' },
+        name,
+        /a whole number from 1 to 2147483647/,
+      ],
+    ),
+    [{ OTEL_BSP_SCHEDULE_DELAY: '-1' }, 'OTEL_BSP_SCHEDULE_DELAY', /of milliseconds from 0 to 2147483647/],
     [
       { OTEL_METRICS_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'localhost' },
       'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT',
