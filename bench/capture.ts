@@ -1,6 +1,7 @@
 /**
- * npm run bench:capture -- [--megabytes 1024]: what `cancel-trace capture` takes of memory and time for a large capture. Real traffic of HTTP/1.1 and
- * HTTP/2 is recorded once, and repeated from one client address after the other until the file is as large. Linux only, as root.
+ * npm run bench:capture -- [--megabytes 1024] [--one-connection]: what `cancel-trace capture` takes of memory and time for a large capture. Real
+ * traffic of HTTP/1.1 and HTTP/2 is recorded once, and repeated from one client address after the other until the file is as large; or all of it goes
+ * over one connection of HTTP/2, which is recorded as it is. Linux only, as root.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +17,10 @@ import { captureTools, startCapture } from '../test/support/packet-capture.ts';
 import { readPcap, tcpOf } from '../test/support/pcap-file.ts';
 import { childPids, usageOf } from './processes.ts';
 
-const { values } = parseArgs({ options: { megabytes: { type: 'string', default: '1024' } } });
+const { values } = parseArgs({
+  options: { megabytes: { type: 'string', default: '1024' }, 'one-connection': { type: 'boolean' } },
+});
+const isOne = values['one-connection'] ?? false;
 const wantedBytes = Number(values.megabytes) * 1024 * 1024;
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 /** Of a packet in the file: its own head, that of Ethernet, and then that of IP with the addresses. */
@@ -28,9 +32,9 @@ const tools = captureTools();
 if ('unavailable' in tools) throw new Error(tools.unavailable);
 console.log(`Node ${process.versions.node}, ${cpus().length} cores, load ${loadavg()[0]?.toFixed(1)}`);
 const { recorded, requests, serverPorts } = await record(tools.tcpdump);
-const file = join(recorded.folder, 'large.pcap');
-const copies = repeat(recorded.file, file, serverPorts);
-console.log(`${values.megabytes} MB: ${copies * requests} requests`);
+const file = isOne ? recorded.file : join(recorded.folder, 'large.pcap');
+const copies = isOne ? 1 : repeat(recorded.file, file, serverPorts);
+console.log(`${values.megabytes} MB: ${copies * requests} requests${isOne ? ' over one connection' : ''}`);
 try {
   await measure(file);
 } finally {
@@ -55,8 +59,9 @@ async function record(tcpdump: string) {
     await once(answer.resume(), 'end');
   }
   agent.destroy();
+  const ofHttp2 = isOne ? Math.ceil(wantedBytes / BODY.length) : 50;
   const session = http2.connect(`http://127.0.0.1:${other}`);
-  for (let count = 0; count < 50; count++, requests++) {
+  for (let count = 0; count < ofHttp2; count++, requests++) {
     const stream = session.request({ ':path': count % 10 === 0 ? '/left' : '/' });
     stream.on('response', () => {
       if (count % 10 === 0) stream.close(http2.constants.NGHTTP2_CANCEL);
