@@ -59,6 +59,8 @@ export interface WireExchange {
   /** The first GOAWAY since the request: who takes no more streams, and which error it names. */
   goaway: Goaway | undefined;
   connectionEnd: ConnectionEnd | undefined;
+  /** Of the side that has then given up: when it asked the other one whether it is there, and heard nothing. */
+  unansweredPingAtMs: number | undefined;
   /** When the connection was last seen in use: Unix time in ms. */
   connectionSeenAtMs: number;
 }
@@ -133,6 +135,7 @@ export function startExchange({ headers, hasUnreadHeaders = false, atMs, ...star
     stalledMs: { client: 0, server: 0 },
     goaway: undefined,
     connectionEnd: undefined,
+    unansweredPingAtMs: undefined,
     connectionSeenAtMs: atMs,
   };
 }

@@ -154,12 +154,24 @@ function* end(
     // Its end may be what is missing.
     if (exchange.hasGap) continue;
     cutShort(exchange, { by, how, atMs: packet.atMs, errorCode: undefined });
+    noteUnanswered(exchange, connection.http2.unansweredPingAtMs(by), packet.atMs);
   }
   connection.closedBy.add(by);
   // After a FIN the other side may still send.
   if (!packet.isReset && connection.closedBy.size < 2) return;
   yield* rest(connection);
   connections.delete(packet.connection);
+}
+
+/** A shorter time is the way there and back. */
+const UNANSWERED_MS = 100;
+
+/** It gave up while it waited, by closing the connection or just before that. */
+function noteUnanswered(exchange: WireExchange, pingAtMs: number | undefined, closedAtMs: number): void {
+  const { cut, connectionEnd } = exchange;
+  if (pingAtMs === undefined || closedAtMs - pingAtMs < UNANSWERED_MS) return;
+  if (cut !== undefined && cut.by === connectionEnd?.by && cut.atMs >= pingAtMs + UNANSWERED_MS)
+    exchange.unansweredPingAtMs = pingAtMs;
 }
 
 function* settled(connection: Connection, untilMs: number): Generator<WireExchange> {

@@ -71,6 +71,12 @@ export function factsOf(exchange: WireExchange, told: ToldBySpans | undefined): 
   say(answerAtMs, 'server', `answer, status ${exchange.status}`);
   const grpc = exchange.grpcStatus === undefined ? '' : `, grpc-status ${exchange.grpcStatus}`;
   if (webSocket === undefined) say(answerEndAtMs, 'server', `end of the answer${grpc}`);
+  if (connectionEnd !== undefined && exchange.unansweredPingAtMs !== undefined)
+    say(
+      exchange.unansweredPingAtMs,
+      connectionEnd.by,
+      `PING, without an answer until it closed the connection ${inMs(connectionEnd.atMs - exchange.unansweredPingAtMs)} later`,
+    );
   if (goaway !== undefined) say(goaway.atMs, goaway.by, `GOAWAY ${errorName(goaway.errorCode)}`);
   if (cut !== undefined) say(cut.atMs, cut.by, cutText(cut) + (webSocket === undefined ? '' : UNCLOSED));
   for (const side of ['client', 'server'] as const) {

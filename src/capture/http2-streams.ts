@@ -16,9 +16,12 @@ const DATA = 0;
 const HEADERS = 1;
 const RST_STREAM = 3;
 const SETTINGS = 4;
+const PING = 6;
 const GOAWAY = 7;
 const WINDOW_UPDATE = 8;
 const CONTINUATION = 9;
+
+const MAX_PINGS = 100;
 
 export class Http2Streams {
   readonly #ends: { readonly connection: number; readonly client: string; readonly server: string };
@@ -34,6 +37,8 @@ export class Http2Streams {
 
   /** Blocks of this side are missing, so that what a number stands for is not known any more. */
   readonly #hasLostHeaders: Record<Side, boolean> = { client: false, server: false };
+  /** When those were sent that have no answer yet, by who sent them. */
+  readonly #pings: Record<Side, number[]> = { client: [], server: [] };
   /** The highest stream that was begun. */
   #highest = 0;
 
@@ -71,6 +76,7 @@ export class Http2Streams {
     if (type === SETTINGS && frame.initialWindow !== undefined)
       this.#flow.begin(otherSide(by), frame.initialWindow);
     if (type === WINDOW_UPDATE) this.#flow.grant(otherSide(by), stream, frame.increment ?? 0, atMs);
+    if (type === PING) this.#takePing(frame, by, atMs);
     if (type === GOAWAY)
       for (const open of this.exchanges.values()) open.goaway ??= { by, atMs, errorCode: frame.errorCode };
     const exchange = this.exchanges.get(stream);
@@ -84,8 +90,20 @@ export class Http2Streams {
     if (type === RST_STREAM) cutShort(exchange, { by, atMs, how: 'RST_STREAM', errorCode: frame.errorCode });
   }
 
+  /** They are answered in the order in which they came. */
+  #takePing({ isAnswer }: Http2Frame, by: Side, atMs: number): void {
+    if (isAnswer) this.#pings[otherSide(by)].shift();
+    else if (this.#pings[by].length < MAX_PINGS) this.#pings[by].push(atMs);
+  }
+
+  /** @returns when this side sent the first PING that has no answer */
+  unansweredPingAtMs(by: Side): number | undefined {
+    return this.#pings[by][0];
+  }
+
   /** Packets of this side are missing. */
   lose(by: Side): void {
+    this.#pings[otherSide(by)].length = 0;
     this.#hasLostHeaders[by] = true;
     this.#begunHeaders[by] = undefined;
   }

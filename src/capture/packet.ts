@@ -36,6 +36,8 @@ export interface Http2Frame {
   /** Of HEADERS and CONTINUATION: no more of them follows. */
   readonly isEndOfHeaders: boolean;
   readonly headers: readonly SentHeader[];
+  /** Of PING: it answers one. */
+  readonly isAnswer: boolean;
   /** Of RST_STREAM and GOAWAY. */
   readonly errorCode: number | undefined;
   /** Of WINDOW_UPDATE: bytes. */
@@ -114,6 +116,7 @@ function frameOf(fields: Fields): Http2Frame[] {
       isEndOfStream: list(fields.http2_http2_flags_end_stream).includes(true),
       isEndOfHeaders: list(fields.http2_http2_flags_eh).includes(true),
       headers: headersOf(fields),
+      isAnswer: list(fields.http2_http2_flags_ack_ping).includes(true),
       errorCode: number(fields.http2_http2_rst_stream_error) ?? number(fields.http2_http2_goaway_error),
       increment: number(fields.http2_http2_window_update_window_size_increment),
       initialWindow: number(fields.http2_http2_settings_initial_window_size),
