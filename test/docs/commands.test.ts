@@ -30,6 +30,10 @@ const PAGES: Readonly<Record<string, Place>> = {
 const OURS = 'opentelemetry-instrumentation-cancellation';
 const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [RegExp(`^npm install ${OURS}( @opentelemetry/api)?$`), { by: 'test/setups/support/readme.ts' }],
+  [
+    /^npm run test:versions( -- --(all|write|node <binary>))?$/,
+    { not: 'it takes many minutes, before a release' },
+  ],
   [/^npm run test:setups -- --write$/, { not: 'it writes into the README what test:setups has found' }],
   [RegExp(`^[^#]*node --(import|require) ${OURS}/register app\\.js$`), { here: 'runs an application' }],
   [/^yarn node --import$/, { by: 'test/setups/support/matrix.ts' }],

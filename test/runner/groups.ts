@@ -30,6 +30,12 @@ export const groups: Readonly<Record<string, Group>> = {
     concurrency: (cores) => cores,
     limitMinutes: 30,
   },
+  versions: {
+    command: 'npm run test:versions',
+    needs: 'other versions of Node and of each library, installed from npm',
+    concurrency: (cores) => cores,
+    limitMinutes: 60,
+  },
 };
 
 /**

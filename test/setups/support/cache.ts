@@ -1,9 +1,10 @@
 /** What the set-ups take from npm besides what they test: versions of Node and package managers, kept in the user's cache folder. */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import lt from 'semver/functions/lt.js';
 
 const cacheFolder = join(
   process.env.XDG_CACHE_HOME || join(homedir(), '.cache'),
@@ -13,7 +14,9 @@ const nodePackage = `node-${process.platform}-${process.arch}`;
 
 /** A number alone is the newest of that line. */
 export const nodeNames = ['20.19.0', '20', '22.12.0', '22.15.0', '22', '24', '26'] as const;
-export type NodeName = (typeof nodeNames)[number];
+type KeptNode = (typeof nodeNames)[number];
+/** `given` is the binary that the variable GIVEN_NODE names: of a nightly build, say, which npm does not have. */
+export type NodeName = KeptNode | 'given';
 
 /** What goes before the `add` or `install` of each, and what has to be installed from npm for it. */
 const managers = {
@@ -30,22 +33,16 @@ export function commandOf(manager: ManagerName): string {
   return managers[manager].command;
 }
 
-/** Installs all of it, or what is newer by now. Otherwise only what is missing is installed. */
-export function refreshCache(): void {
-  for (const name of nodeNames) installNode(name);
-  for (const { from } of Object.values(managers)) if (from !== undefined) installManager(from);
+/** Installs all of these, or what is newer by now. Otherwise only what is missing is installed. */
+export function refreshCache(nodes: readonly KeptNode[], names: readonly ManagerName[]): void {
+  for (const node of nodes) installNode(node);
+  for (const { from } of names.map((name) => managers[name])) if (from !== undefined) installManager(from);
 }
 
 /** A value for PATH: this Node and this package manager first. */
 export function pathWith(node: NodeName, manager: ManagerName): string {
   const { from } = managers[manager];
-  const folders = [
-    join(
-      installedAt(`node-${node}`, () => installNode(node)),
-      nodePackage,
-      'bin',
-    ),
-  ];
+  const folders = [dirname(binaryOf(node))];
   if (from !== undefined)
     folders.push(
       join(
@@ -56,13 +53,26 @@ export function pathWith(node: NodeName, manager: ManagerName): string {
   return [...folders, process.env.PATH].join(delimiter);
 }
 
+const versions = new Map<NodeName, string>();
+
 /** What `node` is of this name. */
 export function versionOf(node: NodeName): string {
+  const known = versions.get(node);
+  if (known !== undefined) return known;
+  const version = execFileSync(binaryOf(node), ['--version'], { encoding: 'utf8' }).trim().replace(/^v/, '');
+  versions.set(node, version);
+  return version;
+}
+
+/** A nightly build of a version counts as that version. */
+export function isOlder(node: NodeName, than: string): boolean {
+  return lt(versionOf(node).replace(/-.*/, ''), than);
+}
+
+function binaryOf(node: NodeName): string {
+  if (node === 'given') return resolve(process.env.GIVEN_NODE ?? process.execPath);
   const folder = installedAt(`node-${node}`, () => installNode(node));
-  return JSON.parse(readFileSync(join(folder, nodePackage, 'package.json'), 'utf8')).version.replace(
-    /^v/,
-    '',
-  );
+  return join(folder, nodePackage, 'bin', 'node');
 }
 
 /**
@@ -75,7 +85,7 @@ export function installedTools(name: string, packages: readonly string[]): strin
   return installedAt(folder, () => install(folder, ...packages));
 }
 
-function installNode(name: NodeName): void {
+function installNode(name: KeptNode): void {
   install(`node-${name}`, `${nodePackage}@${name}`);
 }
 

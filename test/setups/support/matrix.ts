@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { after, describe, it } from 'node:test';
 import { type ManagerName, type NodeName, versionOf } from './cache.ts';
 import { firstCheckLine, installLine, installLineBesideApi, runLine } from './readme.ts';
-import { recordResult, type SdkName, type WayName } from './results.ts';
+import { type SdkName, setupResults, type WayName } from './results.ts';
 import { SetupFolder } from './setup-folder.ts';
 import { assertShop, hasAll, shop, visitShop } from './shop.ts';
 import { telemetryFile } from './telemetry-files.ts';
@@ -102,7 +102,7 @@ function recorderOf(node: NodeName, manager: ManagerName, sdk: SdkName): Recorde
     try {
       outcome = (await test()) ?? 'passed';
     } finally {
-      recordResult({ node, version, manager, sdk, way, outcome });
+      setupResults.record(node, { node, version, manager, sdk, way, outcome });
     }
   };
 }

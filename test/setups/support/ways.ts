@@ -1,25 +1,34 @@
 /** What an application may have, and every way to set this package up in it. */
-import type { ManagerName, NodeName } from './cache.ts';
+import { isOlder, type ManagerName, type NodeName } from './cache.ts';
 import { runLine } from './readme.ts';
 import type { SdkName, WayName } from './results.ts';
 import type { ModuleType } from './shop.ts';
 import type { TelemetryName } from './telemetry-files.ts';
 
+/** Of each line, what the README's set-up by the class takes. */
+export const providerPackages: Readonly<Record<'2.x' | '3.x', readonly string[]>> = {
+  '2.x': [
+    '@opentelemetry/api@~1.9.0',
+    '@opentelemetry/exporter-trace-otlp-http@^0.223.0',
+    '@opentelemetry/sdk-trace-node@^2.12.0',
+  ],
+  '3.x': [
+    '@opentelemetry/api@^1.10.0',
+    '@opentelemetry/context-async-hooks@^3.1.0',
+    '@opentelemetry/core@^3.1.0',
+    '@opentelemetry/exporter-trace-otlp-http@^0.301.0',
+    '@opentelemetry/sdk-trace@^3.1.0',
+  ],
+};
 const packages2 = [
-  '@opentelemetry/api@~1.9.0',
-  '@opentelemetry/exporter-trace-otlp-http@^0.223.0',
+  ...providerPackages['2.x'],
   '@opentelemetry/instrumentation@^0.223.0',
   '@opentelemetry/sdk-node@^0.223.0',
-  '@opentelemetry/sdk-trace-node@^2.12.0',
 ];
 const packages3 = [
-  '@opentelemetry/api@^1.10.0',
-  '@opentelemetry/context-async-hooks@^3.1.0',
-  '@opentelemetry/core@^3.1.0',
-  '@opentelemetry/exporter-trace-otlp-http@^0.301.0',
+  ...providerPackages['3.x'],
   '@opentelemetry/instrumentation@^0.301.0',
   '@opentelemetry/sdk-node@^0.301.0',
-  '@opentelemetry/sdk-trace@^3.1.0',
 ];
 /** A package of the application that has an SDK, and an API, of its own. */
 export const olderPackage = 'older-1.0.0.tgz';
@@ -80,7 +89,7 @@ function inCode(provider: TelemetryName): readonly Way[] {
 
 /** Why SDK 3.x cannot be had on this Node: its packages say so themselves. */
 export function whyNoSdk3(node: NodeName): string | undefined {
-  return ['20.19.0', '20', '22.12.0'].includes(node) ? 'needs 22.15' : undefined;
+  return isOlder(node, '22.15.0') ? 'needs 22.15' : undefined;
 }
 
 /** Why a way is not open with this package manager. */

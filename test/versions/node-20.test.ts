@@ -1,0 +1,3 @@
+import { testVersions } from './support/versions.ts';
+
+testVersions('20');
