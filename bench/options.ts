@@ -1,9 +1,20 @@
 import { parseArgs } from 'node:util';
-import { describedWorkloads, type SetUp, setUps, usualSetUps, type Workload, workloads } from './plan.ts';
+import semver from 'semver';
+import {
+  describedWorkloads,
+  type SdkLine,
+  type SetUp,
+  sdkLines,
+  setUps,
+  usualSetUps,
+  type Workload,
+  workloads,
+} from './plan.ts';
 
 export interface Options {
   workloads: Workload[];
   setUps: SetUp[];
+  sdk: SdkLine;
   /** Each measures every set-up; over all launches. */
   rounds: number;
   /** Operations of a set-up in one round. */
@@ -25,6 +36,7 @@ export const usage = `npm run bench -- [options]
 
   --only <a,b>         workloads: ${workloads.join(', ')}
   --setups <a,b>       set-ups: ${setUps.join(', ')} (bare is always measured)
+  --sdk <2|3>          line of OpenTelemetry's SDK (default 2); 3 needs Node 22.15 and is installed into your cache
   --quick              a short run, to see that everything works; its figures mean little
   --rounds <n>         rounds, each measures every set-up (default 16)
   --operations <n>     operations of a set-up in one round (default 400)
@@ -58,6 +70,7 @@ export function readOptions(args: string[]): Options | undefined {
           : [...usualSetUps]
         : listOf('setups', values.setups, setUps),
     ),
+    sdk: lineOf(values.sdk),
     rounds: count('rounds', values.rounds, quick ? 4 : 16),
     operations: count('operations', values.operations, quick ? 200 : 400),
     launches: count('launches', values.launches, 1),
@@ -77,6 +90,7 @@ function parse(args: string[]) {
       options: {
         only: { type: 'string' },
         setups: { type: 'string' },
+        sdk: { type: 'string' },
         rounds: { type: 'string' },
         operations: { type: 'string' },
         launches: { type: 'string' },
@@ -93,6 +107,15 @@ function parse(args: string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
+}
+
+function lineOf(value: string | undefined): SdkLine {
+  const line = sdkLines.find((known) => known === (value ?? '2'));
+  if (line === undefined) throw new UsageError(`--sdk: '${value}' is neither 2 nor 3`);
+  const { node } = process.versions;
+  if (line === '3' && !semver.gte(node, '22.15.0'))
+    throw new UsageError(`--sdk 3 needs Node 22.15 or newer, this is ${node}`);
+  return line;
 }
 
 function listOf<Name extends string>(

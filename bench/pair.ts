@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { Agent } from './agent.ts';
 import type { Reply, Request, SelfTimes, Usage } from './messages.ts';
-import type { SetUp, Workload } from './plan.ts';
+import type { SdkLine, SetUp, Workload } from './plan.ts';
 
 export interface Turn {
   client: Usage;
@@ -14,14 +15,25 @@ export class Pair {
   readonly #server: ChildProcess;
   readonly #client: ChildProcess;
 
-  private constructor(setUp: SetUp, server: ChildProcess, client: ChildProcess) {
+  /** Of dd-trace, which sends what it has. */
+  readonly #agents: Agents | undefined;
+
+  private constructor(setUp: SetUp, launch: Launch, agents: Agents | undefined) {
     this.setUp = setUp;
-    this.#server = server;
-    this.#client = client;
+    this.#agents = agents;
+    this.#server = launchChild(launch, agents?.server);
+    this.#client = launchChild(launch, agents?.client);
   }
 
   static async start(setUp: SetUp, workload: Workload, concurrency: number, launch: Launch): Promise<Pair> {
-    const pair = new Pair(setUp, launchChild(launch), launchChild(launch));
+    const agents =
+      setUp === 'dd-trace'
+        ? {
+            server: await Agent.start('server', launch.vendors),
+            client: await Agent.start('client', launch.vendors),
+          }
+        : undefined;
+    const pair = new Pair(setUp, launch, agents);
     try {
       const { port } = await ask(pair.#server, { do: 'start', role: 'server', setUp, workload }, 'start');
       await ask(pair.#client, { do: 'start', role: 'client', setUp, workload, port, concurrency }, 'start');
@@ -40,7 +52,10 @@ export class Pair {
       ask(this.#client, { do: 'report' }, 'report'),
       ask(this.#server, { do: 'report' }, 'report'),
     ]);
-    return { client: client.usage, server: server.usage };
+    return {
+      client: this.#agents?.client.counted(client.usage) ?? client.usage,
+      server: this.#agents?.server.counted(server.usage) ?? server.usage,
+    };
   }
 
   /** @returns where the CPU was during so many operations */
@@ -58,6 +73,8 @@ export class Pair {
   stop(): void {
     this.#client.kill();
     this.#server.kill();
+    this.#agents?.client.close();
+    this.#agents?.server.close();
   }
 }
 
@@ -66,13 +83,27 @@ export interface Launch {
   program: string;
   /** URL of the built package, for the set-ups that load it. */
   packageUrl: string;
+  sdk: SdkLine;
+  /** Where the set-ups of vendors are installed, if one is wanted. */
+  vendors: string | undefined;
 }
 
-function launchChild({ program, packageUrl }: Launch): ChildProcess {
+interface Agents {
+  readonly client: Agent;
+  readonly server: Agent;
+}
+
+function launchChild({ program, packageUrl, sdk, vendors }: Launch, agent?: Agent): ChildProcess {
   // Only what the children need: this process may itself run under a loader, and they must not.
   return fork(program, [], {
     execArgv: [],
-    env: { PATH: process.env.PATH, BENCH_PACKAGE: packageUrl },
+    env: {
+      PATH: process.env.PATH,
+      BENCH_PACKAGE: packageUrl,
+      BENCH_SDK: sdk,
+      BENCH_VENDORS: vendors,
+      BENCH_AGENT: agent?.url,
+    },
   });
 }
 

@@ -10,11 +10,21 @@ export const setUps = [
   'floor-sampled',
   'sampled',
   'kept',
+  'dd-trace',
+  'sentry',
 ] as const;
 export type SetUp = (typeof setUps)[number];
 
 /** Those for who thinks of switching something on: they would only make every other run longer. */
-const optional: readonly SetUp[] = ['tracked', 'measured', 'floor-sampled', 'sampled', 'kept'];
+const optional: readonly SetUp[] = [
+  'tracked',
+  'measured',
+  'floor-sampled',
+  'sampled',
+  'kept',
+  'dd-trace',
+  'sentry',
+];
 export const usualSetUps: readonly SetUp[] = setUps.filter((setUp) => !optional.includes(setUp));
 
 export const workloads = [
@@ -56,5 +66,14 @@ export function isHeadSampled(setUp: SetUp): boolean {
 export function isByHand(setUp: SetUp): boolean {
   return setUp === 'floor' || setUp === 'floor-sampled';
 }
+
+/** Nothing of OpenTelemetry makes the spans. */
+export function isVendor(setUp: SetUp): boolean {
+  return setUp === 'dd-trace' || setUp === 'sentry';
+}
+
+/** Lines of OpenTelemetry's SDK. */
+export const sdkLines = ['2', '3'] as const;
+export type SdkLine = (typeof sdkLines)[number];
 
 export type Role = 'server' | 'client';

@@ -2,8 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { compileChild } from './compile.ts';
 import { offByFactor } from './guard.ts';
+import { installVendors, placeBesideSdk3 } from './installed.ts';
 import { type Options, readOptions, UsageError, usage } from './options.ts';
-import { describedWorkloads, type SetUp, type Workload } from './plan.ts';
+import { describedWorkloads, isVendor, type SetUp, type Workload } from './plan.ts';
 import { profileOf } from './profile.ts';
 import { aims, reportOf } from './report.ts';
 import { measure, type Round } from './rounds.ts';
@@ -14,10 +15,14 @@ const needPackage: SetUp[] = ['ours', 'beside', 'tracked', 'measured', 'kept'];
 async function run(options: Options): Promise<void> {
   const started = Date.now();
   const setUps = await availableOf(options.setUps);
-  const launch = { program: compileChild(), packageUrl };
+  const launch = {
+    ...(options.sdk === '3' ? placeBesideSdk3() : { program: compileChild(), packageUrl }),
+    sdk: options.sdk,
+    vendors: setUps.some(isVendor) ? installVendors() : undefined,
+  };
   const results = new Map<Workload, Round[]>();
   console.log(
-    `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, load ${loadText()}`,
+    `Node ${process.versions.node}, SDK ${options.sdk}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, load ${loadText()}`,
   );
   console.log(
     `${options.rounds} rounds of ${options.operations} operations in ${options.launches} launch(es), ` +

@@ -2,9 +2,9 @@
 // because a loader's helpers and source maps would be measured too.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reply, Request, Usage } from '../messages.ts';
-import type { Workload } from '../plan.ts';
+import { isVendor, type Role, type SetUp, type Workload } from '../plan.ts';
 import { startProfile, stopProfile } from './profile.ts';
-import { startTelemetry, type Telemetry } from './telemetry.ts';
+import type { Telemetry } from './telemetry.ts';
 
 // Nobody forces a garbage collection between rounds: a full one in an idle process makes V8 forget the shapes of
 // the objects of an operation, and the next round would mostly measure how it learns them again.
@@ -49,6 +49,12 @@ async function start(request: Request & { do: 'start' }): Promise<number> {
   return request.port;
 }
 
+/** A vendor's process has nothing of the SDK, the others nothing of a vendor. */
+async function startTelemetry(setUp: SetUp, role: Role): Promise<Telemetry | undefined> {
+  if (isVendor(setUp)) return (await import('./vendors.ts')).startVendor(setUp, role);
+  return (await import('./telemetry.ts')).startTelemetry(setUp, role);
+}
+
 function load(workload: Workload) {
   if (workload.startsWith('grpc')) return import('./grpc.ts');
   return workload.startsWith('fetch') ? import('./fetch.ts') : import('./http.ts');
@@ -62,7 +68,8 @@ async function run(operations: number): Promise<void> {
     // One await per operation puts the lane's own context back: no operation becomes the child of the last one.
     while (remaining-- > 0) await operateOnce?.();
   }
-  await Promise.all(Array.from({ length: concurrency }, lane));
+  const lanes = async () => void (await Promise.all(Array.from({ length: concurrency }, lane)));
+  await (telemetry?.around?.(lanes) ?? lanes());
 }
 
 async function usageSinceMark(): Promise<Usage> {

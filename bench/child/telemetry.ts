@@ -5,20 +5,16 @@ import {
   PeriodicExportingMetricReader,
   type PushMetricExporter,
 } from '@opentelemetry/sdk-metrics';
-import {
-  AlwaysOnSampler,
-  BatchSpanProcessor,
-  NodeTracerProvider,
-  ParentBasedSampler,
-  type ReadableSpan,
-  type Sampler,
-  type SpanExporter,
-  type SpanProcessor,
-  TraceIdRatioBasedSampler,
-  type TracerConfig,
+import type {
+  ReadableSpan,
+  Sampler,
+  SpanExporter,
+  SpanProcessor,
+  TracerConfig,
 } from '@opentelemetry/sdk-trace-node';
 import type { SpanSample } from '../messages.ts';
 import { isHeadSampled, type Role, type SetUp } from '../plan.ts';
+import { registerGlobally, sdk } from './sdk.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -27,6 +23,8 @@ export interface Telemetry {
   exported(): number;
   sample(): SpanSample | undefined;
   flush(): Promise<void>;
+  /** What has to be around the operations of a client. */
+  around?(run: () => Promise<void>): Promise<void>;
 }
 
 /** Counts spans and drops them: the network's cost would be the same for every set-up, and noisy. */
@@ -46,9 +44,8 @@ class DroppingExporter implements SpanExporter {
 export async function startTelemetry(setUp: SetUp, role: Role): Promise<Telemetry | undefined> {
   if (setUp === 'bare') return undefined;
   const exporter = new DroppingExporter();
-  const provider = new NodeTracerProvider(await samplingOf(setUp, new BatchSpanProcessor(exporter)));
-  // The defaults: AsyncLocalStorage for contexts, W3C trace context and baggage on the wire.
-  provider.register();
+  const provider = sdk.providerWith(await samplingOf(setUp, sdk.batchFor(exporter)));
+  registerGlobally(provider);
   registerInstrumentations({
     tracerProvider: provider,
     ...(setUp === 'measured' && { meterProvider: startMetrics() }),
@@ -63,8 +60,8 @@ export async function startTelemetry(setUp: SetUp, role: Role): Promise<Telemetr
 
 /** The tracer's sampler, and the processor that goes with it. */
 async function samplingOf(setUp: SetUp, batch: SpanProcessor): Promise<TracerConfig> {
-  if (!isHeadSampled(setUp)) return { sampler: new AlwaysOnSampler(), spanProcessors: [batch] };
-  const sampler = new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(0.01) });
+  if (!isHeadSampled(setUp)) return { sampler: new sdk.AlwaysOnSampler(), spanProcessors: [batch] };
+  const sampler = new sdk.ParentBasedSampler({ root: new sdk.TraceIdRatioBasedSampler(0.01) });
   if (setUp !== 'kept') return { sampler, spanProcessors: [batch] };
   const { CancellationSampler, CancellationSpanProcessor } = await ours();
   return {
@@ -94,6 +91,8 @@ async function instrumentationsOf(setUp: SetUp): Promise<Instrumentation[]> {
     case 'bare':
     case 'floor':
     case 'floor-sampled':
+    case 'dd-trace':
+    case 'sentry':
       return [];
     case 'official':
     case 'sampled':
