@@ -21,7 +21,7 @@ export class Call {
   limitStack: Stack | undefined = undefined;
   /** Of a fetch() that is to end with the incoming operation it works for. */
   stopper: AbortController | undefined = undefined;
-  /** The request that it last became. */
+  /** The request that it last became, while that is in flight: it has what the application gave to fetch(), its signal among it. */
   exchange: Exchange | undefined = undefined;
   /** False while a request is in flight and when no other can follow. */
   expectsRequest = true;

@@ -146,7 +146,7 @@ export function abortCall(watch: Watch, call: Call, signal: AbortSignal, phase?:
     };
     cancel(watch, exchange, evidence, outlivesError(watch, exchange, signal.reason));
     settle(watch, exchange, signal.reason);
-  } else if (exchange === undefined && call.expectsRequest) {
+  } else if (call.target !== undefined && call.expectsRequest) {
     reportCall(watch, call, signal.reason, (connecting) => {
       return { kind: 'signal', phase: phase ?? connecting ?? 'queued', ...story };
     });
@@ -187,6 +187,7 @@ export function settle(watch: Watch, exchange: Exchange, reason: unknown): void 
 /** Nothing of the call is in flight any more. */
 function release(watch: Watch, call: Call): void {
   if (call.signal !== undefined) unwatchSignal(watch, call.signal, call);
+  call.exchange = undefined;
   letGo(call);
 }
 

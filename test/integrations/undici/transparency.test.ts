@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { channel } from 'node:diagnostics_channel';
-import { getEventListeners, getMaxListeners } from 'node:events';
-import { Socket } from 'node:net';
+import { getEventListeners, getMaxListeners, once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { after, afterEach, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { context, propagation, SpanKind, trace } from '@opentelemetry/api';
 import { CancellationInstrumentation } from '../../../src/index.ts';
 import { Telemetry } from '../../support/telemetry.ts';
@@ -54,6 +58,27 @@ describe('fetch() and undici look as without us', () => {
     const { value: _, ...attributes } = before.fetch as PropertyDescriptor;
     const { value: __, ...now } = Object.getOwnPropertyDescriptor(globalThis, 'fetch') as PropertyDescriptor;
     assert.deepEqual(now, attributes);
+  });
+
+  it('what was given to a fetch() that is over is collected, though its connection stays', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const { signal } = new AbortController();
+    const own = createServer((_request, response) => response.end('hello')).listen(0, '127.0.0.1');
+    after(() => own.closeAllConnections());
+    after(() => own.close());
+    await once(own, 'listening');
+    const { port } = own.address() as AddressInfo;
+    // Connections keep the context in which they were opened.
+    await (async () => {
+      for (let count = 0; count < 3; count++)
+        await (await fetch(`http://127.0.0.1:${port}`, { signal })).text();
+    })();
+    for (let round = 0; round < 50 && getEventListeners(signal, 'abort').length > 0; round++) {
+      await delay(10);
+      collect();
+    }
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
   });
 
   it('the stream that undici.stream() writes to has no property more, as far as it is looked at', async () => {
