@@ -33,6 +33,11 @@ export interface WireExchange {
   readonly hasUnreadHeaders: boolean;
   /** Another one on its connection was for the same while it went on. */
   hasTwin: boolean;
+  /** When the one before it and the one after it began that asked the same server for the same: Unix time in ms. */
+  rivalBeforeAtMs: number | undefined;
+  rivalAfterAtMs: number | undefined;
+  /** Until then all that began is known: Unix time in ms. */
+  knownUntilMs: number;
   /** Packets of its connection are missing since its request, or not whole: its end may have been in them. */
   hasGap: boolean;
   /** The same request on its way to the proxy that has passed it on. */
@@ -120,6 +125,9 @@ export function startExchange({ headers, hasUnreadHeaders = false, atMs, ...star
     limit: readDeadlineHeaders(all as Headers, atMs),
     hasUnreadHeaders,
     hasTwin: false,
+    rivalBeforeAtMs: undefined,
+    rivalAfterAtMs: undefined,
+    knownUntilMs: atMs,
     hasGap: false,
     hopBefore: undefined,
     isPassedOn: false,

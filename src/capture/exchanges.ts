@@ -7,12 +7,15 @@ import { Http2Streams } from './http2-streams.ts';
 import { InOrder, type Taken } from './in-order.ts';
 import type { Packet } from './packet.ts';
 import type { Reception } from './received.ts';
+import { Rivals } from './rivals.ts';
 
 /** What comes after a cut comes within this. */
 const LATE_DATA_MS = 10_000;
 /** What is told while it goes on is not waited for that long. */
 export const LIVE_LATE_DATA_MS = 2_000;
 const LOOK_EVERY_MS = 1_000;
+/** What ends with its connection is told this much later: what else was asked for meanwhile is known by then. */
+const AFTER_CLOSE_MS = 2 * LOOK_EVERY_MS;
 
 interface Connection {
   readonly client: string;
@@ -40,41 +43,57 @@ export async function* exchangesOf(
   lateDataMs: number = LATE_DATA_MS,
   onUnread: () => void = () => {},
 ): AsyncGenerator<WireExchange> {
-  const connections = new Map<number, Connection>();
+  const all: Connections = { byNumber: new Map(), hops: new Hops(), rivals: new Rivals(), onUnread };
   /** Of all connections: what came before the first request counts as well. */
   const received = new Map<number, InOrder>();
-  const hops = new Hops();
+  const closed: WireExchange[] = [];
   let lookAtMs = 0;
+  let lastAtMs = 0;
   for await (const packet of packets) {
+    lastAtMs = packet.atMs;
     if ('connection' in packet)
-      for (const taken of inOrder(packet, received)) yield* takeIn(taken, connections, hops, onUnread);
+      for (const taken of inOrder(packet, received)) closed.push(...takeIn(taken, all));
     if (packet.atMs < lookAtMs) continue;
     lookAtMs = packet.atMs + LOOK_EVERY_MS;
     for (const [number, inOrder] of received) {
-      for (const taken of inOrder.giveUp(packet.atMs - LOOK_EVERY_MS))
-        yield* takeIn(taken, connections, hops, onUnread);
+      for (const taken of inOrder.giveUp(packet.atMs - LOOK_EVERY_MS)) closed.push(...takeIn(taken, all));
       if (inOrder.isOver) received.delete(number);
     }
-    for (const other of connections.values()) yield* settled(other, packet.atMs - lateDataMs);
+    const knownUntilMs = packet.atMs - LOOK_EVERY_MS;
+    while ((closed[0]?.connectionEnd?.atMs ?? Number.POSITIVE_INFINITY) <= packet.atMs - AFTER_CLOSE_MS)
+      yield* known(closed.splice(0, 1), knownUntilMs);
+    for (const other of all.byNumber.values())
+      yield* known(settled(other, packet.atMs - lateDataMs), knownUntilMs);
   }
   for (const inOrder of received.values())
-    for (const taken of inOrder.giveUp(Number.POSITIVE_INFINITY))
-      yield* takeIn(taken, connections, hops, onUnread);
-  for (const connection of connections.values()) yield* rest(connection);
+    for (const taken of inOrder.giveUp(Number.POSITIVE_INFINITY)) closed.push(...takeIn(taken, all));
+  yield* known(closed, lastAtMs);
+  for (const connection of all.byNumber.values()) yield* known(rest(connection), lastAtMs);
 }
 
-function* takeIn(
-  { packet, reception, isLate }: Taken,
-  connections: Map<number, Connection>,
-  hops: Hops,
-  onUnread: () => void,
-): Generator<WireExchange> {
-  const connection = connectionOf(packet, connections, hops);
-  if (connection === undefined) return;
+/** All connections. */
+interface Connections {
+  readonly byNumber: Map<number, Connection>;
+  readonly hops: Hops;
+  readonly rivals: Rivals;
+  readonly onUnread: () => void;
+}
+
+function* known(exchanges: Iterable<WireExchange>, untilMs: number): Generator<WireExchange> {
+  for (const exchange of exchanges) {
+    exchange.knownUntilMs = untilMs;
+    yield exchange;
+  }
+}
+
+/** @returns those whose connection is closed */
+function takeIn({ packet, reception, isLate }: Taken, all: Connections): WireExchange[] {
+  const connection = connectionOf(packet, all);
+  if (connection === undefined) return [];
   if (isLate && reception.isNew && packet.length > 0 && packet.frames.length === 0 && connection.isHttp2)
-    onUnread();
+    all.onUnread();
   take(packet, connection, reception);
-  if (packet.isFin || packet.isReset) yield* end(packet, connection, connections);
+  return packet.isFin || packet.isReset ? [...end(packet, connection, all.byNumber)] : [];
 }
 
 function* inOrder(packet: Packet, received: Map<number, InOrder>): Generator<Taken> {
@@ -85,18 +104,17 @@ function* inOrder(packet: Packet, received: Map<number, InOrder>): Generator<Tak
 }
 
 /** Whoever sends the first request is the client, whatever the capture has of the connection's begin. */
-function connectionOf(
-  packet: Packet,
-  connections: Map<number, Connection>,
-  hops: Hops,
-): Connection | undefined {
-  const known = connections.get(packet.connection);
-  if (known !== undefined) return known;
+function connectionOf(packet: Packet, { byNumber, hops, rivals }: Connections): Connection | undefined {
+  const begunBefore = byNumber.get(packet.connection);
+  if (begunBefore !== undefined) return begunBefore;
   const client = clientIn(packet);
   if (client === undefined) return undefined;
   const { connection: number, from, to } = packet;
   const server = client === from ? to : from;
-  const begun = (exchange: WireExchange) => hops.begun(exchange);
+  const begun = (exchange: WireExchange) => {
+    hops.begun(exchange);
+    rivals.begun(exchange);
+  };
   const connection = {
     client,
     http1: new Http1Requests(number, client, server, begun),
@@ -106,7 +124,7 @@ function connectionOf(
     closedBy: new Set<Side>(),
     seenAtMs: packet.atMs,
   };
-  connections.set(number, connection);
+  byNumber.set(number, connection);
   return connection;
 }
 

@@ -125,8 +125,7 @@ export function remarksOn(exchange: WireExchange, told: ToldBySpans | undefined)
       `the limit was ${how} on the way: ${before.client} → ${before.server} has ${limitText(before) || NONE}, this one ${limitText(exchange) || NONE}`,
     );
   }
-  if (told?.isByAddress === true)
-    remarks.push(`no traceparent was sent: trace ${told.server?.span.traceId}, by address, path and time`);
+  if (told?.isByAddress === true) remarks.push(byAddressText(told));
   const [set, read] = [told?.client?.timeoutMs, told?.server?.timeoutMs];
   if (told?.server !== undefined && limit?.header !== undefined && read === undefined && !isPassedOn)
     remarks.push('the server has read no limit of what was sent');
@@ -143,6 +142,13 @@ export function remarksOn(exchange: WireExchange, told: ToldBySpans | undefined)
       `the clock of the client's span is ${inMs(offMs)} away from that of the capture, or the request waited`,
     );
   return remarks;
+}
+
+/** Nothing was sent by which the server would have joined the client's trace. */
+function byAddressText({ client, server }: ToldBySpans): string {
+  const traces = [client && ` ${client.span.traceId} of the client`, server && ` ${server.span.traceId}`];
+  const known = traces.filter((trace) => trace !== undefined);
+  return `no traceparent was sent: trace${known.join(', trace')}, by address, path and time`;
 }
 
 const NONE = 'none';

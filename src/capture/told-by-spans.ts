@@ -1,8 +1,9 @@
 /** What the spans of both sides say of an exchange: joined by the `traceparent` that was sent, whatever the connection was; else by address. */
 import { type Cancel, cancelOf, deadlineOf } from '../spans/cancel.ts';
 import type { ExportedSpan } from '../spans/span.ts';
+import { ClientSpansByAddress } from './client-spans-by-address.ts';
 import type { WireExchange } from './exchange.ts';
-import { SpansByAddress } from './spans-by-address.ts';
+import { ServerSpansByAddress } from './server-spans-by-address.ts';
 
 export interface ToldBySpans {
   /** The span whose request it is. */
@@ -25,11 +26,13 @@ export class SpansOfExchanges {
   readonly #clients = new Map<string, ExportedSpan>();
   /** By their parent. */
   readonly #servers = new Map<string, ExportedSpan>();
-  readonly #byAddress = new SpansByAddress();
+  readonly #clientsByAddress = new ClientSpansByAddress();
+  readonly #serversByAddress = new ServerSpansByAddress();
 
   add(spans: readonly ExportedSpan[]): void {
     for (const span of spans) {
-      this.#byAddress.add(span);
+      this.#clientsByAddress.add(span);
+      this.#serversByAddress.add(span);
       if (span.kind === 'server' && span.parentSpanId !== undefined)
         this.#servers.set(keyOf(span.traceId, span.parentSpanId), span);
       if (span.kind === 'client') this.#clients.set(keyOf(span.traceId, span.spanId), span);
@@ -39,8 +42,9 @@ export class SpansOfExchanges {
   of(exchange: WireExchange): ToldBySpans | undefined {
     const { traceId, spanId } = exchange;
     if (traceId === undefined || spanId === undefined) {
-      const server = toldBy(this.#byAddress.of(exchange));
-      return server && { client: undefined, server, isByAddress: true };
+      const client = toldBy(this.#clientsByAddress.of(exchange));
+      const server = toldBy(this.#serversByAddress.of(exchange));
+      return client === undefined && server === undefined ? undefined : { client, server, isByAddress: true };
     }
     const key = keyOf(traceId, spanId);
     const client = toldBy(this.#clients.get(key));

@@ -1,6 +1,6 @@
 /**
  * SERVER spans of clients that send no `traceparent`: known by the address and the port of the client, by what was asked for, and by the
- * time, where one span and one exchange alone fit. Who sends no `traceparent` has no span of its own that could be found.
+ * time, where one span and one exchange alone fit.
  */
 import {
   ATTR_HTTP_REQUEST_METHOD,
@@ -10,12 +10,10 @@ import {
   ATTR_URL_PATH,
 } from '@opentelemetry/semantic-conventions';
 import type { ExportedSpan } from '../spans/span.ts';
+import { addressAsCaptured, CLOCK_SLACK_MS } from './address.ts';
 import type { WireExchange } from './exchange.ts';
 
-/** Clocks of one machine: a span starts on a whole millisecond. */
-const SLACK_MS = 2;
-
-export class SpansByAddress {
+export class ServerSpansByAddress {
   /** By the address of the client, as in the capture. */
   readonly #roots = new Map<string, ExportedSpan[]>();
 
@@ -34,19 +32,16 @@ export class SpansByAddress {
     const untilMs = answerAtMs ?? cut?.atMs ?? connectionSeenAtMs;
     const fitting = (this.#roots.get(client) ?? []).filter(
       (span) =>
-        span.startMs >= requestAtMs - SLACK_MS && span.startMs <= untilMs + SLACK_MS && isFor(span, exchange),
+        span.startMs >= requestAtMs - CLOCK_SLACK_MS &&
+        span.startMs <= untilMs + CLOCK_SLACK_MS &&
+        isFor(span, exchange),
     );
     return fitting.length === 1 ? fitting[0] : undefined;
   }
 }
 
-/** `127.0.0.1:51000`, `[::1]:51000` */
 function clientOf({ attributes }: ExportedSpan): string | undefined {
-  const { [ATTR_NETWORK_PEER_ADDRESS]: address, [ATTR_NETWORK_PEER_PORT]: port } = attributes;
-  if (typeof address !== 'string' || typeof port !== 'number') return undefined;
-  // As a server that listens on both families has it.
-  const v4 = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  return v4.includes(':') ? `[${v4}]:${port}` : `${v4}:${port}`;
+  return addressAsCaptured(attributes[ATTR_NETWORK_PEER_ADDRESS], attributes[ATTR_NETWORK_PEER_PORT]);
 }
 
 function isFor({ attributes }: ExportedSpan, { method, target }: WireExchange): boolean {
