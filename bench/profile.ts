@@ -9,7 +9,9 @@ const OPERATIONS = 30_000;
 const WARM_UP_OPERATIONS = 5_000;
 
 export async function profileOf(workload: Workload, options: Options, launch: Launch): Promise<string> {
-  const lines = ['  self time, µs/op                 ours   otel   Node     GC  other'];
+  const lines = [
+    '  self time, µs/op                 ours   otel   Node     GC  other  ours/otel (aim ≤ 0.25)',
+  ];
   for (const setUp of options.setUps) {
     const pair = await Pair.start(setUp, workload, options.concurrency, launch);
     try {
@@ -27,7 +29,8 @@ export async function profileOf(workload: Workload, options: Options, launch: La
 }
 
 function numbersOf({ ours, otel, node, gc, other }: SelfTimes): string {
-  return [ours, otel, node, gc, other].map((us) => (us / OPERATIONS).toFixed(1).padStart(7)).join('');
+  const times = [ours, otel, node, gc, other].map((us) => (us / OPERATIONS).toFixed(1).padStart(7)).join('');
+  return ours === 0 ? times : `${times}  ${(ours / otel).toFixed(2)}`;
 }
 
 function hottestOf({ hottest }: SelfTimes): string[] {

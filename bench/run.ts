@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { compileChild } from './compile.ts';
+import { differencesOf } from './differences.ts';
 import { offByFactor } from './guard.ts';
 import { installVendors, placeBesideSdk3 } from './installed.ts';
 import { type Options, readOptions, UsageError, usage } from './options.ts';
@@ -49,6 +50,7 @@ async function run(options: Options): Promise<void> {
       process.exitCode = 1;
     }
   }
+  console.log(differencesOf(results, options));
   console.log(`Done in ${Math.round((Date.now() - started) / 1000)} s, load ${loadText()}`);
   if (options.jsonPath !== undefined) writeFileSync(options.jsonPath, jsonOf(results, options));
 }
