@@ -7,18 +7,22 @@ import { UserError } from '../spans/user-error.ts';
 /**
  * Nothing where there is no such file: it had nothing to tell.
  *
- * @throws {UserError} when a line that is not the last cannot be read
+ * @param isOne whether a line is what belongs into the file
+ * @throws {UserError} when a line that is not the last cannot be read, or one does not belong there
  */
-export async function* jsonLines(file: string): AsyncGenerator<Fields> {
+export async function* jsonLines(file: string, isOne: (line: Fields) => boolean): AsyncGenerator<Fields> {
   try {
     for await (const { text, number, isEnded } of textLines(createReadStream(file))) {
       if (text.trim() === '') continue;
       const line = parsed(text);
-      if (line !== undefined) yield line;
-      else if (isEnded)
+      const isRead = line !== undefined && isOne(line);
+      if (isRead) yield line;
+      else if (isEnded || line !== undefined) {
+        const what = line === undefined ? 'no JSON' : 'not what a recording has there';
         throw new UserError(
-          `${file}:${number}: no JSON, so somebody else has written to it: take the line out, or record again`,
+          `${file}:${number}: ${what}, so somebody else has written to it: take the line out, or record again`,
         );
+      }
     }
   } catch (error) {
     if (error instanceof UserError) throw error;

@@ -2,8 +2,16 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ASYNC_FILE, CLOCK_FILE, GC_FILE, isSliceFile, LOOP_FILE, PROCESS_FILE } from '../recorder/files.ts';
-import { isFields } from '../spans/shape.ts';
+import type { Fields } from '../spans/shape.ts';
 import { UserError } from '../spans/user-error.ts';
+import {
+  isAsyncSnapshot,
+  isClockReading,
+  isCpuProfile,
+  isGcPause,
+  isOfLoop,
+  isProcessInfo,
+} from './checks.ts';
 import type {
   AsyncSnapshot,
   ClockReading,
@@ -44,9 +52,9 @@ export async function readProcess(
   const info = await readInfo(join(folder, PROCESS_FILE));
   if (info === undefined) return undefined;
   const [clock, loopLines, gc, names] = await Promise.all([
-    linesOf<ClockReading>(folder, CLOCK_FILE),
-    linesOf<Stall | LoopSample>(folder, LOOP_FILE),
-    linesOf<GcPause>(folder, GC_FILE),
+    linesOf<ClockReading>(folder, CLOCK_FILE, isClockReading),
+    linesOf<Stall | LoopSample>(folder, LOOP_FILE, isOfLoop),
+    linesOf<GcPause>(folder, GC_FILE, isGcPause),
     readdir(folder),
   ]);
   const stalls = loopLines.filter((line) => 'durationMs' in line);
@@ -87,8 +95,7 @@ function missingOf({ folder, info, slices, silentMs }: Omit<RecordedProcess, 'mi
 export async function readProfile(slice: string): Promise<CpuProfile> {
   try {
     const profile: unknown = JSON.parse(await readFile(slice, 'utf8'));
-    if (isFields(profile) && Array.isArray(profile.nodes) && typeof profile.startMs === 'number')
-      return profile as unknown as CpuProfile;
+    if (isCpuProfile(profile)) return profile;
   } catch (error) {
     throw new UserError(`${slice}: cannot be read as a CPU profile (${(error as Error).message}). Remove it`);
   }
@@ -97,20 +104,21 @@ export async function readProfile(slice: string): Promise<CpuProfile> {
 
 /** One at a time: with stacks they are large. @throws {UserError} */
 export async function* readAsync({ folder }: RecordedProcess): AsyncGenerator<AsyncSnapshot> {
-  for await (const line of jsonLines(join(folder, ASYNC_FILE))) yield line as unknown as AsyncSnapshot;
+  for await (const line of jsonLines(join(folder, ASYNC_FILE), isAsyncSnapshot))
+    yield line as unknown as AsyncSnapshot;
 }
 
 async function readInfo(file: string): Promise<ProcessInfo | undefined> {
   try {
     const info: unknown = JSON.parse(await readFile(file, 'utf8'));
-    return isFields(info) && typeof info.pid === 'number' ? (info as unknown as ProcessInfo) : undefined;
+    return isProcessInfo(info) ? info : undefined;
   } catch {
     return undefined;
   }
 }
 
-async function linesOf<T>(folder: string, name: string): Promise<T[]> {
+async function linesOf<T>(folder: string, name: string, isOne: (line: Fields) => boolean): Promise<T[]> {
   const lines: T[] = [];
-  for await (const line of jsonLines(join(folder, name))) lines.push(line as unknown as T);
+  for await (const line of jsonLines(join(folder, name), isOne)) lines.push(line as unknown as T);
   return lines;
 }

@@ -5,6 +5,7 @@ import { isProcessFolder } from '../recorder/files.ts';
 import { isFields } from '../spans/shape.ts';
 import { SPANS_FILE } from '../spans/source.ts';
 import { UserError } from '../spans/user-error.ts';
+import { isRecordingInfo } from './checks.ts';
 import { RECORDING_FILE, type RecordingInfo } from './format.ts';
 import { type RecordedProcess, readProcess } from './process.ts';
 
@@ -57,13 +58,12 @@ async function readInfo(folder: string): Promise<RecordingInfo> {
     throw new UserError(`${file}: ${why}. Name a folder that cancel-trace record has made`);
   }
   const info = parse(text);
-  if (!isFields(info) || !Array.isArray(info.command) || !isFields(info.capture))
-    throw new UserError(`${file}: not what cancel-trace record writes. Record again`);
-  if (info.version !== 1)
+  if (isFields(info) && typeof info.version === 'number' && info.version !== 1)
     throw new UserError(
       `${file}: of version ${info.version}, but this one reads version 1. Read it by the version that wrote it`,
     );
-  return info as unknown as RecordingInfo;
+  if (isRecordingInfo(info)) return info;
+  throw new UserError(`${file}: not what cancel-trace record writes. Record again`);
 }
 
 function parse(text: string): unknown {

@@ -60,7 +60,7 @@ function recordingOf(processes: readonly Given[], ...requests: Request[]): strin
         durationMs: durationMs + 2,
         boundMs: 2,
       })),
-      { atMs: own(500), p50Ms: 1, p99Ms: 2, maxMs: 3 },
+      { atMs: own(500), p50Ms: 1, p99Ms: 2, maxMs: 3, cpuMs: 200 },
     );
     write(`process-${pid}/gc.jsonl`, { atMs: own(100), durationMs: 4, kind: 'minor', flags: 0 });
     write(`process-${pid}/cpu-0001.cpuprofile`, profileOf(samples, own(0)));
