@@ -55,7 +55,7 @@ export function filesByGroup(folder: string): Map<string, string[]> {
   for (const entry of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
     if (!entry.endsWith('.test.ts') || entry.split(sep).includes('node_modules')) continue;
     const [folder = ''] = entry.split(sep);
-    files.get(isDeep.test(entry) ? 'deep' : files.has(folder) ? folder : 'fast')?.push(entry);
+    files.get(files.has(folder) ? folder : isDeep.test(entry) ? 'deep' : 'fast')?.push(entry);
   }
   const fast = files.get('fast') ?? [];
   files.set('fast', [

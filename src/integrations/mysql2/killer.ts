@@ -76,16 +76,14 @@ export class Killer {
   #send(connection: Connection, kill: Kill): void {
     this.#after(LIMIT_MS, () => this.#gone(connection));
     kill.sent();
-    connection.query(
-      `KILL QUERY ${kill.threadId}`,
-      this.#installation.guard(() => {
-        if (this.#running !== kill || connection !== this.#connection) return;
-        this.#running = undefined;
-        // An error is an answer, too: there is no such thread, or it is somebody else's.
-        kill.over();
-        this.#next();
-      }),
-    );
+    const answered = (): void => {
+      if (this.#running !== kill || connection !== this.#connection) return;
+      this.#running = undefined;
+      // An error is an answer, too: there is no such thread, or it is somebody else's.
+      kill.over();
+      this.#next();
+    };
+    connection.query(`KILL QUERY ${kill.threadId}`, this.#installation.guard(answered));
   }
 
   #after(ms: number, then: () => void): void {

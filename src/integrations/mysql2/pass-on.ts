@@ -40,6 +40,10 @@ function cancel(
   if (!isRunning() || threadId === null || killer === undefined) return;
   const { guard } = connections.installation;
   const again = guard(() => cancel(connections, connectionClass, connection, command, attempt + 1));
+  const retry = guard(() => {
+    const pauseMs = pauseAfterMs(attempt);
+    if (pauseMs !== undefined && isRunning()) setTimeout(again, pauseMs).unref();
+  });
   const gate = new Gate(connection);
   const kill: Kill = {
     threadId,
@@ -47,8 +51,7 @@ function cancel(
     sent: () => gate.close(),
     over: () => {
       gate.open();
-      const pauseMs = pauseAfterMs(attempt);
-      if (pauseMs !== undefined && isRunning()) setTimeout(again, pauseMs).unref();
+      retry();
     },
     // The connection is given up, rather than one of its queries hit.
     lost: () => void connection.stream.destroy(),

@@ -63,17 +63,18 @@ export class CancelRequest {
       }),
       LIMIT_MS,
     ).unref();
-    socket.on('error', () => {});
+    socket.on('error', nothing);
     socket.once(
       'connect',
       installation.guard(() => secure(client, installation, socket, send)),
     );
-    socket.once('close', () => {
+    const letGo = (): void => {
       clearTimeout(timer);
       over();
       // What they throw is the application's, and ends where it would without us.
       for (const proceed of this.#held) process.nextTick(proceed);
-    });
+    };
+    socket.once('close', letGo);
   }
 
   /** It is not wanted any more. Not once it is sent. */
@@ -86,6 +87,8 @@ export class CancelRequest {
     this.#held.push(proceed);
   }
 }
+
+function nothing(): void {}
 
 /** The very server that the client is connected to, where its name has several. */
 function addressOf({ host, port, connection }: Client): net.NetConnectOpts | undefined {

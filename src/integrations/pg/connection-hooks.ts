@@ -67,7 +67,8 @@ function watchReady(prototype: object, connectionOf: ConnectionOf, installation:
           try {
             const request = connectionOf(this).ready(args[0]);
             if (request !== undefined) {
-              request.hold(AsyncResource.bind(() => void Reflect.apply(original, this, args)));
+              const proceed = (): void => void Reflect.apply(original, this, args);
+              request.hold(AsyncResource.bind(proceed));
               return undefined;
             }
           } catch (error) {
