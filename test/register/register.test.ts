@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -10,9 +11,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { hostDetector } from '@opentelemetry/resources';
 import type { ExportedSpan } from '../../src/spans/span.ts';
 import { PACKAGE_NAME } from '../../src/version.ts';
 import {
@@ -70,6 +72,22 @@ describe('the entry', () => {
       });
     }
   }
+
+  it('knows the machine at once, and has nothing under way that a short program would wait for', {
+    skip: !existsSync('/etc/machine-id') && 'there is no /etc/machine-id',
+  }, async () => {
+    const text = `require('@opentelemetry/api').trace.getTracer('test').startSpan('work').end();
+      console.log(process.getActiveResourcesInfo().filter((name) => /FS/.test(name)).join());
+      process.exit();`;
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
+    const { stdout } = await runApp(text, { env, isModule: false });
+    assert.equal(stdout, '\n');
+    const { resource } = arrived();
+    assert.equal(resource['host.id'], readFileSync('/etc/machine-id', 'utf8').trim());
+    assert.equal(resource['host.name'], hostname());
+    const { attributes = {} } = hostDetector.detect();
+    assert.equal(resource['host.arch'], attributes['host.arch']);
+  });
 
   it('works twice on one command line', async () => {
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };

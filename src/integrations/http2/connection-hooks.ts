@@ -65,8 +65,8 @@ function whyTornDown(host: Host, connection: Connection, given: unknown, above: 
   // A number is a code for the GOAWAY.
   const error = typeof given === 'number' ? undefined : given;
   if (connection.isGone) return { kind: 'lost', error };
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  if (code?.startsWith('ERR_HTTP2_')) {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (typeof code === 'string' && code.startsWith('ERR_HTTP2_')) {
     const isByPeer = code === 'ERR_HTTP2_SESSION_ERROR' && connection.session.goawayCode !== 0;
     return { kind: isByPeer ? 'lost' : 'failed', error };
   }

@@ -371,6 +371,16 @@ async function shutdowns(lab: Http2Lab): Promise<ContractCase[]> {
       server: disconnected,
     },
     {
+      // As Connect's errors are.
+      name: "the client's session.destroy() of an error whose code is a number",
+      stage: () => {
+        const error = Object.assign(new Error('giving up'), { code: 14 });
+        return peer.ended(({ session }) => destroySession(session, error), {}, {}, peer.connect());
+      },
+      client: { ...shutDown, origin: 'destroySession', reason: 'giving up' },
+      server: disconnected,
+    },
+    {
       name: "the client's session.setTimeout() and destroy() in its listener",
       stage: () => peer.ended(({ session }) => limitSession(session, 50), {}, {}, peer.connect()),
       client: {
