@@ -43,7 +43,13 @@ export async function* exchangesOf(
   lateDataMs: number = LATE_DATA_MS,
   onUnread: () => void = () => {},
 ): AsyncGenerator<WireExchange> {
-  const all: Connections = { byNumber: new Map(), hops: new Hops(), rivals: new Rivals(), onUnread };
+  const all: Connections = {
+    byNumber: new Map(),
+    hops: new Hops(),
+    rivals: new Rivals(),
+    over: new Map(),
+    onUnread,
+  };
   /** Of all connections: what came before the first request counts as well. */
   const received = new Map<number, InOrder>();
   const closed: WireExchange[] = [];
@@ -51,7 +57,7 @@ export async function* exchangesOf(
   let lastAtMs = 0;
   for await (const packet of packets) {
     lastAtMs = packet.atMs;
-    if ('connection' in packet)
+    if ('connection' in packet && !all.over.has(packet.connection))
       for (const taken of inOrder(packet, received)) closed.push(...takeIn(taken, all));
     if (packet.atMs < lookAtMs) continue;
     lookAtMs = packet.atMs + LOOK_EVERY_MS;
@@ -59,6 +65,7 @@ export async function* exchangesOf(
       for (const taken of inOrder.giveUp(packet.atMs - LOOK_EVERY_MS)) closed.push(...takeIn(taken, all));
       if (inOrder.isOver) received.delete(number);
     }
+    for (const [number, atMs] of all.over) if (atMs < packet.atMs - LATE_DATA_MS) all.over.delete(number);
     const knownUntilMs = packet.atMs - LOOK_EVERY_MS;
     while ((closed[0]?.connectionEnd?.atMs ?? Number.POSITIVE_INFINITY) <= packet.atMs - AFTER_CLOSE_MS)
       yield* known(closed.splice(0, 1), knownUntilMs);
@@ -76,6 +83,8 @@ interface Connections {
   readonly byNumber: Map<number, Connection>;
   readonly hops: Hops;
   readonly rivals: Rivals;
+  /** Those that are over, and when: what comes of them is seen twice, as on two interfaces. */
+  readonly over: Map<number, number>;
   readonly onUnread: () => void;
 }
 
@@ -93,7 +102,7 @@ function takeIn({ packet, reception, isLate }: Taken, all: Connections): WireExc
   if (isLate && reception.isNew && packet.length > 0 && packet.frames.length === 0 && connection.isHttp2)
     all.onUnread();
   take(packet, connection, reception);
-  return packet.isFin || packet.isReset ? [...end(packet, connection, all.byNumber)] : [];
+  return packet.isFin || packet.isReset ? [...end(packet, connection, all)] : [];
 }
 
 function* inOrder(packet: Packet, received: Map<number, InOrder>): Generator<Taken> {
@@ -162,7 +171,7 @@ function lose(connection: Connection, by: Side): void {
 function* end(
   packet: Packet,
   connection: Connection,
-  connections: Map<number, Connection>,
+  { byNumber, over }: Connections,
 ): Generator<WireExchange> {
   const by = sideOf(packet, connection.client);
   const how = packet.isReset ? 'RST' : 'FIN';
@@ -178,7 +187,8 @@ function* end(
   // After a FIN the other side may still send.
   if (!packet.isReset && connection.closedBy.size < 2) return;
   yield* rest(connection);
-  connections.delete(packet.connection);
+  byNumber.delete(packet.connection);
+  over.set(packet.connection, packet.atMs);
 }
 
 /** A shorter time is the way there and back. */

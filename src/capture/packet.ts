@@ -63,18 +63,24 @@ export function readPacket(line: string): Packet | undefined {
   const layers = layersIn(line);
   const tcp = fieldsIn(layers?.tcp)[0];
   if (layers === undefined || tcp === undefined) return undefined;
+  // What an ICMP message quotes is no packet of the connection.
+  const connection = number(tcp.tcp_tcp_stream);
+  if (connection === undefined) return undefined;
   const frame = fieldsIn(layers.frame)[0] ?? {};
-  const [ip] = [...fieldsIn(layers.ip), ...fieldsIn(layers.ipv6)];
+  const protocols = (text(frame.frame_frame_protocols) ?? '').split(':');
+  // In a tunnel, that of the connection is the last.
+  const family = protocols.slice(0, protocols.indexOf('tcp')).findLast(isIp) ?? 'ip';
+  const ip = fieldsIn(layers[family]).at(-1);
   const address = (side: 'src' | 'dst') => {
     const v6 = text(ip?.[`ipv6_ipv6_${side}`]);
     return v6 === undefined ? (text(ip?.[`ip_ip_${side}`]) ?? '?') : `[${v6}]`;
   };
   const payload = bytesIn(text(tcp.tcp_tcp_payload));
-  const isTls = /:tls\b/.test(text(frame.frame_frame_protocols) ?? '');
+  const isTls = protocols.includes('tls');
   return {
     number: number(frame.frame_frame_number) ?? 0,
     atMs: unixMs(text(frame.frame_frame_time_epoch) ?? '0'),
-    connection: number(tcp.tcp_tcp_stream) ?? 0,
+    connection,
     from: `${address('src')}:${text(tcp.tcp_tcp_srcport)}`,
     to: `${address('dst')}:${text(tcp.tcp_tcp_dstport)}`,
     isFin: tcp.tcp_tcp_flags_fin === true,
@@ -90,6 +96,8 @@ export function readPacket(line: string): Packet | undefined {
     frames: fieldsIn(layers.http2).flatMap(frameOf),
   };
 }
+
+const isIp = (protocol: string): boolean => protocol === 'ip' || protocol === 'ipv6';
 
 /** As tshark writes them: `0d:0a`. */
 function bytesIn(hexadecimal: string | undefined): Buffer {

@@ -214,8 +214,13 @@ const MISSING =
 
 const CUT_SHORT = 'cut short in the middle of a packet';
 
+const NO_CAPTURE = "isn't a capture file";
+export const HOW_TO_CAPTURE = 'A capture is what tcpdump, dumpcap or tshark writes by -w FILE';
+
 /** The last line is of the error; those before may be of who runs it. */
 function complaintOf(text: string, file: Source): string {
   const lines = text.split('\n').filter((line) => line.startsWith('tshark:'));
-  return lines.at(-1) ?? `tshark could not read ${typeof file === 'string' ? file : 'a part of it'}`;
+  const last = lines.at(-1);
+  if (last?.includes(NO_CAPTURE)) return `${last} ${HOW_TO_CAPTURE}`;
+  return last ?? `tshark could not read ${typeof file === 'string' ? file : 'a part of it'}`;
 }

@@ -3,7 +3,8 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import type { WireExchange } from '../capture/exchange.ts';
 import { exchangesOf, LIVE_LATE_DATA_MS } from '../capture/exchanges.ts';
 import { type PacketSource, startCapturing } from '../capture/live.ts';
-import { packetsOf, packetsWhileTheyCome } from '../capture/tshark.ts';
+import { PacketsSeen } from '../capture/packets-seen.ts';
+import { HOW_TO_CAPTURE, packetsOf, packetsWhileTheyCome } from '../capture/tshark.ts';
 import { withTicks } from '../capture/with-ticks.ts';
 import { isRecording, readRecording } from '../recording/read.ts';
 import { UserError } from '../spans/user-error.ts';
@@ -17,6 +18,8 @@ export interface CaptureSource {
   /** Of a recording. */
   readonly spansFile?: string | undefined;
   readonly exchanges: AsyncIterable<WireExchange>;
+  /** Once they were read: there was something in TCP, of which they may be made. */
+  readonly hasPackets: () => boolean;
 }
 
 const MAX_SECONDS = 2_000_000;
@@ -33,22 +36,31 @@ export async function captureSource(args: Arguments, note: (text: string) => voi
   const { file, spansFile } = await inRecording(source);
   const onCutShort = () => note(`${file} ends in the middle of a packet: what is before that was read\n`);
   const onRemark = (sentence: string) => note(`${file}: ${sentence}\n`);
+  const seen = new PacketsSeen();
   async function* exchanges(): AsyncGenerator<WireExchange> {
     let unread = 0;
     const packets = packetsOf({ file, keylog: values.get('keylog'), onCutShort, onRemark });
-    yield* exchangesOf(packets, undefined, () => unread++);
+    yield* exchangesOf(seen.noting(packets), undefined, () => unread++);
+    if (seen.inPart > 0) onRemark(seen.inPart === 1 ? IN_PART_ONE : `${seen.inPart} ${IN_PART}`);
     if (unread > 0) onRemark(`${unread} ${unread === 1 ? UNREAD_ONE : UNREAD}`);
   }
-  return { name: file, spansFile, exchanges: exchanges() };
+  return { name: file, spansFile, exchanges: exchanges(), hasPackets: () => seen.count > 0 };
 }
 
 const SORTED = 'Where it is of several captures, put it into the order of time first: reordercap FILE SORTED';
 const UNREAD_ONE = `packet of HTTP/2 was recorded after what was sent later, and tshark does not read it: what was in it is missing here. ${SORTED}`;
 const UNREAD = `packets of HTTP/2 were recorded after what was sent later, and tshark does not read them: what was in them is missing here. ${SORTED}`;
 
-export function noRequestsIn(name: string): UserError {
-  return new UserError(`${name}: no request of HTTP/1.1 or HTTP/2; of TLS, --keylog FILE decodes them`);
+const IN_PART =
+  'packets were captured in part only: what was in the rest is missing here. tcpdump -s 0 captures them whole';
+const IN_PART_ONE =
+  'a packet was captured in part only: what was in the rest is missing here. tcpdump -s 0 captures it whole';
+export function noRequestsIn(name: string, hasPackets = true): UserError {
+  return new UserError(`${name}: ${hasPackets ? NO_REQUEST : NO_PACKET}`);
 }
+
+const NO_REQUEST = 'no request of HTTP/1.1 or HTTP/2; of TLS, --keylog FILE decodes them';
+const NO_PACKET = `no TCP packet with content in it. ${HOW_TO_CAPTURE}`;
 
 /** @throws {UserError} of a recording without packets */
 async function inRecording(
@@ -92,7 +104,7 @@ async function liveSource(args: Arguments, note: (text: string) => void): Promis
       packets.destroy();
     }
   }
-  return { name, exchanges: exchanges(capture) };
+  return { name, exchanges: exchanges(capture), hasPackets: () => true };
 }
 
 const ADVICE =

@@ -71,7 +71,7 @@ async function capture(args: Arguments, { stdout, stderr }: Output): Promise<Res
     if (!isTold && !flags.has('all')) continue;
     stdout.write(draw(exchange, spans.of(exchange)));
   }
-  if (counts.all === 0) throw noRequestsIn(source.name);
+  if (counts.all === 0) throw noRequestsIn(source.name, source.hasPackets());
   const summary = `${counts.all} requests, ${counts.told} of them with something to tell.\n`;
   return { text: flags.has('json') ? '' : summary, exitCode: 0 };
 }
