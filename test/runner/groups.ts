@@ -39,11 +39,11 @@ export const groups: Readonly<Record<string, Group>> = {
 };
 
 /**
- * What does again what other files do, under one more condition: a million operations, a storm of cancels, random programs, hardened processes, a fault in each function of ours, each way
+ * What does again what other files do, under one more condition: a million operations, a storm of cancels, random programs, hardened processes, a fault in each function of ours, the SBOM, each way
  * for a process with `register` to begin and to end, the clients of model APIs, which are fetch() once more, each fault of a server over each protocol, the workflow of docs/ci.md (the demo, the command and the documentation's commands run with it as well). It takes as long as all the others, and seldom finds what they have not found.
  */
 const isDeep =
-  /^(memory|storm|fuzz|worlds.hardened|register.(?!environment|otlp-json)|cli.(doctor-programs|record-programs|terminal)|comply.(faults|real)|(frameworks|docs).model-apis|docs.(ci|comply))|sabotage\.test\.ts$/;
+  /^(memory|storm|fuzz|worlds.hardened|register.(?!environment|otlp-json)|cli.(doctor-programs|record-programs|terminal)|comply.(faults|real)|package.sbom|(frameworks|docs).model-apis|docs.(ci|comply))|sabotage\.test\.ts$/;
 
 /** Of `npm test`, those that take as long as a dozen others: at the end one of them would run alone. */
 const isLong =
