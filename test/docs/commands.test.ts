@@ -74,6 +74,7 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/^node --import tsx test\/suites\/compare\.ts/, { not: 'it needs the test files of another project' }],
   [/^PICTURES=write npm run test:stack/, { not: 'it writes what tests compare with' }],
   [/^node --import tsx tools\/pictures\.ts/, { not: 'it needs Chromium, and a Jaeger with web pages' }],
+  [/^npm run test:leaks/, { by: 'test/memory/memory.test.ts' }],
   [/^npm run fuzz$/, { by: 'test/fuzz/differential.test.ts' }],
   [/^npm run test:storm$/, { by: 'test/storm/storm.test.ts' }],
   [/npm run bench/, { not: 'it takes minutes, and a machine that has nothing else to do' }],

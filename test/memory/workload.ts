@@ -1,151 +1,116 @@
 /**
- * Runs many operations in this process, client and server, with the instrumentation on and an exporter
- * that drops, and prints what was left of them. Started by memory.test.ts with --expose-gc.
+ * Does many operations in this process, client and server, with an exporter that drops, and prints what is left of them. Started by
+ * measure.ts with --expose-gc.
  */
-import { getEventListeners, once } from 'node:events';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { diag } from '@opentelemetry/api';
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { diag, SpanKind, trace } from '@opentelemetry/api';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { CancellationInstrumentation } from '../../src/index.ts';
-import { GrpcService, loadGrpc } from '../integrations/grpc/service.ts';
+import { startGrpc } from './grpc-load.ts';
+import { startFetch, startHttp } from './http-load.ts';
+import { startHttp2 } from './http2-load.ts';
+import { type Left, leftNow } from './left.ts';
+import type { Load } from './load.ts';
+import { HELD, type Kind, type Protocol, type Report, type Task } from './measure.ts';
 
-export interface Report {
-  /** Bytes in use after a collection, when a fifth of the operations were done and when all were. */
-  readonly earlyBytes: number;
-  readonly lateBytes: number;
-  /** On the signal that all operations share. */
-  readonly listeners: number;
-  readonly started: number;
-  readonly ended: number;
-  readonly cancelled: number;
-  readonly connections: number;
-  readonly complaints: readonly string[];
-}
+/** As of services: what goes on while others are done. */
+const IN_FLIGHT = 8;
+/** Of the operations, in per cent. What is made once is made before the second one, and a limit of ours on what never ends is reached. */
+const MARKS = [10, 40, 70, 100];
+const STALLED_AFTER_MS = 60_000;
+/** What is held for a moment, such as the last signal that somebody listened to: a second at most. */
+const HELD_FOR_MS = 1_200;
 
-interface Workload {
-  one(index: number): Promise<unknown>;
-  connections(): number;
-  close(): void;
-}
+const task = JSON.parse(process.argv[2] ?? '') as Task;
+const shared = new AbortController().signal;
+// More requests at a time than the ten above which Node warns.
+setMaxListeners(0, shared);
 
-const shared = new AbortController();
-const counts = { started: 0, ended: 0, cancelled: 0 };
-const complaints: string[] = [];
-
-const dropping: SpanProcessor = {
-  onStart: () => {
-    counts.started++;
-  },
-  onEnd: ({ attributes }) => {
-    counts.ended++;
-    if (attributes['context.canceled'] === true) counts.cancelled++;
-  },
-  forceFlush: async () => {},
-  shutdown: async () => {},
+const starts: Readonly<Record<Protocol, (shared: AbortSignal) => Promise<Load>>> = {
+  http: startHttp,
+  fetch: startFetch,
+  http2: startHttp2,
+  grpc: startGrpc,
 };
 
-async function startHttp(isCancelled: boolean): Promise<Workload> {
-  const http = await import('node:http');
-  let connections = 0;
-  const server = http
-    .createServer((request, response) => {
-      if (isCancelled) request.resume();
-      else response.end('hello');
-    })
-    .on('connection', () => connections++)
-    .listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+const operations: Readonly<Record<Kind, (load: Load, index: number) => unknown>> = {
+  healthy: (load) => load.complete(),
+  cancelled: (load) => load.cancel(),
+  mixed: (load, index) => (index % 4 === 0 ? load.cancel() : load.complete()),
+  held: (load) => load.complete(),
+  forgotten: (load) => load.forget?.(),
+};
 
-  async function complete(): Promise<void> {
-    const request = http.get({ port, host: '127.0.0.1', agent, signal: shared.signal });
-    const [response] = await once(request, 'response');
-    response.resume();
-    await once(response, 'end');
-  }
-  async function cancel(): Promise<void> {
-    const own = new AbortController();
-    const signal = AbortSignal.any([shared.signal, own.signal]);
-    const request = http.get({ port, host: '127.0.0.1', agent: false, signal });
-    const [[, response]] = await Promise.all([once(server, 'request'), once(request, 'socket')]);
-    const gone = once(response, 'close');
-    // Not once(): that rejects at 'error'.
-    const closed = new Promise((resolve) => request.on('error', () => {}).on('close', resolve));
-    own.abort('user left');
-    await Promise.all([closed, gone]);
-  }
-  return {
-    one: isCancelled ? cancel : complete,
-    connections: () => connections,
-    close() {
-      agent.destroy();
-      server.close();
-      server.closeAllConnections();
+const spans = { made: 0, open: 0, cancelled: 0 };
+const complaints: string[] = [];
+
+function startTelemetry(): void {
+  const complain = (message: string): number => complaints.push(message);
+  diag.setLogger({ error: complain, warn: complain, info() {}, debug() {}, verbose() {} });
+  process.on('warning', ({ name, message }) => {
+    // That v8.queryObjects() is one.
+    if (name !== 'ExperimentalWarning') complain(message);
+  });
+  const dropping: SpanProcessor = {
+    onStart: ({ kind }) => {
+      spans.open++;
+      // Work after a cancel has spans, too, if it takes long enough.
+      if (kind !== SpanKind.INTERNAL) spans.made++;
     },
+    onEnd: ({ attributes }) => {
+      spans.open--;
+      if (attributes['context.canceled'] === true) spans.cancelled++;
+    },
+    forceFlush: async () => {},
+    shutdown: async () => {},
   };
-}
-
-async function startGrpc(isCancelled: boolean): Promise<Workload> {
-  const service = await new GrpcService(loadGrpc()).listen();
-  const client = (await service.client()) as unknown as {
-    unary(message: object, done: (error: Error | null) => void): { cancel(): void };
-  };
-  let heard: (() => void) | undefined;
-  if (isCancelled) {
-    service.handler = (call, answer) => {
-      // As a handler does that notices the cancel: it answers, and nobody listens.
-      call.once('cancelled', () => answer({ code: 1, details: 'noticed' }));
-      heard?.();
-    };
-  }
-  return {
-    one: () =>
-      new Promise<void>((resolve, reject) => {
-        const call = client.unary({ text: 'hello' }, (error) => {
-          if (isCancelled === (error !== null)) resolve();
-          else reject(error ?? new Error('not cancelled'));
-        });
-        if (isCancelled) heard = () => call.cancel();
-      }),
-    connections: () => 1,
-    close: () => service.close(),
-  };
-}
-
-async function heapBytes(): Promise<number> {
-  for (let round = 0; round < 4; round++) {
-    globalThis.gc?.();
-    await nextTurn();
-  }
-  return process.memoryUsage().heapUsed;
-}
-
-async function main(kind: string, total: number): Promise<Report> {
-  const keep = (message: string): number => complaints.push(message);
-  diag.setLogger({ error: keep, warn: keep, info() {}, debug() {}, verbose() {} });
-  process.on('warning', (warning) => complaints.push(warning.message));
   new NodeTracerProvider({ spanProcessors: [dropping] }).register();
-  new CancellationInstrumentation();
-  const isCancelled = kind.endsWith('cancelled');
-  const workload = kind.startsWith('grpc') ? await startGrpc(isCancelled) : await startHttp(isCancelled);
-  const early = Math.floor(total / 5);
-  for (let index = 0; index < early; index++) await workload.one(index);
-  const earlyBytes = await heapBytes();
-  for (let index = early; index < total; index++) await workload.one(index);
-  const lateBytes = await heapBytes();
-  const report = {
-    earlyBytes,
-    lateBytes,
-    listeners: getEventListeners(shared.signal, 'abort').length,
-    ...counts,
-    connections: workload.connections(),
-    complaints,
-  };
-  workload.close();
-  return report;
 }
 
-const [, , kind = '', total = ''] = process.argv;
-console.log(JSON.stringify(await main(kind, Number(total))));
+const planted: unknown[] = [];
+
+/** One of everything that can leak. */
+function plant(): void {
+  planted.push(new Array(2_000).fill(0), new WeakRef({}), trace.getTracer('planted').startSpan('planted'));
+  shared.addEventListener('abort', () => {});
+  process.on('SIGUSR2', () => {});
+  setTimeout(() => {}, 1e9);
+}
+
+async function main(): Promise<Report> {
+  const { protocol, kind, total, isPlain, isPlanted } = task;
+  const startedAtMs = performance.now();
+  startTelemetry();
+  if (!isPlain) new CancellationInstrumentation();
+  const load = await starts[protocol](shared);
+  const one = operations[kind];
+  if (kind === 'held') for (let count = 0; count < HELD; count++) load.hold();
+
+  let next = 0;
+  let seen = 0;
+  const watchdog = setInterval(() => {
+    if (next === seen) throw new Error(`stalled after ${next} operations`);
+    seen = next;
+  }, STALLED_AFTER_MS).unref();
+  const marks: Left[] = [];
+  for (const percent of MARKS) {
+    const end = Math.floor((total * percent) / 100);
+    const worker = async (): Promise<void> => {
+      while (next < end) {
+        await one(load, next++);
+        if (isPlanted) plant();
+      }
+    };
+    await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+    if (percent === 100) await sleep(HELD_FOR_MS);
+    marks.push(await leftNow(shared));
+  }
+  clearInterval(watchdog);
+  const connections = load.connections?.();
+  return { marks, spans, connections, complaints, seconds: (performance.now() - startedAtMs) / 1_000 };
+}
+
+console.log(JSON.stringify(await main()));
+process.exit();
