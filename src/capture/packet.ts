@@ -63,9 +63,6 @@ export function readPacket(line: string): Packet | undefined {
   const layers = layersIn(line);
   const tcp = fieldsIn(layers?.tcp)[0];
   if (layers === undefined || tcp === undefined) return undefined;
-  // What an ICMP message quotes is no packet of the connection.
-  const connection = number(tcp.tcp_tcp_stream);
-  if (connection === undefined) return undefined;
   const frame = fieldsIn(layers.frame)[0] ?? {};
   const protocols = (text(frame.frame_frame_protocols) ?? '').split(':');
   // In a tunnel, that of the connection is the last.
@@ -80,7 +77,7 @@ export function readPacket(line: string): Packet | undefined {
   return {
     number: number(frame.frame_frame_number) ?? 0,
     atMs: unixMs(text(frame.frame_frame_time_epoch) ?? '0'),
-    connection,
+    connection: number(tcp.tcp_tcp_stream) ?? 0,
     from: `${address('src')}:${text(tcp.tcp_tcp_srcport)}`,
     to: `${address('dst')}:${text(tcp.tcp_tcp_dstport)}`,
     isFin: tcp.tcp_tcp_flags_fin === true,

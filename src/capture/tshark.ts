@@ -1,6 +1,6 @@
 /** Decodes captures by Wireshark's `tshark`: one line of JSON for each packet that says something of HTTP. */
 import { type ChildProcessByStdio, type SpawnOptions, spawn } from 'node:child_process';
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { textLines } from '../spans/text-lines.ts';
 import { UserError } from '../spans/user-error.ts';
@@ -60,6 +60,7 @@ export async function* packetsOf(
   partBytes: number = PART_BYTES,
 ): AsyncGenerator<Packet> {
   const { file, keylog, onCutShort, onRemark } = capture;
+  if (await isPipe(file)) throw new UserError(`${file}: ${PIPE}`);
   const parts = await CaptureParts.of(file, partBytes, onRemark);
   if (parts === undefined) {
     const http2 = decodeAs(await http2Ends([file]));
@@ -74,6 +75,14 @@ export async function* packetsOf(
   } finally {
     await parts.close();
   }
+}
+
+const PIPE = 'a pipe, but a capture is read more than once: write it to a file first';
+
+async function isPipe(file: string): Promise<boolean> {
+  if (file === '-') return true;
+  const found = await stat(file).catch(() => undefined);
+  return found !== undefined && (found.isFIFO() || found.isSocket() || found.isCharacterDevice());
 }
 
 export interface PacketsOptions {

@@ -23,6 +23,7 @@ export interface CaptureSource {
 }
 
 const MAX_SECONDS = 2_000_000;
+const MERGE = 'mergecap -w ALL FILE FILE makes one of them';
 const FOR_LIVE = ['port', 'interface', 'for'];
 
 /** @throws {UserError} */
@@ -32,7 +33,8 @@ export async function captureSource(args: Arguments, note: (text: string) => voi
   for (const name of FOR_LIVE) if (values.has(name)) throw new UsageError(`--${name} is for --live`);
   const [source, ...others] = positionals;
   if (source === undefined) throw new UsageError('capture needs a file of tcpdump or Wireshark, or --live');
-  if (others.length > 0) throw new UsageError(`capture takes one file, but has ${positionals.join(' ')}`);
+  if (others.length > 0)
+    throw new UsageError(`capture takes one file, but has ${positionals.join(' ')}. ${MERGE}`);
   const { file, spansFile } = await inRecording(source);
   const onCutShort = () => note(`${file} ends in the middle of a packet: what is before that was read\n`);
   const onRemark = (sentence: string) => note(`${file}: ${sentence}\n`);

@@ -1,5 +1,6 @@
 /** Captures as strangers have them: in tunnels and VLANs, of all interfaces, cut, compressed, doubled, or none at all. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
@@ -10,7 +11,7 @@ import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { captureTools, type PacketCapture, startCapture } from '../support/packet-capture.ts';
 import { PACKET_HEAD, type PcapFile, readPcap, writePcap } from '../support/pcap-file.ts';
-import { capture, type Told, told } from '../support/told-by-capture.ts';
+import { capture, says, type Told, told } from '../support/told-by-capture.ts';
 
 const tools = captureTools();
 const ETHERNET = 14;
@@ -141,6 +142,25 @@ describe('captures of all kinds', { skip: 'unavailable' in tools && tools.unavai
     assert.deepEqual((await told(file, '--all')).map(summaryOf).toSorted(), expected);
   });
 
+  it('captured on both hosts, and put into one file: told once, as it was seen first', async () => {
+    const { head, packets } = original;
+    const at = (packet: Buffer) => packet.readUInt32LE(0) * 1e6 + packet.readUInt32LE(4);
+    const later = packets.map((packet) => {
+      const copy = Buffer.from(packet);
+      const micros = at(packet) + 300;
+      copy.writeUInt32LE(Math.floor(micros / 1e6), 0);
+      copy.writeUInt32LE(micros % 1e6, 4);
+      return copy;
+    });
+    const merged = [...packets, ...later].toSorted((one, other) => at(one) - at(other));
+    const file = written('merged.pcap', writePcap({ head, packets: merged }));
+    const withTimes = async (name: string) =>
+      (await told(name, '--all'))
+        .map((exchange) => [summaryOf(exchange), ...says(exchange)].join('\n'))
+        .toSorted();
+    assert.deepEqual(await withTimes(file), await withTimes(recorded.file));
+  });
+
   it('what a message of ICMP quotes is no packet of the connection', async () => {
     const bytes = withFrames(original, 1, (frame) => (isV6(frame) ? [frame] : [frame, unreachable(frame)]));
     const file = written('icmp.pcap', bytes);
@@ -163,6 +183,20 @@ describe('captures of all kinds', { skip: 'unavailable' in tools && tools.unavai
       stderr,
       /short\.pcap: \d+ packets were captured in part only: .* tcpdump -s 0 captures them whole\n/,
     );
+  });
+
+  it('a pipe: that it has to be a file, and of several, how to make one of them', async () => {
+    const pipe = join(recorded.folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const piped = await capture(pipe);
+    assert.equal(piped.exitCode, 2);
+    assert.match(
+      piped.stderr,
+      /pipe: a pipe, but a capture is read more than once: write it to a file first/,
+    );
+    const several = await capture(recorded.file, recorded.file);
+    assert.equal(several.exitCode, 2);
+    assert.match(several.stderr, /takes one file, .*\. mergecap -w ALL FILE FILE makes one of them/);
   });
 
   for (const [name, bytes, said] of [
