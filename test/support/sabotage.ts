@@ -46,6 +46,7 @@ const IN_PLACE: readonly string[] = [
   'integrations/http2/stream-events:emitInContext',
   'integrations/abort/loops:replacement',
   'integrations/abort/loops:callOriginal',
+  'integrations/bullmq/worker-hooks:replacement',
   'integrations/mysql2/killer:answered',
   'integrations/mysql2/pass-on:over',
   'integrations/mysql2/connection:open',

@@ -80,7 +80,7 @@ function watchEnd(
       replacement(this: Worker, ...args: [unknown, BullJob]): unknown {
         const aside = installation.isActive ? see.call(undefined, this, args) : undefined;
         if (aside === undefined) return Reflect.apply(original, this, args);
-        return context.with(aside, () => Reflect.apply(original, this, args));
+        return context.with(aside, original as (...given: unknown[]) => unknown, this, ...args);
       },
     };
     return replacement;

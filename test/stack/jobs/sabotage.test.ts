@@ -1,0 +1,117 @@
+/** Each of our functions for queues fails in turn: jobs end as without us, be it that nothing is told of their end. */
+import assert from 'node:assert/strict';
+import { createRequire, register } from 'node:module';
+import { it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+
+// Before anything of ours is loaded.
+register('../../support/sabotage-loader.mjs', import.meta.url);
+const { sabotageSuite } = await import('../../support/sabotage.ts');
+const { Telemetry } = await import('../../support/telemetry.ts');
+const telemetry = new Telemetry('alone', { propagate: { cancel: true } });
+const { registerInstrumentations } = await import('@opentelemetry/instrumentation');
+const { AmqplibInstrumentation } = await import('@opentelemetry/instrumentation-amqplib');
+registerInstrumentations({ instrumentations: [new AmqplibInstrumentation()] });
+const { startDatabase } = await import('../../support/databases.ts');
+const { startRabbitMq } = await import('../../support/rabbitmq.ts');
+
+// By require(): what is imported is not seen by the official instrumentations without a loader.
+const require = createRequire(import.meta.url);
+const options = {
+  functions: /^(?:integrations\/(?:jobs|bullmq|amqplib|kafkajs)\/|telemetry\/(?:jobs|owner))/,
+  least: 8,
+};
+let numbers = 0;
+
+const redis = await startDatabase('redis');
+if ('unavailable' in redis) it('bullmq', { skip: redis.unavailable });
+else {
+  const { Queue, Worker } = require('bullmq') as typeof import('bullmq');
+  const { BullMQOtel } = require('bullmq-otel') as typeof import('bullmq-otel');
+  const stageOf = (ending: 'withdrawn' | 'fails' | 'right') => async (): Promise<void> => {
+    const connection = { url: redis.url, maxRetriesPerRequest: null };
+    const name = `orders-${++numbers}`;
+    const settings = { connection, telemetry: new BullMQOtel() };
+    const queue = new Queue(name, settings);
+    const worker = new Worker(
+      name,
+      async (job, _token, signal) => {
+        if (ending === 'right') return 'sofa';
+        if (ending === 'fails') throw new Error('no sofa');
+        setTimeout(() => worker.cancelJob(job.id ?? '', 'withdrawn'), 10);
+        return await delay(5_000, undefined, signal && { signal });
+      },
+      settings,
+    );
+    const over = new Promise<string>((resolve) => {
+      worker.once('completed', (_job, result) => resolve(`completed: ${result}`));
+      worker.once('failed', (_job, error) => resolve(`failed: ${error.message}`));
+    });
+    await queue.add('order', {});
+    const expected = {
+      withdrawn: 'failed: The operation was aborted',
+      fails: 'failed: no sofa',
+      right: 'completed: sofa',
+    };
+    assert.equal(await over, expected[ending]);
+    await worker.close();
+    await queue.obliterate({ force: true });
+    await queue.close();
+  };
+  const cases = (['withdrawn', 'fails', 'right'] as const).map((ending) => ({
+    name: `a job: ${ending}`,
+    stage: stageOf(ending),
+  }));
+  sabotageSuite(
+    'bullmq',
+    telemetry,
+    { cases, close: () => redis.stop() },
+    { ...options, hook: 'integrations/bullmq/worker-hooks:watchProcessing>#1' },
+  );
+}
+
+const rabbitMq = await startRabbitMq();
+if ('unavailable' in rabbitMq) it('amqplib', { skip: rabbitMq.unavailable });
+else {
+  const amqplib = require('amqplib') as typeof import('amqplib');
+  const asItIs: Record<string, string[]> = {};
+  const stageOf =
+    (ending: 'ack' | 'nack' | 'channel' | 'connection' | 'fault') => async (): Promise<void> => {
+      const connection = await amqplib.connect(rabbitMq.url);
+      const channel = await connection.createChannel();
+      const seen: string[] = [];
+      for (const [what, emitter] of Object.entries({ connection, channel })) {
+        emitter.on('error', (error: Error) => seen.push(`${what} error ${error.message.slice(0, 40)}`));
+        emitter.on('close', () => seen.push(`${what} closed`));
+      }
+      const name = `orders-${++numbers}`;
+      await channel.assertQueue(name, { exclusive: true });
+      const handled = new Promise<void>((resolve, reject) => {
+        channel
+          .consume(name, async (message) => {
+            await delay(5);
+            if (message === null) return;
+            if (ending === 'ack') channel.ack(message);
+            else if (ending === 'nack') channel.nack(message, false, false);
+            else if (ending === 'channel') await channel.close();
+            else if (ending === 'connection') await connection.close();
+            else await channel.checkQueue('none').catch((error) => seen.push(`check: ${error.code}`));
+            resolve();
+          })
+          .catch(reject);
+      });
+      channel.sendToQueue(name, Buffer.from('sofa'));
+      await handled;
+      await delay(20);
+      const closing = ending === 'connection' ? Promise.resolve() : connection.close();
+      await closing;
+      // The first time nothing of ours fails.
+      asItIs[ending] ??= seen;
+      assert.deepEqual(seen, asItIs[ending]);
+    };
+  const cases = (['ack', 'nack', 'channel', 'connection', 'fault'] as const).map((ending) => ({
+    name: `a message: ${ending}`,
+    stage: stageOf(ending),
+  }));
+  sabotageSuite('amqplib', telemetry, { cases, close: () => rabbitMq.stop() }, options);
+}
