@@ -3,7 +3,7 @@ export type StackTop = (...args: never[]) => unknown;
 
 /**
  * A stack trace taken now and formatted only when somebody reads it: V8 formats on the first
- * access of `stack`, so a capture that is never read costs a third of one that is.
+ * access of `stack`, so a capture that is never read costs a third of one that is. Where no stack can be taken, it is empty.
  */
 export class CapturedStack {
   declare readonly stack: string;
@@ -16,17 +16,30 @@ export class CapturedStack {
    */
   constructor(above: StackTop, maxFrames: number, earlier?: CapturedStack) {
     this.earlier = earlier;
-    const previous = Error.stackTraceLimit;
+    let previous: number | undefined;
+    let isSet = false;
     try {
+      previous = Error.stackTraceLimit;
       Error.stackTraceLimit = maxFrames;
+      isSet = true;
     } catch {
       // A frozen Error (hardened realms) keeps its own limit.
     }
-    Error.captureStackTrace(this, above);
     try {
-      Error.stackTraceLimit = previous;
+      Error.captureStackTrace(this, above);
     } catch {
-      // As above.
+      // The application has put something else there, or nothing.
+      this.stack = '';
     }
+    if (isSet) restoreLimit(previous);
+  }
+}
+
+function restoreLimit(previous: number | undefined): void {
+  try {
+    if (previous === undefined) Reflect.deleteProperty(Error, 'stackTraceLimit');
+    else Error.stackTraceLimit = previous;
+  } catch {
+    // It could be set, and cannot any more.
   }
 }

@@ -50,6 +50,42 @@ describe('a captured stack', () => {
     assert.equal(prepared, 1);
   });
 
+  it('leaves Error.stackTraceLimit as it was: deleted, odd, or a getter that throws', () => {
+    for (const limit of [Number.NaN, Number.POSITIVE_INFINITY, -1, 'ten' as unknown as number]) {
+      Error.stackTraceLimit = limit;
+      captured(50);
+      assert.equal(Error.stackTraceLimit, limit);
+    }
+    Reflect.deleteProperty(Error, 'stackTraceLimit');
+    assert.ok(frames(captured(50)).length > 0);
+    assert.ok(!Object.hasOwn(Error, 'stackTraceLimit'));
+    const fail = (): never => {
+      throw new Error('no limit');
+    };
+    Object.defineProperty(Error, 'stackTraceLimit', { get: fail, set: fail, configurable: true });
+    try {
+      captured(50);
+    } finally {
+      Object.defineProperty(Error, 'stackTraceLimit', { value: 10, writable: true, configurable: true });
+    }
+  });
+
+  it('is empty when Error.captureStackTrace throws or is gone, and the limit is as it was', () => {
+    const { captureStackTrace } = Error;
+    const fail = (): never => {
+      throw new Error('no stacks');
+    };
+    try {
+      for (const other of [fail, undefined]) {
+        Error.captureStackTrace = other as typeof captureStackTrace;
+        assert.equal(captured(50).stack, '');
+        assert.equal(Error.stackTraceLimit, stackTraceLimit);
+      }
+    } finally {
+      Error.captureStackTrace = captureStackTrace;
+    }
+  });
+
   it('can be taken when Error.stackTraceLimit cannot be set', () => {
     Object.defineProperty(Error, 'stackTraceLimit', { writable: false });
     try {

@@ -5,14 +5,24 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+const hostile = fileURLToPath(new URL('./fixtures/hostile.cjs', import.meta.url));
 const program = fileURLToPath(new URL('./fixtures/hardened.cjs', import.meta.url));
 const register = fileURLToPath(new URL('../../dist/register.cjs', import.meta.url));
 
-async function run(flags: readonly string[], hardened: string): Promise<{ stdout: string; stderr: string }> {
+const PERMISSION = ['--permission', '--experimental-permission'].find((flag) =>
+  process.allowedNodeEnvironmentFlags.has(flag),
+);
+
+async function run(
+  flags: readonly string[],
+  hardened: string,
+  file: string = program,
+): Promise<{ stdout: string; stderr: string }> {
   const env = { PATH: process.env.PATH, OTEL_TRACES_EXPORTER: 'console', HARDENED: hardened };
-  return promisify(execFile)(process.execPath, ['--no-warnings', ...flags, program], {
+  return promisify(execFile)(process.execPath, ['--no-warnings', ...flags, file], {
     env,
     timeout: 60_000,
+    maxBuffer: 2 ** 26,
   });
 }
 
@@ -29,7 +39,17 @@ const processes: [name: string, flags: string[], hardened: string, hasOrigin: bo
   ['Error.stackTraceLimit = 0', [], 'no-stacks', true],
   ['no Error.stackTraceLimit', [], 'no-limit', true],
   ['Error.prepareStackTrace that returns no text', [], 'odd-stacks', true],
+  ['Error.stackTraceLimit = Infinity', [], 'endless-stacks', true],
+  ['Error.stackTraceLimit = NaN', [], 'nan-stacks', true],
+  ['an Error.stackTraceLimit that is no number', [], 'text-limit', true],
+  ['an Error.stackTraceLimit that throws', [], 'throwing-limit', false],
+  ['Error.prepareStackTrace that throws', [], 'throwing-stacks', true],
+  ['Error.prepareStackTrace that returns nothing', [], 'stackless', true],
+  ['Error.prepareStackTrace that returns what throws', [], 'stack-of-proxies', true],
+  ['no Error.captureStackTrace', [], 'no-capture', true],
+  ['frozen prototypes', [], 'frozen-prototypes', true],
   ['a frozen fetch()', [], 'frozen-fetch', true],
+  [`${PERMISSION}`, [`${PERMISSION}`, '--allow-fs-read=*'], '', true],
 ];
 
 describe('hardened processes', () => {
@@ -39,7 +59,9 @@ describe('hardened processes', () => {
         run(flags, hardened),
         run([...flags, '--require', register], hardened),
       ]);
-      assert.equal(seenIn(bare.stdout), 'seen ["ok","AbortError","TimeoutError","left"]');
+      // Node itself takes stacks.
+      if (hardened !== 'no-capture')
+        assert.equal(seenIn(bare.stdout), 'seen ["ok","AbortError","TimeoutError","left"]');
       assert.equal(seenIn(ours.stdout), seenIn(bare.stdout));
       assert.equal(ours.stderr, bare.stderr);
       const cancelled = ours.stdout.match(/^ {4}(?:'context\.canceled'|deadline_exceeded): true/gm) ?? [];
@@ -47,4 +69,19 @@ describe('hardened processes', () => {
       assert.equal(/^ {4}'cancel\.origin': /m.test(ours.stdout), hasOrigin);
     });
   }
+});
+
+describe('a hostile application', () => {
+  it('sees what it sees without us: reasons and signals that throw whatever is read of them, without end, or frozen', async () => {
+    const [bare, ours] = await Promise.all([run([], '', hostile), run(['--require', register], '', hostile)]);
+    const seen = seenIn(bare.stdout) ?? '';
+    assert.ok(JSON.parse(seen.slice('seen '.length)).length > 100, seen);
+    assert.equal(seenIn(ours.stdout), seen);
+    assert.equal(ours.stderr, bare.stderr);
+    const cancelled = ours.stdout.match(/^ {4}'context\.canceled': true/gm) ?? [];
+    assert.ok(cancelled.length > 150, `${cancelled.length}`);
+    // Whatever it was, what is told of it has an end.
+    for (const [, reason = ''] of ours.stdout.matchAll(/^ {4}'cancel\.reason': (.*)$/gm))
+      assert.ok(reason.length < 2_000, reason);
+  });
 });
