@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import type { WireExchange } from '../capture/exchange.ts';
 import { exchangesOf } from '../capture/exchanges.ts';
+import { PacketsSeen } from '../capture/packets-seen.ts';
 import { SpansOfExchanges } from '../capture/told-by-spans.ts';
 import { packetsOf } from '../capture/tshark.ts';
 import { readRecording } from '../recording/read.ts';
@@ -96,12 +97,15 @@ export async function exchangesIn(
   const onRemark = (sentence: string) => onLeftOut?.(`the capture: ${sentence}`);
   const exchanges: WireExchange[] = [];
   let others = 0;
-  for await (const exchange of exchangesOf(packetsOf({ file, keylog, onCutShort, onRemark }))) {
+  const seen = new PacketsSeen();
+  const packets = seen.noting(packetsOf({ file, keylog, onCutShort, onRemark }));
+  for await (const exchange of exchangesOf(packets)) {
     onRequest?.();
     const isOfTrace = traceIds.has(exchange.traceId ?? '') || joined.of(exchange) !== undefined;
     if (areAll || isOfTrace) exchanges.push(exchange);
     else others++;
   }
+  if (seen.inPart > 0) onLeftOut?.(`the rest of ${seen.inPart} packets that were captured in part only`);
   if (others > 0) onLeftOut?.(`${others} requests on the wire that are of none of these traces`);
   return exchanges;
 }

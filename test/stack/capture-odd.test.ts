@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { exchangesIn } from '../../src/timeline/read-run.ts';
 import { captureTools, type PacketCapture, startCapture } from '../support/packet-capture.ts';
 import { PACKET_HEAD, type PcapFile, readPcap, writePcap } from '../support/pcap-file.ts';
 import { capture, says, type Told, told } from '../support/told-by-capture.ts';
@@ -174,10 +175,12 @@ describe('captures of all kinds', { skip: 'unavailable' in tools && tools.unavai
       short.writeUInt32LE(short.length - PACKET_HEAD, 8);
       return short;
     });
-    const { exitCode, stderr } = await capture(
-      written('short.pcap', writePcap({ head, packets: cut })),
-      '--all',
-    );
+    const file = written('short.pcap', writePcap({ head, packets: cut }));
+    const leftOut: string[] = [];
+    const onLeftOut = (what: string) => void leftOut.push(what);
+    await exchangesIn(file, [], { keylog: undefined, areAll: true }, { onLeftOut });
+    assert.match(leftOut.join('\n'), /^the rest of \d+ packets that were captured in part only$/);
+    const { exitCode, stderr } = await capture(file, '--all');
     assert.equal(exitCode, 0, stderr);
     assert.match(
       stderr,
