@@ -15,10 +15,13 @@ import { beforeEnd, parentSpanIdOf } from './official-span.ts';
 import type { OpenOperations } from './open-operations.ts';
 import type { OperationRecord } from './operation-record.ts';
 import { inheritedDeadlineAtMs } from './owner.ts';
+import { StackBudget } from './stack-budget.ts';
 import { STOPPED_WHEN_TOLD_MS, type WorkAfterCancel } from './work-after-cancel.ts';
 
 /** Frames kept of whoever starts an outgoing operation: it is captured on operations that may well succeed. */
 export const MAX_START_FRAMES = 16;
+/** The same of a burst: the cost grows with each. */
+const MAX_BURST_FRAMES = 4;
 /** A deadline that is carried on is rounded to whole milliseconds on its way. */
 const DEADLINE_SLACK_MS = 5;
 
@@ -33,6 +36,7 @@ export class OwnedOperations {
   readonly #judge: (operation: OperationRecord) => void;
   readonly #settings: OwnedSettings;
   readonly #open: OpenOperations;
+  readonly #wholeStacks = new StackBudget();
 
   constructor(
     open: OpenOperations,
@@ -105,8 +109,10 @@ export class OwnedOperations {
     } else if (!owner.isSettled) {
       owner.pending ??= new Set();
       owner.pending.add(operation);
-      if (this.#settings.capturePendingStack)
-        operation.startStack = new CapturedStack(above, MAX_START_FRAMES);
+      if (this.#settings.capturePendingStack) {
+        const isWhole = this.#wholeStacks.take(operation.startedAtMs);
+        operation.startStack = new CapturedStack(above, isWhole ? MAX_START_FRAMES : MAX_BURST_FRAMES);
+      }
       // Whoever owns the span may end it before it tells anybody that the operation is over.
       if (this.#settings.workEndsWithRequest && !operation.ownsSpan && hasDeadline(operation, owner))
         beforeEnd(operation.span, () => this.#judge(operation));

@@ -1,5 +1,5 @@
 /**
- * How many stacks may be taken of what others do: one costs 5 to 20 µs, and an application may make ten thousand queries in a
+ * How many stacks may be taken, whole and of what others do at all: one costs 5 to 20 µs, and an application may make ten thousand queries in a
  * second. So many that of usual work every line is known, and that of a burst the first ones are.
  */
 const MAX_PER_SECOND = 200;
