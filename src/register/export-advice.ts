@@ -43,6 +43,11 @@ const ADVICE: Readonly<Record<string, string>> = {
   415: 'It must take OTLP over HTTP as JSON (application/json).',
 };
 
+/** What the exporter says of an answer without saying which it was. */
+const BY_EXPORTER: Readonly<Record<string, string>> = {
+  'Export failed with retryable status': 'answered 429, 502, 503 or 504 to each attempt',
+};
+
 /** One line. */
 export function explain(error: unknown): string {
   const { cause, advice } = diagnose(error);
@@ -53,7 +58,9 @@ export function diagnose(error: unknown): { cause: string; advice: string | unde
   const failure = (error ?? {}) as Failure;
   const { code, message = '' } = failure.errors?.find((each) => each.code !== undefined) ?? failure;
   const cause = oneLine(
-    typeof code === 'number' ? `answered ${code} ${message}` : message || String(code ?? error),
+    typeof code === 'number'
+      ? `answered ${code} ${message}`
+      : (BY_EXPORTER[message] ?? (message || String(code ?? error))),
   );
   return { cause, advice: code === undefined ? undefined : ADVICE[code] };
 }

@@ -192,6 +192,7 @@ describe('the cause of a failed export', () => {
       { code: 'CERT_HAS_EXPIRED', message: 'certificate has expired' },
       /^certificate has expired\. .*renewed/,
     ],
+    [new Error('Export failed with retryable status'), /^answered 429, 502, 503 or 504 to each attempt\.$/],
     [{ code: 'EUNKNOWN', message: 'two\nlines' }, /^two lines\.$/],
     [
       new AggregateError([Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })], ''),
@@ -258,7 +259,7 @@ describe('the start', () => {
     assert.match(
       stdout,
       new RegExp(
-        `^${PACKAGE_NAME}: \\d+\\.\\d+\\.\\d+ instruments abort, grpc, http, http2, servers, undici, jobs, bullmq, kafkajs, amqplib, ` +
+        `^${PACKAGE_NAME}: \\d+\\.\\d+\\.\\d+\\S* instruments abort, grpc, http, http2, servers, undici, jobs, bullmq, kafkajs, amqplib, ` +
           'beside @opentelemetry/instrumentation-http, @opentelemetry/instrumentation-undici; ' +
           `spans are made by the SDK of register and go to ${urlOf(receiver)}/v1/traces\n$`,
       ),
