@@ -76,9 +76,9 @@ function runProgram<Printed>(program: string): Printed {
   return JSON.parse(output);
 }
 
-function heldBy(setUp: SetUp, side: string): number {
+function heldBy(setUp: SetUp, protocol: string, side: string): number {
   const program = join(dirname(compiled), 'in-flight.js');
-  const args = ['--expose-gc', program, setUp, side];
+  const args = ['--expose-gc', program, setUp, protocol, side];
   return Number(
     execFileSync(process.execPath, args, {
       encoding: 'utf8',
@@ -126,12 +126,17 @@ console.log(
 
 const compiled = compileChild();
 const setUps = ['bare', 'official', 'ours', 'beside', 'sampled', 'kept'] as const;
-console.log('\nheap of an HTTP request in flight, bytes over bare');
-for (const side of ['incoming', 'outgoing']) {
-  const held = inTurns(setUps, Math.ceil(runs / 5), (setUp) => heldBy(setUp, side));
+console.log('\nheap of an operation in flight, bytes over bare');
+for (const [protocol, side] of [
+  ['http', 'incoming'],
+  ['http', 'outgoing'],
+  ['grpc', 'incoming'],
+  ['grpc', 'outgoing'],
+] as const) {
+  const held = inTurns(setUps, Math.ceil(runs / 5), (setUp) => heldBy(setUp, protocol, side));
   const bare = estimate(held.bare).median;
   const added = setUps
     .slice(1)
     .map((setUp) => `${setUp} ${(estimate(held[setUp]).median - bare).toFixed(0)}`);
-  console.log(`  ${side.padEnd(10)}bare ${bare.toFixed(0)}, ${added.join(', ')}`);
+  console.log(`  ${`${protocol}, ${side}`.padEnd(16)}bare ${bare.toFixed(0)}, ${added.join(', ')}`);
 }

@@ -70,12 +70,14 @@ const Client = grpc.makeGenericClientConstructor(echo, 'bench.Echo') as unknown 
   options: Grpc.ClientOptions,
 ) => EchoClient;
 
+export function connectTo(port: number): EchoClient {
+  // A pool of its own: two clients never share a connection.
+  const options = { 'grpc.use_local_subchannel_pool': 1 };
+  return new Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), options);
+}
+
 export async function caller(setUp: SetUp, workload: Workload, port: number): Promise<() => Promise<void>> {
-  const connect = () =>
-    // A pool of its own: two clients never share a connection.
-    new Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
-      'grpc.use_local_subchannel_pool': 1,
-    });
+  const connect = () => connectTo(port);
   const callerOf = (client: EchoClient) =>
     isByHand(setUp) ? floorCaller(grpc, client, port) : plainCaller(client);
   const item = { id: 1, name: 'a small item' };

@@ -1,4 +1,4 @@
-// One set-up in a process of its own, with requests in flight that are never answered: prints the bytes of heap that each takes.
+// One set-up in a process of its own, with requests or calls in flight that are never answered: prints the bytes of heap that each takes.
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import net, { type AddressInfo } from 'node:net';
@@ -11,7 +11,7 @@ const REQUESTS = 5_000;
 const WARM_UP_REQUESTS = 500;
 const CONNECTIONS = 10;
 
-const [setUp, side] = process.argv.slice(2) as [SetUp, 'incoming' | 'outgoing'];
+const [setUp, protocol, side] = process.argv.slice(2) as [SetUp, 'http' | 'grpc', 'incoming' | 'outgoing'];
 await startTelemetry(setUp, side === 'incoming' ? 'server' : 'client');
 // Not before: an instrumentation sees only what is required after it.
 const http = createRequire(import.meta.url)('node:http') as typeof import('node:http');
@@ -59,7 +59,13 @@ async function outgoing(): Promise<(requests: number) => Promise<void>> {
   };
 }
 
-const start = await (side === 'incoming' ? incoming() : outgoing());
+function loadOf(): Promise<(requests: number) => Promise<void>> {
+  if (protocol === 'grpc') return import('./in-flight-grpc.ts').then((grpc) => grpc[side]());
+  if (side === 'incoming') return incoming();
+  return outgoing();
+}
+
+const start = await loadOf();
 // What is made once is made by these.
 await start(WARM_UP_REQUESTS);
 const before = await heapBytes();
