@@ -130,6 +130,7 @@ console.log('\nheap of an operation in flight, bytes over bare');
 for (const [protocol, side] of [
   ['http', 'incoming'],
   ['http', 'outgoing'],
+  ['fetch', 'outgoing'],
   ['grpc', 'incoming'],
   ['grpc', 'outgoing'],
 ] as const) {
