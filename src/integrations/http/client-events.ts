@@ -31,8 +31,7 @@ export function requestDestroyed(
   }
   if (exchange === null || exchange.operation.isSettled) return;
   if (request.res && isReceived(request, request.res)) return;
-  const stack = host.captureStack(above);
-  cancelRequest(host, request, exchange, whyDestroyed(host, request, exchange, error, stack));
+  cancelRequest(host, request, exchange, whyDestroyed(host, request, exchange, error, above));
 }
 
 /** The response is over: destroyed by the application, cut off by the peer, or read to its end. @param above the hook */
@@ -47,8 +46,7 @@ export function responseDestroyed(
   if (isReceived(request, response)) {
     settleRequest(host, request, exchange, undefined);
   } else if (response.socket && !response.socket.destroyed) {
-    const stack = host.captureStack(above);
-    cancelRequest(host, request, exchange, whyDestroyed(host, request, exchange, error, stack));
+    cancelRequest(host, request, exchange, whyDestroyed(host, request, exchange, error, above));
   }
 }
 

@@ -2,6 +2,7 @@
 import { isOfLibrary, isTimerOfLibrary } from '../../cancellation/origin.ts';
 import { isTimeoutError, stackOf } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, Stack } from '../../operation/evidence.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import { idleLimitPassed, limitOf } from './deadline.ts';
@@ -9,13 +10,13 @@ import { kLimit, type OutgoingRequest } from './internals.ts';
 import { isShuttingDown, isTimingOut } from './node-activity.ts';
 import { clientPhaseOf } from './phase.ts';
 
-/** @param stack of the call of destroy() */
+/** @param call of destroy(): its stack, or the hook above it, of which one is taken only where no signal tells more */
 export function whyDestroyed(
   host: Host,
   request: OutgoingRequest,
   exchange: ClientExchange,
   given: unknown,
-  stack: Stack,
+  call: Stack | StackTop,
 ): Evidence {
   const error = given ?? undefined;
   const phase = clientPhaseOf(request, exchange);
@@ -23,13 +24,15 @@ export function whyDestroyed(
     return { kind: 'signal', phase, ...host.abortOrigins.explain(exchange.signal, error.cause) };
   }
   const socket = request.socket ?? exchange.socket;
-  if (socket && isTimingOut(socket)) {
+  const isIdle = socket !== undefined && socket !== null && isTimingOut(socket);
+  // An 'abort' listener of the application or of a library (axios, got) destroys the request by itself.
+  const story = isIdle ? undefined : host.abortOrigins.inProgress();
+  if (story !== undefined) return { kind: 'signal', phase, ...story };
+  const stack = typeof call === 'function' ? host.captureStack(call) : call;
+  if (isIdle) {
     const limit = limitOf(socket, [exchange.limit, request.agent?.[kLimit]]);
     return idleLimitPassed(host, exchange.operation, socket, limit, { phase, reason: error }, stack);
   }
-  // An 'abort' listener of the application or of a library (axios, got) destroys the request by itself.
-  const story = host.abortOrigins.inProgress();
-  if (story !== undefined) return { kind: 'signal', phase, ...story };
   if (isTimeoutError(error) || (error === undefined && isTimerOfLibrary(stack))) {
     const { deadline } = exchange.operation;
     // A limit that somebody watches with a timer of his own is known only by where it ended.
