@@ -9,17 +9,17 @@ import { type Case, measure } from './measure.ts';
 
 const operations = Number(process.env.MEMORY_TEST_OPERATIONS ?? 20_000);
 /** What never ends: more than the 10 000 that are followed by far, or it tells nothing. */
-const FORGOTTEN = 40_000;
+const FORGOTTEN = 30_000;
 
 const cases: [protocol: Case['protocol'], kind: Case['kind'], total: number][] = [
-  ['http', 'healthy', 0.6 * operations],
-  ['grpc', 'healthy', 0.3 * operations],
-  ['http', 'cancelled', 0.1 * operations],
-  ['grpc', 'cancelled', 0.1 * operations],
-  ['http', 'held', 0.05 * operations],
-  ['grpc', 'held', 0.05 * operations],
-  ['http2', 'mixed', 0.05 * operations],
-  ['fetch', 'mixed', 0.05 * operations],
+  ['http', 'healthy', 0.3 * operations],
+  ['grpc', 'healthy', 0.15 * operations],
+  ['http', 'cancelled', 0.05 * operations],
+  ['grpc', 'cancelled', 0.05 * operations],
+  ['http', 'held', 0.03 * operations],
+  ['grpc', 'held', 0.03 * operations],
+  ['http2', 'mixed', 0.02 * operations],
+  ['fetch', 'mixed', 0.02 * operations],
   ['http', 'forgotten', FORGOTTEN],
   ['grpc', 'forgotten', FORGOTTEN],
 ];
