@@ -110,7 +110,8 @@ export function sabotageSuite(
       assert.ok(done.size >= least, `${done.size} functions`);
     });
 
-    it('off after ten failures, which is said once', { skip: hook === undefined }, async () => {
+    if (hook === undefined) return;
+    it('off after ten failures, which is said once', async () => {
       switchOn();
       target = hook;
       for (let round = 0; failures < FAULTS; round++) {
