@@ -64,6 +64,26 @@ export function endedHere(reason: unknown, above: StackTop): EndingProcess {
 }
 
 function onUncaught(error: unknown): void {
+  try {
+    rememberUncaught(error);
+  } catch (fault) {
+    report(fault);
+  }
+}
+
+function onExit(code: number): void {
+  try {
+    seeExit(code);
+  } catch (fault) {
+    report(fault);
+  }
+}
+
+function report(fault: unknown): void {
+  diag.error(`${PACKAGE_NAME}: could not record the end of the process`, fault);
+}
+
+function rememberUncaught(error: unknown): void {
   uncaught = { error };
   process.nextTick(() => {
     uncaught = undefined;
@@ -71,7 +91,7 @@ function onUncaught(error: unknown): void {
 }
 
 /** Runs on the stack of process.exit(). */
-function onExit(code: number): void {
+function seeExit(code: number): void {
   const stack = new CapturedStack(onExit, MAX_FRAMES);
   const thrown = uncaught;
   tell(
@@ -108,8 +128,8 @@ function tell(ending: EndingProcess): void {
   for (const watcher of watchers) {
     try {
       watcher(ending);
-    } catch (error) {
-      diag.error(`${PACKAGE_NAME}: could not record the end of the process`, error);
+    } catch (fault) {
+      report(fault);
     }
   }
 }

@@ -50,19 +50,15 @@ export function watchSignals(
     watches.set(signal, watch).set(constants.signals[signal], watch);
   }
   // The listeners by which Node itself starts and stops to wait for a signal.
-  replaceListener('newListener', 'startListeningIfSignal', (event, start) => {
+  replaceListener('newListener', 'startListeningIfSignal', installation, (event) => {
     const watch = watches.get(event);
-    watch?.waitUnless(true);
-    if (watch === undefined) start();
-    else
-      seeEmitOf(
-        start,
-        installation.guard(() => watcher.told(watch.signal)),
-      );
+    if (watch === undefined) return undefined;
+    watch.waitUnless(true);
+    return seeEmit(installation.guard(() => watcher.told(watch.signal)));
   });
-  replaceListener('removeListener', 'stopListeningIfSignal', (event, stop) => {
-    stop();
-    watches.get(event)?.waitUnless(process.listenerCount(event) > 0);
+  replaceListener('removeListener', 'stopListeningIfSignal', installation, (event) => {
+    const watch = watches.get(event);
+    return watch && (() => watch.waitUnless(process.listenerCount(event) > 0));
   });
   // A signal that the process sends to itself, and nobody handles, ends it in this call.
   before(process, 'kill', installation, (_process, [pid, signal = 'SIGTERM']: unknown[], above) => {
@@ -72,7 +68,8 @@ export function watchSignals(
 
 class Watch {
   readonly signal: Signal;
-  readonly #watcher: SignalWatcher;
+  readonly #told: SignalWatcher['told'];
+  readonly #ends: SignalWatcher['ends'];
   readonly #handle: SignalHandle;
   /** Nobody handles the signal. */
   #isWaiting = false;
@@ -85,12 +82,17 @@ class Watch {
     { guard }: Installation,
   ) {
     this.signal = signal;
-    this.#watcher = watcher;
+    this.#told = guard((signal: Signal) => watcher.told(signal));
+    this.#ends = guard((signal: Signal, above: StackTop | undefined) => watcher.ends(signal, above));
     this.#handle = new Handle();
-    this.#handle.onsignal = guard(() => {
-      this.end(undefined);
-      if (this.#isOver) process.kill(process.pid, signal);
-    });
+    const end = guard(() => this.end(undefined));
+    this.#handle.onsignal = () => {
+      if (!this.#isWaiting || process.pid === 1) return;
+      end();
+      // Whatever became of that: with the handle open the process would not end.
+      this.#handle.close();
+      process.kill(process.pid, signal);
+    };
     this.#handle.unref();
     this.waitUnless(process.listenerCount(signal) > 0);
   }
@@ -107,8 +109,8 @@ class Watch {
     // The first process of a container is ended by no signal that it does not handle.
     if (!this.#isWaiting || this.#isOver || process.pid === 1) return;
     this.#isOver = true;
-    this.#watcher.told(this.signal);
-    this.#watcher.ends(this.signal, above);
+    this.#told(this.signal);
+    this.#ends(this.signal, above);
     this.#handle.close();
   }
 }
@@ -133,8 +135,8 @@ function handleClass(): (new () => SignalHandle) | undefined {
 
 function nothing(): void {}
 
-/** Node binds the `emit` that its handle is to call when it makes the handle, in `start`. */
-function seeEmitOf(start: () => void, see: () => void): void {
+/** Node binds the `emit` that its handle is to call when it makes the handle: until what this returns is called. */
+function seeEmit(see: () => void): () => void {
   const { emit } = process;
   const own = Object.getOwnPropertyDescriptor(process, 'emit');
   const value = function (this: unknown, ...args: unknown[]): unknown {
@@ -142,27 +144,37 @@ function seeEmitOf(start: () => void, see: () => void): void {
     return Reflect.apply(emit, this, args);
   };
   Object.defineProperty(process, 'emit', { value, configurable: true, writable: true });
-  try {
-    start();
-  } finally {
+  return () => {
     if (own === undefined) Reflect.deleteProperty(process, 'emit');
     else Object.defineProperty(process, 'emit', own);
-  }
+  };
 }
 
-/** Puts ours in the place of Node's own listener of this name, and gives it that one to call. */
+/**
+ * Puts ours in the place of Node's own listener of this name, and calls that one.
+ *
+ * @param enter called before; what it returns, if anything, is called after
+ */
 function replaceListener(
   event: 'newListener' | 'removeListener',
   name: string,
-  see: (event: string, callOriginal: () => void) => void,
+  { guard }: Installation,
+  enter: (event: string) => (() => void) | undefined,
 ): void {
   const emitter: NodeJS.EventEmitter = process;
   const original = emitter.rawListeners(event).find((listener) => listener.name === name) as
     | AnyFunction
     | undefined;
+  const begin = guard(enter);
+  const end = guard((leave: () => void) => leave());
   const { listener } = {
     listener(this: unknown, ...args: unknown[]): void {
-      see(String(args[0]), () => original?.apply(this, args));
+      const leave = begin(String(args[0]));
+      try {
+        original?.apply(this, args);
+      } finally {
+        if (leave !== undefined) end(leave);
+      }
     },
   };
   if (original !== undefined) {

@@ -24,7 +24,7 @@ export async function load(url, context, nextLoad) {
 }
 
 /** @param file for the ids: `integrations/undici/fetch:watchFetch>enter` */
-function withSabotage(source, file) {
+export function withSabotage(source, file) {
   const insertions = [];
   const counts = new Map();
   visit(parse(source, { ecmaVersion: 'latest', sourceType: 'module' }), [], undefined);
