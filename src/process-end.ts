@@ -64,23 +64,19 @@ export function endedHere(reason: unknown, above: StackTop): EndingProcess {
 }
 
 function onUncaught(error: unknown): void {
-  try {
-    rememberUncaught(error);
-  } catch (fault) {
-    report(fault);
-  }
+  safely(() => rememberUncaught(error));
 }
 
 function onExit(code: number): void {
-  try {
-    seeExit(code);
-  } catch (fault) {
-    report(fault);
-  }
+  safely(() => seeExit(code));
 }
 
-function report(fault: unknown): void {
-  diag.error(`${PACKAGE_NAME}: could not record the end of the process`, fault);
+function safely(see: () => void): void {
+  try {
+    see();
+  } catch (fault) {
+    diag.error(`${PACKAGE_NAME}: could not record the end of the process`, fault);
+  }
 }
 
 function rememberUncaught(error: unknown): void {
@@ -125,11 +121,5 @@ function endingBy(how: () => Omit<ProcessEnd, 'atMs'>): EndingProcess {
 }
 
 function tell(ending: EndingProcess): void {
-  for (const watcher of watchers) {
-    try {
-      watcher(ending);
-    } catch (fault) {
-      report(fault);
-    }
-  }
+  for (const watcher of watchers) safely(() => watcher(ending));
 }

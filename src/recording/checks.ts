@@ -1,5 +1,5 @@
 /** Whether what is in the folder of a recording has the shape that it was written in: anybody may have had it in hands meanwhile. */
-import { type Fields, isFields } from '../spans/shape.ts';
+import { isFields } from '../spans/shape.ts';
 import type {
   AsyncSnapshot,
   ClockReading,
@@ -70,7 +70,7 @@ export const isProcessInfo: (value: unknown) => value is ProcessInfo = shaped<Pr
   signal: maybe(textOrNull),
 });
 
-export const isClockReading: (line: Fields) => boolean = shaped<ClockReading>({
+export const isClockReading: (line: unknown) => line is ClockReading = shaped<ClockReading>({
   atMs: number,
   monotonicUs: number,
   wallMs: number,
@@ -92,16 +92,16 @@ const isLoopSample = shaped<LoopSample>({
   cpuMs: number,
 });
 
-export const isOfLoop = (line: Fields): boolean => isStall(line) || isLoopSample(line);
+export const isOfLoop = (line: unknown): line is Stall | LoopSample => isStall(line) || isLoopSample(line);
 
-export const isGcPause: (line: Fields) => boolean = shaped<GcPause>({
+export const isGcPause: (line: unknown) => line is GcPause = shaped<GcPause>({
   atMs: number,
   durationMs: number,
   kind: text,
   flags: number,
 });
 
-export const isAsyncSnapshot: (line: Fields) => boolean = shaped<AsyncSnapshot>({
+export const isAsyncSnapshot: (line: unknown) => line is AsyncSnapshot = shaped<AsyncSnapshot>({
   atMs: number,
   isCancel: maybe(truth),
   resources: listOf(

@@ -10,13 +10,12 @@ import { UserError } from '../spans/user-error.ts';
  * @param isOne whether a line is what belongs into the file
  * @throws {UserError} when a line that is not the last cannot be read, or one does not belong there
  */
-export async function* jsonLines(file: string, isOne: (line: Fields) => boolean): AsyncGenerator<Fields> {
+export async function* jsonLines<T>(file: string, isOne: (line: unknown) => line is T): AsyncGenerator<T> {
   try {
     for await (const { text, number, isEnded } of textLines(createReadStream(file))) {
       if (text.trim() === '') continue;
-      const line = parsed(text);
-      const isRead = line !== undefined && isOne(line);
-      if (isRead) yield line;
+      const line: unknown = parsed(text);
+      if (isOne(line)) yield line;
       else if (isEnded || line !== undefined) {
         const what = line === undefined ? 'no JSON' : 'not what a recording has there';
         throw new UserError(

@@ -2,7 +2,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ASYNC_FILE, CLOCK_FILE, GC_FILE, isSliceFile, LOOP_FILE, PROCESS_FILE } from '../recorder/files.ts';
-import type { Fields } from '../spans/shape.ts';
 import { UserError } from '../spans/user-error.ts';
 import {
   isAsyncSnapshot,
@@ -52,9 +51,9 @@ export async function readProcess(
   const info = await readInfo(join(folder, PROCESS_FILE));
   if (info === undefined) return undefined;
   const [clock, loopLines, gc, names] = await Promise.all([
-    linesOf<ClockReading>(folder, CLOCK_FILE, isClockReading),
-    linesOf<Stall | LoopSample>(folder, LOOP_FILE, isOfLoop),
-    linesOf<GcPause>(folder, GC_FILE, isGcPause),
+    linesOf(folder, CLOCK_FILE, isClockReading),
+    linesOf(folder, LOOP_FILE, isOfLoop),
+    linesOf(folder, GC_FILE, isGcPause),
     readdir(folder),
   ]);
   const stalls = loopLines.filter((line) => 'durationMs' in line);
@@ -104,8 +103,7 @@ export async function readProfile(slice: string): Promise<CpuProfile> {
 
 /** One at a time: with stacks they are large. @throws {UserError} */
 export async function* readAsync({ folder }: RecordedProcess): AsyncGenerator<AsyncSnapshot> {
-  for await (const line of jsonLines(join(folder, ASYNC_FILE), isAsyncSnapshot))
-    yield line as unknown as AsyncSnapshot;
+  yield* jsonLines(join(folder, ASYNC_FILE), isAsyncSnapshot);
 }
 
 async function readInfo(file: string): Promise<ProcessInfo | undefined> {
@@ -117,8 +115,8 @@ async function readInfo(file: string): Promise<ProcessInfo | undefined> {
   }
 }
 
-async function linesOf<T>(folder: string, name: string, isOne: (line: Fields) => boolean): Promise<T[]> {
+async function linesOf<T>(folder: string, name: string, isOne: (line: unknown) => line is T): Promise<T[]> {
   const lines: T[] = [];
-  for await (const line of jsonLines(join(folder, name), isOne)) lines.push(line as unknown as T);
+  for await (const line of jsonLines(join(folder, name), isOne)) lines.push(line);
   return lines;
 }

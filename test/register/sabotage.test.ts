@@ -18,7 +18,7 @@ const WORKING = /^(?:register\/(?!sdk-packages|export-worker)[\w-]+|process-end|
 const AT_ONCE = 3;
 const LIMIT_MS = 30_000;
 /** What stands in the place of a listener of Node's, and the barrier by which the others are called: nothing in them can fail by itself. */
-const IN_PLACE = /^process-end:(?:onExit|onUncaught|report)$|^process-signals:.*>(?:listener|value|init)$/;
+const IN_PLACE = /^process-end:(?:onExit|onUncaught|safely)$|^process-signals:.*>(?:listener|value|init)$/;
 
 const PRELOAD = `
 import { writeFileSync } from 'node:fs';

@@ -24,9 +24,7 @@ export function setLimitsOf(
 ): void {
   const { signal, operation } = exchange;
   const ofSignal = signal && host.abortOrigins.deadlineOf(signal, operation.startedAtMs);
-  const sent = sentLimitOf(host, request, operation, above);
-  const isSent = sent !== undefined && (ofSignal === undefined || sent.timeoutMs < ofSignal.timeoutMs);
-  const deadline = isSent ? sent : ofSignal;
+  const deadline = sentLimitOf(host, request, operation, ofSignal?.timeoutMs, above) ?? ofSignal;
   if (deadline !== undefined) host.setDeadline(operation, deadline);
   if (request.timeout) setIdleLimit(host, exchange, request.timeout, above);
 }
@@ -34,10 +32,12 @@ export function setLimitsOf(
 /** Those that have a specification: Connect and gRPC-Web keep what they send, by timers of their own. */
 const KEPT_BY_SENDER = ['connect-timeout-ms', 'grpc-timeout'] as const;
 
+/** @param otherMs of another limit: undefined is returned unless what was sent comes before that */
 function sentLimitOf(
   host: Host,
   request: OutgoingRequest,
   { startedAtMs }: Operation,
+  otherMs: number | undefined,
   above: StackTop,
 ): Deadline | undefined {
   // Headers that were given as an array are not looked for: they are in the head already.
@@ -48,6 +48,7 @@ function sentLimitOf(
     const limit = readDeadlineHeaders({ [header]: String(value) }, Date.now());
     if (limit?.header === undefined) continue;
     const { timeoutMs } = limit;
+    if (otherMs !== undefined && timeoutMs >= otherMs) return undefined;
     const stack = host.captureDeadlineStack(above);
     return { atMs: startedAtMs + timeoutMs, timeoutMs, source: header, stack };
   }
