@@ -7,7 +7,6 @@ import type { Installation } from '../../hook/installation.ts';
 import { after, before, during } from '../../hook/observe.ts';
 import type { Undo } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
-import type { Operation } from '../../operation/operation.ts';
 
 const HANDLERS = ['eachMessage', 'eachBatch'] as const;
 
@@ -43,7 +42,6 @@ function watchHandler(
   host: Host,
   installation: Installation,
 ): void {
-  const failed = installation.guard((job: Operation, error: unknown) => host.jobFailed(job, error));
   during(config, name, installation, () => {
     // Of a batch the span is that of the call that got it, and each message has one that nothing happens in.
     const job = host.job(name === 'eachBatch' ? SpanKind.CLIENT : SpanKind.CONSUMER);
@@ -52,7 +50,8 @@ function watchHandler(
       if (!(result instanceof Promise)) return;
       host.handledBy(job, result);
       // kafkajs waits for it, so no rejection is handled that was not before.
-      result.then(undefined, (error: unknown) => failed(job, error));
+      const failed = installation.guard((error: unknown) => host.jobFailed(job, error));
+      result.then(undefined, failed);
     };
   });
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createRequire, register } from 'node:module';
 import { it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ConsumerRunConfig } from 'kafkajs';
 
 // Before anything of ours is loaded.
 register('../../support/sabotage-loader.mjs', import.meta.url);
@@ -11,8 +12,10 @@ const { Telemetry } = await import('../../support/telemetry.ts');
 const telemetry = new Telemetry('alone', { propagate: { cancel: true } });
 const { registerInstrumentations } = await import('@opentelemetry/instrumentation');
 const { AmqplibInstrumentation } = await import('@opentelemetry/instrumentation-amqplib');
-registerInstrumentations({ instrumentations: [new AmqplibInstrumentation()] });
+const { KafkaJsInstrumentation } = await import('@opentelemetry/instrumentation-kafkajs');
+registerInstrumentations({ instrumentations: [new AmqplibInstrumentation(), new KafkaJsInstrumentation()] });
 const { startDatabase } = await import('../../support/databases.ts');
+const { findOrFetchJars, startKafka } = await import('../../support/java-server.ts');
 const { startRabbitMq } = await import('../../support/rabbitmq.ts');
 
 // By require(): what is imported is not seen by the official instrumentations without a loader.
@@ -22,6 +25,13 @@ const options = {
   least: 8,
 };
 let numbers = 0;
+/** What a consumer of Kafka is given: what failed comes again. */
+const EXPECTED = {
+  right: ['sofa', 'lamp'],
+  limit: ['sofa', 'sofa', 'lamp'],
+  fails: ['sofa', 'sofa', 'lamp'],
+  batch: ['sofa,lamp'],
+};
 
 const redis = await startDatabase('redis');
 if ('unavailable' in redis) it('bullmq', { skip: redis.unavailable });
@@ -113,5 +123,63 @@ else {
     name: `a message: ${ending}`,
     stage: stageOf(ending),
   }));
-  sabotageSuite('amqplib', telemetry, { cases, close: () => rabbitMq.stop() }, options);
+  sabotageSuite(
+    'amqplib',
+    telemetry,
+    { cases, close: () => rabbitMq.stop() },
+    { ...options, hook: 'integrations/amqplib/channel-hooks:watchHandlers>#1>#1' },
+  );
+}
+
+const jars = await findOrFetchJars('kafka');
+if ('unavailable' in jars) it('kafkajs', { skip: jars.unavailable });
+else {
+  const broker = await startKafka(jars.jars);
+  const { Kafka, logLevel } = require('kafkajs') as typeof import('kafkajs');
+  const retry = { initialRetryTime: 20 };
+  const kafka = new Kafka({ brokers: [broker.address], logLevel: logLevel.NOTHING, retry });
+  const [admin, producer] = [kafka.admin(), kafka.producer()];
+  await Promise.all([admin.connect(), producer.connect()]);
+  const stageOf = (ending: 'right' | 'limit' | 'fails' | 'batch') => async (): Promise<void> => {
+    const topic = `orders-${++numbers}`;
+    await admin.createTopics({ topics: [{ topic }], waitForLeaders: true });
+    const consumer = kafka.consumer({ groupId: topic });
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    const seen: string[] = [];
+    let isFirst = true;
+    const handled = new Promise<void>((resolve) => {
+      const handle = async (value: unknown): Promise<void> => {
+        seen.push(`${value}`);
+        if (seen.length === EXPECTED[ending].length) resolve();
+        if (!isFirst) return;
+        isFirst = false;
+        if (ending === 'fails') throw new Error('no sofa');
+        if (ending === 'limit') await delay(5_000, undefined, { signal: AbortSignal.timeout(10) });
+      };
+      const config: ConsumerRunConfig =
+        ending === 'batch'
+          ? { eachBatch: async ({ batch }) => handle(batch.messages.map(({ value }) => value)) }
+          : { eachMessage: async ({ message }) => handle(message.value) };
+      consumer.run(config);
+    });
+    await producer.send({ topic, messages: [{ value: 'sofa' }, { value: 'lamp' }] });
+    await handled;
+    await consumer.disconnect();
+    assert.deepEqual(seen, EXPECTED[ending]);
+  };
+  const cases = (['right', 'limit', 'fails', 'batch'] as const).map((ending) => ({
+    name: `messages: ${ending}`,
+    stage: stageOf(ending),
+  }));
+  const close = async (): Promise<void> => {
+    await Promise.all([admin.disconnect(), producer.disconnect()]);
+    await broker.stop();
+  };
+  sabotageSuite(
+    'kafkajs',
+    telemetry,
+    { cases, close },
+    { ...options, hook: 'integrations/kafkajs/consumer-hooks:watchHandler>#1' },
+  );
 }

@@ -24,6 +24,7 @@ public class Start {
         settings.put("controller.listener.names", "CONTROLLER");
         settings.put("listener.security.protocol.map", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT");
         settings.put("offsets.topic.replication.factor", "1");
+        settings.put("group.initial.rebalance.delay.ms", "0");
         settings.put("message.max.bytes", "10000000");
         String file = args[0] + "/server.properties";
         try (FileWriter writer = new FileWriter(file)) {
