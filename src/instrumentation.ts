@@ -116,12 +116,16 @@ export class CancellationInstrumentation {
     complain('second', `${what}: this one stands back, with its options, until that one is disabled`);
   }
 
+  /** Names of the integrations that are on now: without those that stand back behind another instance, or could not be installed. */
+  get instruments(): readonly string[] {
+    return this.#parts.filter((part) => part.isInstalled).map(({ name }) => name);
+  }
+
   #report(): InstanceReport {
-    const names = (parts: readonly Part[]): string[] => parts.map(({ name }) => name);
     return {
       version: PACKAGE_VERSION,
-      integrations: names(this.#parts.filter((part) => part.isInstalled)),
-      standsBack: names(this.#parts.filter((part) => part.isStandingBack)),
+      integrations: this.instruments,
+      standsBack: this.#parts.filter((part) => part.isStandingBack).map(({ name }) => name),
       late: [...new Set(this.#parts.flatMap(({ latePackages }) => [...latePackages]))],
       provider: globalProvider() && providerName(),
       sampler: samplerName(),

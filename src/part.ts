@@ -9,7 +9,7 @@ import { type LoadedFile, versionIn } from './hook/loaded-files.ts';
 import { type Undo, undoAll } from './hook/replace.ts';
 import type { Host, Integration, PackageFile } from './integration.ts';
 import { beginInTurn, leaveTurn } from './one-of-each.ts';
-import { complain } from './self-report.ts';
+import { complain, hearComplaint } from './self-report.ts';
 import { PACKAGE_NAME } from './version.ts';
 
 export class Part {
@@ -21,6 +21,8 @@ export class Part {
   readonly #known: KnownFile[] = [];
   /** Packages and versions that nobody has tried, once each. */
   readonly #unsupported = new Set<string>();
+  /** What it patches in Node cannot be patched: half of its hooks would tell half of the truth. */
+  #isBroken = false;
   #installation: ReturnType<typeof createInstallation> | undefined;
   #undos: Undo[] = [];
   #isEnabled = false;
@@ -46,7 +48,7 @@ export class Part {
   }
 
   get isInstalled(): boolean {
-    return this.#installation !== undefined;
+    return this.#installation !== undefined && !this.#isBroken;
   }
 
   enable(): void {
@@ -62,8 +64,9 @@ export class Part {
       diag.error(`${PACKAGE_NAME}: ${name}: ${message}`, error),
     );
     this.#installation = installation;
-    this.#attempt(() => install?.(this.#host, installation));
-    for (const known of this.#known) this.#patch(known);
+    this.#isBroken = !this.#attempt(() => install?.(this.#host, installation));
+    if (this.#isBroken) installation.close();
+    else for (const known of this.#known) this.#patch(known);
   }
 
   /** A file was loaded. */
@@ -113,16 +116,21 @@ export class Part {
 
   #patch({ file, moduleExports, version }: KnownFile): void {
     const installation = this.#installation;
-    if (installation === undefined) return;
+    if (installation === undefined || this.#isBroken) return;
     this.#attempt(() => file.patch(moduleExports, this.#host, installation, version));
   }
 
-  #attempt(install: () => Undo | undefined): void {
+  /** @returns whether it could be done */
+  #attempt(install: () => Undo | undefined): boolean {
     try {
       const undo = install();
       if (undo !== undefined) this.#undos.push(undo);
+      return true;
     } catch (error) {
-      diag.error(`${PACKAGE_NAME}: ${this.#integration.name}: could not be installed`, error);
+      const what = `${this.#integration.name}: could not be installed`;
+      diag.error(`${PACKAGE_NAME}: ${what}`, error);
+      hearComplaint('library', `${what}: ${String(error)}`);
+      return false;
     }
   }
 

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { DiagLogLevel, diag } from '@opentelemetry/api';
-import { CancellationInstrumentation, type PackageFile } from '../src/index.ts';
+import { before, CancellationInstrumentation, type PackageFile } from '../src/index.ts';
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'cancellation-files-')));
 let folder: string;
@@ -192,6 +192,34 @@ describe('a file of a package', () => {
     watch(['>=1 <2']);
     assert.equal(load('shop').desk, null);
     assert.match(String(diagnostics), /shop: could not be installed/);
+  });
+
+  it('of an integration that cannot be installed is left alone, as are the hooks that it has already', () => {
+    install('shop', '1.2.3');
+    const target = { open: () => 'open' };
+    let seen = 0;
+    const patch = (): (() => void) => {
+      seen++;
+      return () => {};
+    };
+    instrumentation = new CancellationInstrumentation({
+      integrations: [
+        {
+          name: 'shop',
+          install(_host, installation) {
+            before(target, 'open', installation, () => seen++);
+            return before(target, 'close', installation, () => seen++);
+          },
+          files: [{ packageName: 'shop', supportedVersions: ['*'], path: 'lib/desk.js', patch }],
+        },
+        { name: 'market', install: () => () => {} },
+      ],
+    });
+    assert.match(String(diagnostics), /shop: could not be installed TypeError: there is no function close/);
+    assert.deepEqual(instrumentation.instruments, ['market']);
+    assert.equal(target.open(), 'open');
+    load('shop');
+    assert.equal(seen, 0);
   });
 });
 

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { diag } from '@opentelemetry/api';
 import { providerName } from '../global-api.ts';
-import { defaultIntegrations } from '../index.ts';
+import type { CancellationInstrumentation } from '../instrumentation.ts';
 import type { RegisterReport } from '../self-report.ts';
 import { PACKAGE_NAME, PACKAGE_VERSION } from '../version.ts';
 import type { Environment } from './environment.ts';
@@ -13,30 +13,31 @@ import type { StartedSdk } from './sdk.ts';
 const AFTER_MS = 1_000;
 
 /** At the latest when the process ends. */
-export function announce(environment: Environment, sdk: StartedSdk | undefined): void {
+export function announce(...parts: Parameters<typeof reportOf>): void {
   const tell = (): void => {
     clearTimeout(timer);
     process.removeListener('exit', tell);
-    diag.info(`${PACKAGE_NAME}: ${reportOf(environment, sdk).announcement}`);
+    diag.info(`${PACKAGE_NAME}: ${reportOf(...parts).announcement}`);
   };
   const timer = setTimeout(tell, AFTER_MS).unref();
   process.on('exit', tell);
 }
 
 /** As it is now. */
-export function reportOf(environment: Environment, sdk: StartedSdk | undefined): RegisterReport {
-  const { integrations = defaultIntegrations, propagate } = environment.instrumentationConfig;
-  const used = integrations.filter(({ needs }) => needs === undefined || propagate?.cancel === true);
-  const names = used.map(({ name }) => name);
+export function reportOf(
+  { instruments }: CancellationInstrumentation,
+  environment: Environment,
+  sdk: StartedSdk | undefined,
+): RegisterReport {
   const official = officialInstrumentations(sdk);
   const beside = official.length === 0 ? '' : `, beside ${official.join(', ')}`;
   const to = whereTo(environment, sdk);
   return {
     version: PACKAGE_VERSION,
-    integrations: names,
+    integrations: instruments,
     beside: official,
     to,
-    announcement: `${PACKAGE_VERSION} instruments ${names.join(', ') || 'nothing'}${beside}; ${spansGo(to)}`,
+    announcement: `${PACKAGE_VERSION} instruments ${instruments.join(', ') || 'nothing'}${beside}; ${spansGo(to)}`,
   };
 }
 

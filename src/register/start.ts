@@ -53,8 +53,8 @@ export function start(say: Warn): void {
       sayUnlessQuiet(REFUSED);
     },
   });
-  tellDoctorOfRegister(() => reportOf(environment, sdk));
-  if (logLevel !== undefined && logLevel >= DiagLogLevel.INFO) announce(environment, sdk);
+  tellDoctorOfRegister(() => reportOf(instrumentation, environment, sdk));
+  if (logLevel !== undefined && logLevel >= DiagLogLevel.INFO) announce(instrumentation, environment, sdk);
 }
 
 const NOT_KEPT =

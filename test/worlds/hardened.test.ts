@@ -17,8 +17,9 @@ async function run(
   flags: readonly string[],
   hardened: string,
   file: string = program,
+  variables: NodeJS.ProcessEnv = {},
 ): Promise<{ stdout: string; stderr: string }> {
-  const env = { PATH: process.env.PATH, OTEL_TRACES_EXPORTER: 'console', HARDENED: hardened };
+  const env = { PATH: process.env.PATH, OTEL_TRACES_EXPORTER: 'console', HARDENED: hardened, ...variables };
   return promisify(execFile)(process.execPath, ['--no-warnings', ...flags, file], {
     env,
     timeout: 60_000,
@@ -69,6 +70,21 @@ describe('hardened processes', () => {
       assert.equal(/^ {4}'cancel\.origin': /m.test(ours.stdout), hasOrigin);
     });
   }
+});
+
+describe('what is frozen before we come', () => {
+  it('is not instrumented, and not said to be', async () => {
+    const frozen = fileURLToPath(new URL('./fixtures/frozen-abort.cjs', import.meta.url));
+    const [bare, ours] = await Promise.all([
+      run(['--require', frozen], ''),
+      run(['--require', frozen, '--require', register], '', program, { OTEL_LOG_LEVEL: 'info' }),
+    ]);
+    assert.equal(seenIn(ours.stdout), seenIn(bare.stdout));
+    assert.match(ours.stderr, /abort: could not be installed TypeError/);
+    const instruments = /instruments (.*?);/.exec(ours.stdout)?.[1]?.split(', ') ?? [];
+    assert.equal(instruments.includes('grpc'), true);
+    assert.equal(instruments.includes('abort'), false);
+  });
 });
 
 describe('a hostile application', () => {
