@@ -9,7 +9,7 @@ import type { StreamEnd } from './own-streams.ts';
 export const CALL_KEY: symbol = createContextKey('opentelemetry.cancellation.undici.call');
 
 export class Call {
-  /** Let go of when the call is over: connections keep the context, and so the call, of whoever opened them. */
+  /** Let go of when no request is in flight: connections keep the context, and so the call, of whoever opened them. */
   signal: AbortSignal | undefined;
   /** The context of the caller. */
   readonly parent: Context;
@@ -21,6 +21,10 @@ export class Call {
   limitStack: Stack | undefined = undefined;
   /** Of a fetch() that is to end with the incoming operation it works for. */
   stopper: AbortController | undefined = undefined;
+  /** What fetch() was given for its signal, when that is not the application's. */
+  follower: AbortSignal | undefined = undefined;
+  /** Between two requests of a fetch(): the signal that it was given, which it keeps alive for as long as it goes on. */
+  between: WeakRef<AbortSignal> | undefined = undefined;
   /** The request that it last became, while that is in flight: it has what the application gave to fetch(), its signal among it. */
   exchange: Exchange | undefined = undefined;
   /** False while a request is in flight and when no other can follow. */
@@ -46,11 +50,37 @@ export function leaveQueue(call: Call): void {
   call.queue = undefined;
 }
 
-/** The call is over, or one request of it is: others may follow (a redirect), which will bring it back. */
+/** Of calls with a stopper that are between two requests, by their follower. */
+const stoppable = new WeakMap<AbortSignal, Pick<Call, 'signal' | 'stopper'>>();
+
+/** The call is over, or one request of it is: others may follow (a redirect). */
 export function letGo(call: Call): void {
-  if (call.expectsRequest) return;
+  const given = call.follower ?? call.signal;
+  if (call.expectsRequest && given !== undefined) {
+    if (call.stopper !== undefined) stoppable.set(given, { signal: call.signal, stopper: call.stopper });
+    call.between = new WeakRef(given);
+  }
   call.signal = undefined;
   call.stopper = undefined;
+  call.follower = undefined;
   call.target = undefined;
   call.streamEnd = undefined;
+}
+
+/** False also of a fetch() that went nowhere after a redirect: that it is over is known only when its signal is gone. */
+export function canFollow(call: Call): boolean {
+  return call.expectsRequest && (call.between === undefined || call.between.deref() !== undefined);
+}
+
+/** The next request of the call is there. */
+export function takeUp(call: Call): void {
+  call.expectsRequest = false;
+  call.target = undefined;
+  const given = call.between?.deref();
+  if (given === undefined) return;
+  call.between = undefined;
+  const kept = stoppable.get(given);
+  call.signal = kept === undefined ? given : kept.signal;
+  call.stopper = kept?.stopper;
+  call.follower = kept && given;
 }

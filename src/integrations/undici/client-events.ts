@@ -56,11 +56,11 @@ export function responded(
     host.cancel(operation, { ...evidence, errorStatus }, isConnectionAlive);
   }
   exchange.statusCode = statusCode;
-  // fetch() follows redirects, and tries again when the server calls itself the wrong one (421).
-  if (call !== undefined && ((statusCode >= 300 && statusCode < 400) || statusCode === 421)) {
-    call.expectsRequest = true;
-  }
+  if (call !== undefined && FOLLOWED.has(statusCode)) call.expectsRequest = true;
 }
+
+/** fetch() follows redirects, and tries again when the server calls itself the wrong one (421). */
+const FOLLOWED: ReadonlySet<number> = new Set([301, 302, 303, 307, 308, 421]);
 
 /** The server closes an HTTP/1.1 connection after such an answer. */
 function saysClose(headers: unknown): boolean {

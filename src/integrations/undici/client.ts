@@ -8,7 +8,7 @@ import type { StackTop } from '../../operation/captured-stack.ts';
 import { toUnixMs } from '../../operation/clock.ts';
 import { type ClientPhase, type Evidence, endedBy, type ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
-import { CALL_KEY, type Call, leaveQueue, letGo } from './call.ts';
+import { CALL_KEY, type Call, canFollow, leaveQueue, letGo, takeUp } from './call.ts';
 import { connectPhase, outlivesError } from './connection.ts';
 import { setHeadersLimit, setSignalLimit } from './deadline.ts';
 import { describeResult, describeTarget, errorTypeOfCancelled } from './description.ts';
@@ -96,9 +96,8 @@ function watchUpgrade(watch: Watch, exchange: Exchange): void {
 /** Of several that could have made this request, the one that is at it: dispatch() calls back at once. */
 function takeCall({ dispatching }: Watch, fetched: Call | undefined): Call | undefined {
   const call = dispatching?.call ?? fetched;
-  if (!call?.expectsRequest) return undefined;
-  call.expectsRequest = false;
-  call.target = undefined;
+  if (call === undefined || !canFollow(call)) return undefined;
+  takeUp(call);
   return call;
 }
 

@@ -8,7 +8,7 @@ import { before, during } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
-import { CALL_KEY, Call } from './call.ts';
+import { CALL_KEY, Call, canFollow } from './call.ts';
 import { reportCall } from './client.ts';
 import type { Target } from './description.ts';
 import { rememberDestroy } from './destroy-error.ts';
@@ -103,7 +103,7 @@ function callOf(
   const given = dataOf(options, 'signal');
   const signal = isSignal(given) ? given : undefined;
   const fetched = parent.getValue(CALL_KEY) as Call | undefined;
-  if (signal === undefined && fetched?.expectsRequest) return fetched;
+  if (signal === undefined && fetched !== undefined && canFollow(fetched)) return fetched;
   const call = new Call(signal, parent, () => targetOf(options, dispatcher));
   if (dataOf(options, 'headersTimeout') || dataOf(options, 'bodyTimeout')) {
     call.limitStack = host.captureDeadlineStack(above);

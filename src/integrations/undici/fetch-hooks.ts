@@ -62,7 +62,10 @@ function enterFetch(watch: Watch, args: unknown[]) {
     else if (value === undefined) call.signal = signalOfRequest(input);
     if (stopper === undefined) return undefined;
     const signal = signalBeside(stopper, call.signal, value);
-    if (signal !== undefined) call.stopper = stopper;
+    if (signal !== undefined) {
+      call.stopper = stopper;
+      call.follower = signal;
+    }
     return signal;
   });
   const seen = readThrough(isObject(init) ? init : {}, stopper && 'signal', (key, value) => {

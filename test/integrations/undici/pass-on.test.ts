@@ -37,6 +37,9 @@ const origin = `http://127.0.0.1:${await serve((request, response) => {
     response.write('chunk');
     const timer = setInterval(() => response.write('chunk'), 5);
     response.on('close', () => clearInterval(timer));
+  } else if (request.url === '/elsewhere') {
+    response.writeHead(302, { location: '/slow' }).end();
+    return;
   } else if (request.url !== '/slow') {
     response.end('all of it');
   }
@@ -104,6 +107,27 @@ for (const { name, fetch: fetchOf, Request: RequestOf } of libraries) {
         });
         checkStopped(error, 'abort');
         assert.equal(own.signal.aborted, false);
+      });
+
+      it('… also after a redirect', async () => {
+        const own = new AbortController();
+        const error = await failureOf(async (leave) => {
+          backend.once('asked', leave);
+          await ask('/elsewhere', own.signal);
+        });
+        assert.ok(error instanceof DOMException && error.name === 'AbortError', String(error));
+        const path = { '/elsewhere': undefined, '/slow': 'inherited' };
+        assert.deepEqual(
+          Object.fromEntries(
+            telemetry.ended
+              .filter(({ attributes, parentSpanContext }) => attributes['url.full'] && parentSpanContext)
+              .map(({ attributes }) => [
+                new URL(String(attributes['url.full'])).pathname,
+                attributes['cancel.initiator'],
+              ]),
+          ),
+          path,
+        );
       });
 
       it('… and so does reading its body', async () => {
