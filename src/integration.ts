@@ -194,6 +194,20 @@ export interface Host {
   setDeadline(operation: Operation, deadline: Deadline): void;
 
   /**
+   * Says what time limit an outgoing operation has: that of the headers that it sends (names in lower case) or its own, whichever
+   * is first, and none where there is neither; and what of the headers is malformed.
+   *
+   * @param own of its signal or its options
+   * @param above the hook, whose callers made the request; undefined when they are not on the stack
+   */
+  sendDeadline(
+    operation: Operation,
+    headers: Headers | undefined,
+    own: Deadline | undefined,
+    above: StackTop | undefined,
+  ): void;
+
+  /**
    * Reads the time limit of an incoming operation from its headers (names in lower case), and says what of it is
    * malformed.
    */

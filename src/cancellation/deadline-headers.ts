@@ -65,6 +65,8 @@ const CONVENTIONS: readonly Convention[] = [
 
 /** The headers that are read, in lower case. */
 export const DEADLINE_HEADERS: readonly string[] = CONVENTIONS.map(({ header }) => header);
+/** Most headers of a request have another length, which costs less to tell than a name. */
+const LENGTHS: ReadonlySet<number> = new Set(DEADLINE_HEADERS.map(({ length }) => length));
 
 /** Node's timers, and those of most others, count no further. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -95,10 +97,24 @@ export interface ReadLimit {
   readonly malformed: readonly MalformedLimit[];
 }
 
-export type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+/** Names in lower case; doubled ones are joined, or in an array. Values of what is sent may be numbers. */
+export type Headers = Readonly<Record<string, unknown>>;
+
+/** @param headers names and values in turn, in any spelling. @returns undefined when none of them carries a limit */
+export function deadlineHeadersIn(headers: readonly unknown[]): Headers | undefined {
+  let found: Record<string, unknown[]> | undefined;
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const text = headers[index];
+    if (typeof text !== 'string' || !LENGTHS.has(text.length)) continue;
+    const name = text.toLowerCase();
+    if (!DEADLINE_HEADERS.includes(name)) continue;
+    found ??= {};
+    found[name] = [...(found[name] ?? []), headers[index + 1]].flat();
+  }
+  return found;
+}
 
 /**
- * @param headers as of Node's IncomingMessage#headers: names in lower case, doubled ones joined or in an array
  * @param nowEpochMs ms since 1970
  * @returns undefined when no such header is there
  */
@@ -108,8 +124,8 @@ export function readDeadlineHeaders(headers: Headers, nowEpochMs: number): ReadL
   let malformed: MalformedLimit[] | undefined;
   for (const convention of CONVENTIONS) {
     const value = headers[convention.header];
-    if (value === undefined) continue;
-    const text = typeof value === 'string' ? value : value.join(', ');
+    if (value === undefined || value === null) continue;
+    const text = Array.isArray(value) ? value.join(', ') : String(value);
     const timeoutMs = convention.toTimeoutMs(text, nowEpochMs);
     const problem = problemOf(convention, text, timeoutMs);
     if (problem !== undefined) {

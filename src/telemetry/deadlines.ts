@@ -1,6 +1,11 @@
 /** Time limits of operations: set or read off the wire, told to whoever is called, and how far they were missed. */
 import { context } from '@opentelemetry/api';
-import { describeMalformed, type Headers, readDeadlineHeaders } from '../cancellation/deadline-headers.ts';
+import {
+  describeMalformed,
+  type Headers,
+  type ReadLimit,
+  readDeadlineHeaders,
+} from '../cancellation/deadline-headers.ts';
 import type { ResolvedConfig } from '../config.ts';
 import type { DeadlineHeader, ReadHeader } from '../integration.ts';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
@@ -50,13 +55,33 @@ export class Deadlines {
     operation.span.setAttribute(ATTR_DEADLINE_SOURCE, deadline.source);
   }
 
-  read(operation: OperationRecord, headers: Headers): void {
+  send(
+    operation: OperationRecord,
+    headers: Headers | undefined,
+    own: Deadline | undefined,
+    above: StackTop | undefined,
+  ): void {
+    const limit = headers && this.#limitIn(operation, headers);
+    let deadline = own;
+    if (limit?.header !== undefined && !(own !== undefined && own.timeoutMs <= limit.timeoutMs)) {
+      const { header, timeoutMs } = limit;
+      const stack = above && this.captureStack(above);
+      deadline = { atMs: operation.startedAtMs + timeoutMs, timeoutMs, source: header, stack };
+    }
+    if (deadline !== undefined) this.set(operation, deadline);
+  }
+
+  #limitIn(operation: OperationRecord, headers: Headers): ReadLimit | undefined {
     const limit = readDeadlineHeaders(headers, Date.now());
-    if (limit === undefined) return;
-    const { header, timeoutMs, clockSkewMs, malformed } = limit;
-    for (const value of malformed)
+    for (const value of limit?.malformed ?? [])
       if (value.isFault) this.#addFinding(operation, 'timeout_malformed', describeMalformed(value));
-    if (header === undefined) return;
+    return limit;
+  }
+
+  read(operation: OperationRecord, headers: Headers): void {
+    const limit = this.#limitIn(operation, headers);
+    if (limit?.header === undefined) return;
+    const { header, timeoutMs, clockSkewMs } = limit;
     const atMs = performance.now() + timeoutMs;
     this.set(operation, { atMs, timeoutMs, source: header, stack: undefined });
     if (clockSkewMs !== undefined)

@@ -151,6 +151,15 @@ export class Recorder implements Host {
     this.#parts.deadlines.set(operation, deadline);
   }
 
+  sendDeadline(
+    operation: OperationRecord,
+    headers: Headers | undefined,
+    own: Deadline | undefined,
+    above: StackTop | undefined,
+  ): void {
+    this.#parts.deadlines.send(operation, headers, own, above);
+  }
+
   readDeadline(operation: OperationRecord, headers: Headers): void {
     this.#parts.deadlines.read(operation, headers);
   }

@@ -1,10 +1,10 @@
 /** The time limits of requests: those of timeout signals and of headers that are sent, and the idle limits of Node's `timeout` and setTimeout(). */
-import { readDeadlineHeaders } from '../../cancellation/deadline-headers.ts';
+import { DEADLINE_HEADERS, deadlineHeadersIn, type Headers } from '../../cancellation/deadline-headers.ts';
 import { formatStack } from '../../cancellation/frame.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, Phase, Stack } from '../../operation/evidence.ts';
-import type { Deadline, Operation } from '../../operation/operation.ts';
+import type { Operation } from '../../operation/operation.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { OutgoingRequest, Transport } from './internals.ts';
 import type { ServerExchange } from './server-exchange.ts';
@@ -24,35 +24,30 @@ export function setLimitsOf(
 ): void {
   const { signal, operation } = exchange;
   const ofSignal = signal && host.abortOrigins.deadlineOf(signal, operation.startedAtMs);
-  const deadline = sentLimitOf(host, request, operation, ofSignal?.timeoutMs, above) ?? ofSignal;
-  if (deadline !== undefined) host.setDeadline(operation, deadline);
+  host.sendDeadline(operation, limitsSentBy(request), ofSignal, above);
   if (request.timeout) setIdleLimit(host, exchange, request.timeout, above);
 }
 
-/** Those that have a specification: Connect and gRPC-Web keep what they send, by timers of their own. */
-const KEPT_BY_SENDER = ['connect-timeout-ms', 'grpc-timeout'] as const;
-
-/** @param otherMs of another limit: undefined is returned unless what was sent comes before that */
-function sentLimitOf(
-  host: Host,
-  request: OutgoingRequest,
-  { startedAtMs }: Operation,
-  otherMs: number | undefined,
-  above: StackTop,
-): Deadline | undefined {
-  // Headers that were given as an array are not looked for: they are in the head already.
-  if (request._header !== null) return undefined;
-  for (const header of KEPT_BY_SENDER) {
-    const value = request.getHeader(header);
+function limitsSentBy(request: OutgoingRequest): Headers | undefined {
+  const { _header: head } = request;
+  // Headers that were given as an array are nowhere but in the head, which is made already.
+  if (head !== null) return /timeout|deadline/i.test(head) ? deadlineHeadersIn(linesOf(head)) : undefined;
+  let found: Record<string, unknown> | undefined;
+  for (const name of DEADLINE_HEADERS) {
+    const value = request.getHeader(name);
     if (value === undefined) continue;
-    const limit = readDeadlineHeaders({ [header]: String(value) }, Date.now());
-    if (limit?.header === undefined) continue;
-    const { timeoutMs } = limit;
-    if (otherMs !== undefined && timeoutMs >= otherMs) return undefined;
-    const stack = host.captureDeadlineStack(above);
-    return { atMs: startedAtMs + timeoutMs, timeoutMs, source: header, stack };
+    found ??= {};
+    found[name] = value;
   }
-  return undefined;
+  return found;
+}
+
+/** Names and values in turn. */
+function linesOf(head: string): string[] {
+  return head.split('\r\n').flatMap((line) => {
+    const end = line.indexOf(': ');
+    return end === -1 ? [] : [line.slice(0, end), line.slice(end + 2)];
+  });
 }
 
 /** @param timeout as it was given to Node: 0 takes the limit away */

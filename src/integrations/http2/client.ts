@@ -1,5 +1,4 @@
 /** Outgoing requests, from what is given to request() to an operation. */
-import type { Headers as DeadlineHeaders } from '../../cancellation/deadline-headers.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { connectionOf } from './connection.ts';
@@ -26,7 +25,7 @@ export function beginRequest(
   if (!session.connecting) connection.learnPeer();
   const signal = signalOf(options);
   const operation = host.start(describeRequest(headers, session));
-  setLimitsOf(host, operation, headers as DeadlineHeaders, signal, above);
+  setLimitsOf(host, operation, headers, signal, above);
   return new Exchange(operation, connection, signal);
 }
 

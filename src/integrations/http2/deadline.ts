@@ -1,9 +1,4 @@
 /** The time limits of streams: those of signals and headers, and the idle limits of setTimeout(), which streams and sessions have alike. */
-import {
-  type Headers as DeadlineHeaders,
-  describeMalformed,
-  readDeadlineHeaders,
-} from '../../cancellation/deadline-headers.ts';
 import { isConnectDeadline } from '../../cancellation/reason.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { after } from '../../hook/observe.ts';
@@ -14,6 +9,7 @@ import { CLOCK_SLACK_MS } from '../../operation/clock.ts';
 import type { Evidence, Phase, Stack } from '../../operation/evidence.ts';
 import type { Deadline, Operation } from '../../operation/operation.ts';
 import type { Exchange } from './exchange.ts';
+import type { Headers } from './propagation.ts';
 
 /** How long a stream or a session may be silent: it starts again with every frame. */
 export class IdleLimit {
@@ -33,34 +29,12 @@ export class IdleLimit {
 export function setLimitsOf(
   host: Host,
   operation: Operation,
-  headers: DeadlineHeaders,
+  headers: Headers,
   signal: AbortSignal | undefined,
   above: StackTop,
 ): void {
-  const deadline = deadlineOf(host, operation, headers, signal, above);
-  if (deadline === undefined) return;
-  host.setDeadline(operation, deadline);
-}
-
-/** Where there are both, the one that comes first. */
-function deadlineOf(
-  host: Host,
-  operation: Operation,
-  headers: DeadlineHeaders,
-  signal: AbortSignal | undefined,
-  above: StackTop,
-): Deadline | undefined {
-  const { startedAtMs } = operation;
-  const written = readDeadlineHeaders(headers, Date.now());
-  for (const value of written?.malformed ?? []) {
-    if (value.isFault) host.addFinding(operation, 'timeout_malformed', describeMalformed(value));
-  }
-  const ofSignal = signal && host.abortOrigins.deadlineOf(signal, startedAtMs);
-  if (written?.header === undefined) return ofSignal;
-  const { header, timeoutMs } = written;
-  if (ofSignal !== undefined && ofSignal.timeoutMs <= timeoutMs) return ofSignal;
-  const stack = host.captureDeadlineStack(above);
-  return { atMs: startedAtMs + timeoutMs, timeoutMs, source: header, stack };
+  const ofSignal = signal && host.abortOrigins.deadlineOf(signal, operation.startedAtMs);
+  host.sendDeadline(operation, headers, ofSignal, above);
 }
 
 /** @param reason of the abort that is going on, if one is */

@@ -10,7 +10,7 @@ import { type ClientPhase, type Evidence, endedBy, type ProcessEnd } from '../..
 import type { Operation } from '../../operation/operation.ts';
 import { CALL_KEY, type Call, canFollow, leaveQueue, letGo, takeUp } from './call.ts';
 import { connectPhase, outlivesError } from './connection.ts';
-import { setHeadersLimit, setSignalLimit } from './deadline.ts';
+import { setLimitsOf } from './deadline.ts';
 import { describeResult, describeTarget, errorTypeOfCancelled } from './description.ts';
 import { Exchange } from './exchange.ts';
 import { codeToSend } from './http2-streams.ts';
@@ -51,7 +51,7 @@ export function requestCreated(
   const exchange =
     (isInPlace ? isWanted(host, request) : context.with(parent, isWanted, undefined, host, request)) &&
     begin(watch, request, channel, publish, parent, call, waitedSinceMs);
-  if (exchange) follow(watch, call, exchange, waitedSinceMs ?? exchange.operation.startedAtMs);
+  if (exchange) follow(watch, call, exchange);
   else release(watch, call);
 }
 
@@ -78,7 +78,7 @@ function begin(
   request[kExchange] = exchange;
   watch.cut ??= (_host, cut, end) => cutExchange(watch, cut, end);
   host.endsWithProcess(operation, exchange, watch.cut);
-  setHeadersLimit(host, exchange);
+  setLimitsOf(host, exchange, waitedSinceMs ?? operation.startedAtMs, above);
   if (request.upgrade && typeof request.onUpgrade === 'function') watchUpgrade(watch, exchange);
   return exchange;
 }
@@ -101,11 +101,10 @@ function takeCall({ dispatching }: Watch, fetched: Call | undefined): Call | und
   return call;
 }
 
-function follow(watch: Watch, call: Call, exchange: Exchange, startedAtMs: number): void {
+function follow(watch: Watch, call: Call, exchange: Exchange): void {
   const { host } = watch;
   call.exchange = exchange;
   const { signal } = call;
-  if (signal !== undefined) setSignalLimit(host, exchange.operation, signal, startedAtMs);
   passOn(host, exchange);
   if (signal === undefined) return;
   // Not sent, and never to be.
@@ -218,6 +217,7 @@ export function startUnsent(host: Host, call: Call, start: StartWaiting): Operat
   if (target === undefined || host.isSuppressed()) return undefined;
   const startTime = toUnixMs(call.startedAtMs);
   const operation = start({ ...describeTarget(target), startTime }, call.parent);
-  if (call.signal !== undefined) setSignalLimit(host, operation, call.signal, call.startedAtMs);
+  const deadline = call.signal && host.abortOrigins.deadlineOf(call.signal, call.startedAtMs);
+  if (deadline !== undefined) host.setDeadline(operation, deadline);
   return operation;
 }

@@ -1,37 +1,34 @@
-/** The time limits of a request: those of its signal, and undici's own, for a connection, for the head of the response, and for the pause between two parts of its body. */
+/** The time limits of a request: those of its signal, those that it sends in headers, and undici's own, for a connection, for the head of the response, and for the pause between two parts of its body. */
+import { deadlineHeadersIn } from '../../cancellation/deadline-headers.ts';
 import { isErrorLike } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
+import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Stack } from '../../operation/evidence.ts';
-import type { Operation } from '../../operation/operation.ts';
 import type { Exchange } from './exchange.ts';
 import { hidden } from './internals.ts';
 import type { Watch } from './watch.ts';
 
-/** The limit that is in the signal, if any. */
-export function setSignalLimit(
+/**
+ * Those that are known from the start. Limits of a client, 300 s when nothing is said, are told only when they have passed.
+ *
+ * @param startedAtMs when the call was made that has the signal
+ * @param above the hook, whose callers made the request
+ */
+export function setLimitsOf(
   host: Host,
-  operation: Operation,
-  signal: AbortSignal,
+  { request, operation, call }: Exchange,
   startedAtMs: number,
+  above: StackTop | undefined,
 ): void {
-  const deadline = host.abortOrigins.deadlineOf(signal, startedAtMs);
-  // Where there are both, the one that comes first.
-  if (deadline === undefined || (operation.deadline?.atMs ?? Number.POSITIVE_INFINITY) < deadline.atMs)
-    return;
-  host.setDeadline(operation, deadline);
-}
-
-/** A limit of undici that was set for this request. Those of a client, 300 s when nothing is said, are told only when they have passed. */
-export function setHeadersLimit(host: Host, { request, operation, call }: Exchange): void {
+  const { headers } = request;
+  const sent = Array.isArray(headers) ? deadlineHeadersIn(headers) : undefined;
+  const ofSignal = call?.signal && host.abortOrigins.deadlineOf(call.signal, startedAtMs);
   const timeoutMs = request.headersTimeout;
-  if (!timeoutMs) return;
-  const stack = call?.limitStack;
-  host.setDeadline(operation, {
-    atMs: operation.startedAtMs + timeoutMs,
-    timeoutMs,
-    source: 'timeout',
-    stack,
-  });
+  let own = ofSignal;
+  if (timeoutMs && !(ofSignal !== undefined && ofSignal.atMs <= operation.startedAtMs + timeoutMs)) {
+    own = { atMs: operation.startedAtMs + timeoutMs, timeoutMs, source: 'timeout', stack: call?.limitStack };
+  }
+  if (sent !== undefined || own !== undefined) host.sendDeadline(operation, sent, own, above);
 }
 
 /**

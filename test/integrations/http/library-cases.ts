@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Readable } from 'node:stream';
 import type { RequestHandler } from 'express';
 import type { ContractCase, Expectation } from '../../support/contract.ts';
 import { connectClientOverHttp1 } from '../http2/connect-service.ts';
@@ -121,6 +122,57 @@ export function libraryCases(lab: HttpLab): ContractCase[] {
       client: { outcome: undefined, attributes: limitSent('connect') },
       server: { outcome: undefined, attributes: limitSent('connect') },
     },
+    ...(
+      [
+        ['an object', { 'X-Request-Timeout': 5_000 }],
+        ['an array', ['Host', 'here', 'X-Request-Timeout', '5000']],
+        ['one that is sent at once', { Expect: '100-continue', 'x-request-timeout': '5000' }],
+      ] as const
+    ).map(
+      ([what, headers]): ContractCase => ({
+        name: `a limit in the headers of a request, ${what}`,
+        // The official instrumentation makes an object of an array, by its indices.
+        ...(Array.isArray(headers) && { only: ['alone'] }),
+        stage: async () => {
+          const { port } = await lab.serve((_request, response) => response.end());
+          const options = { host: '127.0.0.1', port, headers: headers as Record<string, string> };
+          const [response] = (await once(lab.http.get(options), 'response')) as [Readable];
+          await once(response.resume(), 'end');
+        },
+        client: {
+          outcome: undefined,
+          attributes: { 'deadline.timeout_ms': 5_000, 'deadline.source': 'x-request-timeout' },
+        },
+        server: {
+          outcome: undefined,
+          attributes: { 'deadline.timeout_ms': 5_000, 'deadline.source': 'x-request-timeout' },
+        },
+      }),
+    ),
+    ...(
+      [
+        ['an object', { 'Connect-Timeout-Ms': '5s' }],
+        ['an array', ['Host', 'here', 'Connect-Timeout-Ms', '5s']],
+        ['two', ['Host', 'here', 'Connect-Timeout-Ms', '5000', 'connect-timeout-ms', '5001']],
+      ] as const
+    ).map(
+      ([what, headers]): ContractCase => ({
+        name: `a limit in the headers of a request that breaks its grammar, ${what}`,
+        ...(Array.isArray(headers) && { only: ['alone'] }),
+        stage: async () => {
+          const { port } = await lab.serve((_request, response) => response.end());
+          const options = { host: '127.0.0.1', port, headers: headers as Record<string, string> };
+          const [response] = (await once(lab.http.get(options), 'response')) as [Readable];
+          await once(response.resume(), 'end');
+        },
+        client: {
+          outcome: undefined,
+          finding: 'timeout_malformed',
+          attributes: { 'deadline.timeout_ms': undefined },
+        },
+        server: { outcome: undefined, finding: 'timeout_malformed' },
+      }),
+    ),
     {
       name: 'Connect over HTTP/1.1, aborted before its timeoutMs',
       stage: async () => {

@@ -298,6 +298,16 @@ async function deadlines(lab: Http2Lab): Promise<ContractCase[]> {
       server: leftByReset,
     },
     {
+      name: 'a deadline in the headers, as a number',
+      stage: () => peer.ended(({ client }) => cancelStream(client), { 'x-request-timeout': 5000 }),
+      client: {
+        ...canceledHere,
+        trigger: 'cancel',
+        attributes: { 'deadline.timeout_ms': 5000, 'deadline.source': 'x-request-timeout' },
+      },
+      server: leftByReset,
+    },
+    {
       name: 'a deadline in the headers that breaks its grammar',
       stage: () =>
         peer.ended(

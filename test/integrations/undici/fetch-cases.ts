@@ -22,6 +22,7 @@ export const timedOut: Expectation = {
   status: 'error',
   attributes: { 'error.type': 'TimeoutError', 'deadline.source': 'signal' },
 };
+const limitSent = { 'deadline.timeout_ms': 5_000, 'deadline.source': 'connect-timeout-ms' };
 const bodyCancelled: Expectation = {
   outcome: 'context.canceled',
   initiator: 'local',
@@ -322,6 +323,63 @@ export function fetchCases(
         server: unmarked,
       }),
     ),
+    ...(
+      [
+        ['an object', { 'Connect-Timeout-Ms': '5000' }],
+        ['pairs', [['connect-timeout-ms', '5000']]],
+        ['Headers', new Headers({ 'X-Request-Timeout': '60000', 'Connect-Timeout-Ms': '5000' })],
+      ] as const
+    ).map(
+      ([what, headers]): ContractCase => ({
+        name: `fetch with a limit in its headers, ${what}`,
+        async stage() {
+          await (await fetch(`${origin}/`, { headers: headers as HeadersInit })).text();
+        },
+        client: { ...unmarked, attributes: limitSent },
+        server: { ...unmarked, attributes: limitSent },
+      }),
+    ),
+    {
+      name: 'fetch with a limit in its headers that is aborted before',
+      async stage() {
+        const { signal } = new AbortController();
+        const headers = { 'Connect-Timeout-Ms': '5000' };
+        const controller = new AbortController();
+        const seen = server.seen('/hang/limited');
+        const request = new Request(`${origin}/hang/limited`, { headers, signal });
+        const promise = rejection(fetch(request, { signal: controller.signal }));
+        await seen;
+        userLeaves(controller);
+        await promise;
+        await server.idle();
+      },
+      client: { ...aborted, phase: 'wait', origin: 'userLeaves', attributes: limitSent },
+      server: { ...left, attributes: limitSent },
+    },
+    {
+      name: 'fetch with a signal whose limit comes before that in its headers',
+      async stage() {
+        const headers = { 'grpc-timeout': '5S' };
+        await rejection(fetch(`${origin}/hang/limited`, { headers, signal: limitTo(100) }));
+        await server.idle();
+      },
+      client: { ...timedOut, phase: 'wait', origin: 'limitTo' },
+      server: { ...left, attributes: { 'deadline.timeout_ms': 5_000, 'deadline.source': 'grpc-timeout' } },
+    },
+    {
+      name: 'fetch with a limit in its headers that breaks the grammar',
+      async stage() {
+        await (
+          await fetch(`${origin}/`, { headers: { 'connect-timeout-ms': '5s', 'timeout-ms': '5s' } })
+        ).text();
+      },
+      client: {
+        ...unmarked,
+        finding: 'timeout_malformed',
+        attributes: { 'deadline.timeout_ms': undefined },
+      },
+      server: { ...unmarked, finding: 'timeout_malformed' },
+    },
     {
       name: 'HEAD is not marked',
       stage: () => fetch(`${origin}/`, { method: 'HEAD' }),

@@ -47,6 +47,51 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
     }
   }
   const cases: ContractCase[] = [
+    ...(
+      [
+        ['an object', { 'X-Request-Timeout': '5000', 'user-agent': 'test' }],
+        ['an array', ['user-agent', 'test', 'X-Request-Timeout', '5000']],
+        ['a Map', new Map([['x-request-timeout', '5000']])],
+      ] as const
+    ).map(
+      ([what, headers]): ContractCase => ({
+        name: `request() with a limit in its headers, ${what}`,
+        stage: () =>
+          using(new Agent(), async (dispatcher) => {
+            const options = { dispatcher, headers: headers as Record<string, string> };
+            await (await undici.request(`${origin}/`, options)).body.text();
+          }),
+        client: {
+          ...unmarked,
+          attributes: { 'deadline.timeout_ms': 5_000, 'deadline.source': 'x-request-timeout' },
+        },
+      }),
+    ),
+    {
+      name: 'request() with a headersTimeout that comes before the limit in its headers',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const headers = { 'timeout-ms': '60000' };
+          await (
+            await undici.request(`${origin}/`, { dispatcher, headers, headersTimeout: 5_000 })
+          ).body.text();
+        }),
+      client: { ...unmarked, attributes: timeoutOf(5_000) },
+    },
+    {
+      name: 'request() with a headersTimeout that comes after the limit in its headers',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const headers = { 'timeout-ms': '60000' };
+          await (
+            await undici.request(`${origin}/`, { dispatcher, headers, headersTimeout: 90_000 })
+          ).body.text();
+        }),
+      client: {
+        ...unmarked,
+        attributes: { 'deadline.timeout_ms': 60_000, 'deadline.source': 'timeout-ms' },
+      },
+    },
     {
       name: 'request() aborted while it waits',
       stage: () =>
