@@ -5,7 +5,7 @@
 import type { Stack } from '../operation/evidence.ts';
 import type { Deadline } from '../operation/operation.ts';
 import { isTimerOfLibrary } from './origin.ts';
-import { isAbortError, isErrorLike, isTimeoutError, stackOf } from './reason.ts';
+import { isAbortError, isErrorLike, isTimeoutError, reasonOf, stackOf } from './reason.ts';
 
 export interface SignalStory {
   readonly reason: unknown;
@@ -72,7 +72,7 @@ export class AbortOrigins {
   rememberAbort(signal: AbortSignal, stack: Stack): void {
     const by = this.#passOn(stack);
     this.#abortedBy.set(signal, by);
-    this.#rememberReason(signal.reason, by);
+    this.#rememberReason(reasonOf(signal), by);
   }
 
   /** The limit of a timeout signal has passed. @param stack of the call that made it */
@@ -87,7 +87,7 @@ export class AbortOrigins {
 
   /** AbortSignal.any() returned a signal that is aborted already, because `source` was. */
   rememberBornAborted(signal: AbortSignal, source: AbortSignal): void {
-    this.#bornAborted.set(signal, this.explain(source, source.reason));
+    this.#bornAborted.set(signal, this.explain(source, reasonOf(source)));
   }
 
   get isInProgress(): boolean {
@@ -97,7 +97,7 @@ export class AbortOrigins {
   /** The abort on whose stack this is asked, as for a listener that cancels something by itself. */
   inProgress(): SignalStory | undefined {
     const abort = this.#abortInProgress;
-    return abort && storyOf(abort.signal.reason, abort.by);
+    return abort && storyOf(reasonOf(abort.signal), abort.by);
   }
 
   /** What an abort with this reason, heard through this signal (when it is known), goes back to. */
@@ -140,7 +140,7 @@ export class AbortOrigins {
     if (abortedBy !== undefined) return storyOf(reason, abortedBy);
     for (const source of sourcesOf(signal)) {
       // Another source may have been aborted since, but this reason is that of the first.
-      if (source.aborted && Object.is(source.reason, reason)) return this.#explainSignal(source, reason);
+      if (source.aborted && Object.is(reasonOf(source), reason)) return this.#explainSignal(source, reason);
     }
     return undefined;
   }

@@ -125,7 +125,8 @@ export function readDeadlineHeaders(headers: Headers, nowEpochMs: number): ReadL
   for (const convention of CONVENTIONS) {
     const value = headers[convention.header];
     if (value === undefined || value === null) continue;
-    const text = Array.isArray(value) ? value.join(', ') : String(value);
+    const text = textIn(value);
+    if (text === undefined) continue;
     const timeoutMs = convention.toTimeoutMs(text, nowEpochMs);
     const problem = problemOf(convention, text, timeoutMs);
     if (problem !== undefined) {
@@ -145,6 +146,15 @@ export function readDeadlineHeaders(headers: Headers, nowEpochMs: number): ReadL
     clockSkewMs: relative && absolute ? absolute.timeoutMs - relative.timeoutMs : undefined,
     malformed: malformed ?? [],
   };
+}
+
+/** @returns undefined for what throws when it is to be text, as of what is about to be sent */
+function textIn(value: unknown): string | undefined {
+  try {
+    return Array.isArray(value) ? value.join(', ') : String(value);
+  } catch {
+    return undefined;
+  }
 }
 
 /** @returns undefined when the value of grpc-timeout can be believed */

@@ -87,6 +87,41 @@ export function errorTypeOf(error: unknown): string {
   }, '_OTHER');
 }
 
+/** An Error of this realm. Never throws. */
+export function isError(value: unknown): value is Error {
+  return attempt(() => value instanceof Error, false);
+}
+
+/** What an error has as its code, whatever that is. Never throws. */
+export function codeOf(error: unknown): unknown {
+  return attempt(() => (error as { readonly code?: unknown } | null | undefined)?.code, undefined);
+}
+
+/** True for an error of the operating system's. Never throws. */
+export function isSystemError(error: unknown): boolean {
+  return attempt(() => (error as NodeJS.ErrnoException | null | undefined)?.syscall !== undefined, false);
+}
+
+/** What an error has as its cause. Never throws. */
+export function causeOf(error: unknown): unknown {
+  return attempt(() => (error as { readonly cause?: unknown } | null | undefined)?.cause, undefined);
+}
+
+/** For the description of a status. Undefined for what is no error, or does not tell. Never throws. */
+export function messageOf(error: unknown): string | undefined {
+  return attempt(() => (isErrorLike(error) ? String(error.message) : undefined), undefined);
+}
+
+/** The reason of an aborted signal, which the application may have replaced. Never throws. */
+export function reasonOf(signal: AbortSignal): unknown {
+  return attempt(() => signal.reason, undefined);
+}
+
+/** `String(value)` of what may be anything. Undefined where that throws. */
+export function asText(value: unknown): string | undefined {
+  return attempt(() => String(value), undefined);
+}
+
 /** A reason is whatever the application gave: proxies and getters may throw when one looks at them. */
 function attempt<T>(read: () => T, otherwise: T): T {
   try {

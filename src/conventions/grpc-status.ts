@@ -20,6 +20,6 @@ const NAMES = [
 ];
 
 /** @returns undefined when it has no name */
-export function grpcStatusName(code: number | undefined): string | undefined {
-  return NAMES[code ?? -1];
+export function grpcStatusName(code: unknown): string | undefined {
+  return typeof code === 'number' ? NAMES[code] : undefined;
 }

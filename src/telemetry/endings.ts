@@ -4,6 +4,7 @@ import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import type { AbortOrigins } from '../cancellation/abort-origins.ts';
 import { classify } from '../cancellation/classify.ts';
 import { comesFrom } from '../cancellation/hidden-abort.ts';
+import { cut } from '../cancellation/reason.ts';
 import type { ResolvedConfig } from '../config.ts';
 import type { Host, Settlement } from '../integration.ts';
 import { type Evidence, endedBy, type ProcessEnd } from '../operation/evidence.ts';
@@ -39,6 +40,9 @@ import type { WorkAfterCancel } from './work-after-cancel.ts';
  * closed: at the end of the turn, or of the next one where there is TLS in between.
  */
 const OWNERS_TURNS = 4;
+
+/** Of the description of a status: the message of an error, or what a peer says of it. */
+const MAX_DESCRIPTION_LENGTH = 1_024;
 
 export class Endings {
   readonly #abortOrigins: AbortOrigins;
@@ -259,7 +263,8 @@ export class Endings {
     if (name !== undefined) span.updateName(name);
     if (isError !== true || !hasStatus) return;
     const { [STATUS_DESCRIPTION]: said } = this.#redact({ [STATUS_DESCRIPTION]: message });
-    span.setStatus(typeof said === 'string' ? { code: SpanStatusCode.ERROR, message: said } : ERROR_STATUS);
+    if (typeof said !== 'string') span.setStatus(ERROR_STATUS);
+    else span.setStatus({ code: SpanStatusCode.ERROR, message: cut(said, MAX_DESCRIPTION_LENGTH) });
   }
 
   #over(operation: OperationRecord): void {

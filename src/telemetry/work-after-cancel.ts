@@ -264,6 +264,10 @@ function isPending(value: unknown): value is Promise<unknown> {
     showProxy: true,
     stylize,
   };
-  inspect(value, options);
+  try {
+    inspect(value, options);
+  } catch {
+    // What it was rejected with may throw whatever is read of it: it is not pending.
+  }
   return isFound;
 }

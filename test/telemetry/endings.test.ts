@@ -94,6 +94,12 @@ describe('a span of our own', () => {
     assert.deepEqual(keys, []);
   });
 
+  it('has a status whose description has an end', () => {
+    const recorder = recorderWith();
+    recorder.settle(recorder.start(described()), { isError: true, message: 'x'.repeat(1_025) });
+    assert.equal(exported().status.message, `${'x'.repeat(1_023)}…`);
+  });
+
   it('is an error with a message when the integration says so and nobody cancelled', () => {
     const recorder = recorderWith();
     recorder.settle(recorder.start(described()), { isError: true, message: 'refused' });

@@ -5,8 +5,8 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const hostile = fileURLToPath(new URL('./fixtures/hostile.cjs', import.meta.url));
-const program = fileURLToPath(new URL('./fixtures/hardened.cjs', import.meta.url));
+const fixture = (name: string): string => fileURLToPath(new URL(`./fixtures/${name}.cjs`, import.meta.url));
+const program = fixture('hardened');
 const register = fileURLToPath(new URL('../../dist/register.cjs', import.meta.url));
 
 const PERMISSION = ['--permission', '--experimental-permission'].find((flag) =>
@@ -19,7 +19,14 @@ async function run(
   file: string = program,
   variables: NodeJS.ProcessEnv = {},
 ): Promise<{ stdout: string; stderr: string }> {
-  const env = { PATH: process.env.PATH, OTEL_TRACES_EXPORTER: 'console', HARDENED: hardened, ...variables };
+  // Faults of ours are told on stderr.
+  const env = {
+    PATH: process.env.PATH,
+    OTEL_TRACES_EXPORTER: 'console',
+    OTEL_LOG_LEVEL: 'warn',
+    HARDENED: hardened,
+    ...variables,
+  };
   return promisify(execFile)(process.execPath, ['--no-warnings', ...flags, file], {
     env,
     timeout: 60_000,
@@ -87,17 +94,31 @@ describe('what is frozen before we come', () => {
   });
 });
 
-describe('a hostile application', () => {
-  it('sees what it sees without us: reasons and signals that throw whatever is read of them, without end, or frozen', async () => {
-    const [bare, ours] = await Promise.all([run([], '', hostile), run(['--require', register], '', hostile)]);
-    const seen = seenIn(bare.stdout) ?? '';
-    assert.ok(JSON.parse(seen.slice('seen '.length)).length > 100, seen);
-    assert.equal(seenIn(ours.stdout), seen);
-    assert.equal(ours.stderr, bare.stderr);
-    const cancelled = ours.stdout.match(/^ {4}'context\.canceled': true/gm) ?? [];
-    assert.ok(cancelled.length > 150, `${cancelled.length}`);
-    // Whatever it was, what is told of it has an end.
-    for (const [, reason = ''] of ours.stdout.matchAll(/^ {4}'cancel\.reason': (.*)$/gm))
-      assert.ok(reason.length < 2_000, reason);
-  });
+const hostile: [what: string, file: string, least: number][] = [
+  ['HTTP/1.1: reasons and signals', 'hostile', 150],
+  ['HTTP/2 and gRPC: reasons, headers, options, statuses', 'hostile-streams', 500],
+];
+
+describe('a hostile application sees what it sees without us, whatever throws when it is read, is without end, or frozen', () => {
+  for (const [what, file, least] of hostile) {
+    it(what, async () => {
+      const [bare, ours] = await Promise.all([
+        run([], '', fixture(file)),
+        run(['--require', register], '', fixture(file)),
+      ]);
+      const seen = seenIn(bare.stdout) ?? '';
+      assert.ok(JSON.parse(seen.slice('seen '.length)).length > 100, seen);
+      assert.deepEqual(linesOf(seenIn(ours.stdout)), linesOf(seen));
+      assert.equal(ours.stderr, bare.stderr);
+      const cancelled = ours.stdout.match(/^ {4}'context\.canceled': true/gm) ?? [];
+      assert.ok(cancelled.length > least, `${cancelled.length}`);
+      // Whatever it was, what is told of it has an end.
+      for (const [, told = ''] of ours.stdout.matchAll(/^ .*?(?:'cancel\.reason'|message): (.*)$/gm))
+        assert.ok(told.length < 2_000, told);
+    });
+  }
 });
+
+function linesOf(seen = 'seen []'): string[] {
+  return JSON.parse(seen.slice('seen '.length)) as string[];
+}

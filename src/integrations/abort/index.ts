@@ -9,6 +9,7 @@
  */
 
 import { rememberSignalLimit } from '../../cancellation/abort-origins.ts';
+import { reasonOf } from '../../cancellation/reason.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { after, during } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
@@ -62,7 +63,7 @@ function watchFiring(host: Host, installation: Installation): Undo {
   const { abortOrigins } = host;
   return during(AbortSignal.prototype, 'dispatchEvent', installation, (self) => {
     if (abortOrigins.isInProgress || !isAborted(self)) return undefined;
-    const story = abortOrigins.explain(self, self.reason);
+    const story = abortOrigins.explain(self, reasonOf(self));
     if (!story.isTimeout) return undefined;
     abortOrigins.rememberTimeout(story.reason, story.stack);
     const outer = abortOrigins.enterTimeout(self, story.stack);

@@ -1,5 +1,6 @@
 /** Where the jobs of a worker are seen: given to the processor, failed or done, and taken away from it. */
 import { context } from '@opentelemetry/api';
+import { reasonOf } from '../../cancellation/reason.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { before, during } from '../../hook/observe.ts';
 import { type AnyFunction, replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
@@ -98,7 +99,7 @@ function watchSignals(
     // An application may dispatch an 'abort' event of its own.
     if (operation === undefined || !signal.aborted) return;
     signals.delete(signal);
-    const story = host.abortOrigins.explain(signal, signal.reason);
+    const story = host.abortOrigins.explain(signal, reasonOf(signal));
     host.cancel(operation, { kind: 'signal', phase: 'handle', ...story });
   });
 }

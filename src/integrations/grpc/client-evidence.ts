@@ -39,7 +39,9 @@ export function whyCancelled(
     const stack = host.captureStack(above);
     return { kind: 'local', trigger: 'cancel', reason: details, stack, phase, rstCode };
   }
-  const isTimer = details.startsWith('Deadline exceeded') && hasPassed(call.deadline);
+  // An interceptor may say anything.
+  const isOfTimer = typeof details === 'string' && details.startsWith('Deadline exceeded');
+  const isTimer = isOfTimer && hasPassed(call.deadline);
   if (isTimer) noteConfiguredDeadline(host, call, operation);
   const stack = isTimer ? operation.deadline?.stack : host.captureStack(above);
   return { kind: 'local-timeout', trigger: 'deadline', reason: details, stack, phase, rstCode };

@@ -37,6 +37,22 @@ export function answeredError(host: Host, surface: SurfaceCall, error: unknown, 
   if (operation?.ownsSpan === false) noteError(host, operation, surface, error, above);
 }
 
+interface Said {
+  readonly code?: unknown;
+  readonly details?: unknown;
+  readonly message?: unknown;
+}
+
+function saidBy(error: unknown): Said {
+  try {
+    const { code, details, message } = error as Said;
+    return { code, details, message };
+  } catch {
+    // grpc-js is about to find out.
+    return {};
+  }
+}
+
 function noteError(
   host: Host,
   operation: Operation,
@@ -44,7 +60,7 @@ function noteError(
   error: unknown,
   above: StackTop,
 ): void {
-  const { code, details, message } = error as { code?: unknown; details?: unknown; message?: unknown };
+  const { code, details, message } = saidBy(error);
   const outcome = outcomeOf(code);
   const base = baseOf(surface);
   if (outcome === undefined || base === undefined || operation.isSettled || isOver(base)) return;

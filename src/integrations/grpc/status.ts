@@ -1,4 +1,5 @@
 /** gRPC status codes: their names, and what they say of a cancel. */
+import { describeReason } from '../../cancellation/reason.ts';
 import { grpcStatusName } from '../../conventions/grpc-status.ts';
 import type { Outcome } from '../../operation/evidence.ts';
 
@@ -13,6 +14,7 @@ export function outcomeOf(code: unknown): Outcome | undefined {
   return code === DEADLINE_EXCEEDED ? 'deadline_exceeded' : undefined;
 }
 
-export function nameOf(code: number): string {
-  return grpcStatusName(code) ?? String(code);
+/** @param code a number, or whatever a handler or an interceptor has said */
+export function nameOf(code: unknown): string {
+  return grpcStatusName(code) ?? describeReason(code) ?? '_OTHER';
 }

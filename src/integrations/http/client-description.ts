@@ -11,7 +11,7 @@ import {
   ATTR_SERVER_PORT,
   ATTR_URL_FULL,
 } from '@opentelemetry/semantic-conventions';
-import { errorTypeOf } from '../../cancellation/reason.ts';
+import { errorTypeOf, messageOf } from '../../cancellation/reason.ts';
 import { describeMethod } from '../../conventions/method.ts';
 import { fullUrl, parseAuthority } from '../../conventions/url.ts';
 import type { Settlement, SpanDescription } from '../../integration.ts';
@@ -50,9 +50,7 @@ export function describeResult(request: OutgoingRequest, error: unknown): Settle
   }
   if (error === undefined) return { attributes, isError };
   attributes[ATTR_ERROR_TYPE] = errorTypeOf(error);
-  return error instanceof Error
-    ? { attributes, isError: true, message: error.message }
-    : { attributes, isError: true };
+  return { attributes, isError: true, message: messageOf(error) };
 }
 
 /** Undefined for a response that is no error. */

@@ -1,6 +1,7 @@
 /** What the hooks see of an outgoing request, and what it means for its operation. */
 import type { IncomingMessage } from 'node:http';
 import { isOfNode } from '../../cancellation/origin.ts';
+import { codeOf, isSystemError } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { cancelRequest, settleRequest } from './client.ts';
@@ -65,7 +66,7 @@ export function clientSocketDestroyed(
 ): void {
   if (request.destroyed || socket._readableState?.ended) return;
   if (request.res && isReceived(request, request.res)) return;
-  if (typeof error === 'object' && error !== null && 'syscall' in error) return;
+  if (isSystemError(error)) return;
   const stack = host.captureStack(above);
   if (isTimingOut(socket) || isShuttingDown() || !isOfNode(stack)) {
     cancelRequest(host, request, exchange, whyDestroyed(host, request, exchange, error, stack));
@@ -137,7 +138,7 @@ function isReceived({ method }: OutgoingRequest, response: Message | IncomingMes
 
 function failed(host: Host, request: OutgoingRequest, exchange: ClientExchange, error: unknown): void {
   // The kernel's own limit for a connect.
-  if (error instanceof Error && (error as NodeJS.ErrnoException).code === 'ETIMEDOUT') {
+  if (codeOf(error) === 'ETIMEDOUT') {
     const { deadline } = exchange.operation;
     const phase = clientPhaseOf(request, exchange);
     const evidence = {

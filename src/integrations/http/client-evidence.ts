@@ -1,6 +1,14 @@
 /** Why an outgoing request was destroyed by this process. */
 import { isOfLibrary, isTimerOfLibrary } from '../../cancellation/origin.ts';
-import { isTimeoutError, stackOf } from '../../cancellation/reason.ts';
+import {
+  causeOf,
+  codeOf,
+  isAbortError,
+  isError,
+  isTimeoutError,
+  reasonOf,
+  stackOf,
+} from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, Stack } from '../../operation/evidence.ts';
@@ -21,7 +29,7 @@ export function whyDestroyed(
   const error = given ?? undefined;
   const phase = clientPhaseOf(request, exchange);
   if (isFromSignal(exchange.signal, error)) {
-    return { kind: 'signal', phase, ...host.abortOrigins.explain(exchange.signal, error.cause) };
+    return { kind: 'signal', phase, ...host.abortOrigins.explain(exchange.signal, causeOf(error)) };
   }
   const socket = request.socket ?? exchange.socket;
   const isIdle = socket !== undefined && socket !== null && isTimingOut(socket);
@@ -50,8 +58,8 @@ function firstOfApplication(stack: Stack, error: unknown): Stack {
 }
 
 /** Node destroys the request of an aborted signal with an AbortError of its own, which has the signal's reason as its cause. */
-function isFromSignal(signal: AbortSignal | undefined, error: unknown): error is { readonly cause: unknown } {
-  if (!(error instanceof Error) || error.name !== 'AbortError' || !('cause' in error)) return false;
-  if (signal !== undefined) return signal.aborted && Object.is(error.cause, signal.reason);
-  return (error as NodeJS.ErrnoException).code === 'ABORT_ERR';
+function isFromSignal(signal: AbortSignal | undefined, error: unknown): boolean {
+  if (!isError(error) || !isAbortError(error) || !('cause' in error)) return false;
+  if (signal !== undefined) return signal.aborted && Object.is(causeOf(error), reasonOf(signal));
+  return codeOf(error) === 'ABORT_ERR';
 }

@@ -15,7 +15,7 @@ import {
   ATTR_URL_SCHEME,
   ATTR_USER_AGENT_ORIGINAL,
 } from '@opentelemetry/semantic-conventions';
-import { errorTypeOf } from '../../cancellation/reason.ts';
+import { errorTypeOf, messageOf } from '../../cancellation/reason.ts';
 import { forwardedFor } from '../../conventions/forwarded-for.ts';
 import { describeMethod, nameOfMethod } from '../../conventions/method.ts';
 import { parseAuthority, pathOfTarget, redactQuery } from '../../conventions/url.ts';
@@ -66,9 +66,7 @@ export function describeAnswer(response: Response, route: string | undefined, er
   }
   if (error === undefined) return { attributes, name, isError };
   attributes[ATTR_ERROR_TYPE] = errorTypeOf(error);
-  return error instanceof Error
-    ? { attributes, name, isError: true, message: error.message }
-    : { attributes, name, isError: true };
+  return { attributes, name, isError: true, message: messageOf(error) };
 }
 
 /** Undefined for an answer that is no error, or of which nothing was sent. */

@@ -1,6 +1,6 @@
 /** Who ended an incoming request, and why. */
 import { isOfNode } from '../../cancellation/origin.ts';
-import { isAbortError, isTimeoutError } from '../../cancellation/reason.ts';
+import { causeOf, codeOf, isAbortError, isSystemError, isTimeoutError } from '../../cancellation/reason.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, ServerPhase, Stack } from '../../operation/evidence.ts';
@@ -30,7 +30,7 @@ export function whyConnectionEnded(
   given: unknown,
 ): Evidence | Failure | undefined {
   const error = given ?? socket[kClientError];
-  const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  const code = codeOf(error);
   const phase = serverPhaseOf(exchange.response);
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     return { kind: 'local-timeout', trigger: 'timeout', phase, reason: error, stack: undefined };
@@ -39,7 +39,7 @@ export function whyConnectionEnded(
   // A client that leaves in the middle of its body breaks the grammar, too.
   const isGone = socket._readableState?.ended === true;
   if (isBroken(code) && !(isGone && code === 'HPE_INVALID_EOF_STATE')) return { kind: 'failure', error };
-  if (syscall !== undefined || isGone) return { kind: 'peer-gone', phase };
+  if (isSystemError(error) || isGone) return { kind: 'peer-gone', phase };
   return undefined;
 }
 
@@ -52,12 +52,11 @@ export function whyDestroyedHere(
   above: StackTop,
 ): Evidence | Failure {
   const reason = given ?? socket[kClientError];
-  const { code } = (reason ?? {}) as NodeJS.ErrnoException;
-  if (isBroken(code)) return { kind: 'failure', error: reason };
+  if (isBroken(codeOf(reason))) return { kind: 'failure', error: reason };
   const phase = serverPhaseOf(exchange.response);
   if (isTimingOut(socket)) return limitOfConnectionPassed(host, exchange, socket, phase, reason);
   if (isAbortError(reason)) {
-    return { kind: 'signal', phase, ...host.abortOrigins.explain(undefined, reason.cause) };
+    return { kind: 'signal', phase, ...host.abortOrigins.explain(undefined, causeOf(reason)) };
   }
   // An 'abort' listener of the application destroys the response by itself.
   const story = host.abortOrigins.inProgress();

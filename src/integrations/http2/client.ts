@@ -30,6 +30,12 @@ export function beginRequest(
 }
 
 function signalOf(options: unknown): AbortSignal | undefined {
-  if (typeof options !== 'object' || options === null || !('signal' in options)) return undefined;
-  return options.signal instanceof AbortSignal ? options.signal : undefined;
+  if (typeof options !== 'object' || options === null) return undefined;
+  try {
+    const { signal } = options as { readonly signal?: unknown };
+    return signal instanceof AbortSignal ? signal : undefined;
+  } catch {
+    // Node is about to throw the same.
+    return undefined;
+  }
 }

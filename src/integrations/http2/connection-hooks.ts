@@ -1,4 +1,5 @@
 /** Where all streams of a connection are ended at once, and where a server's begin. */
+import { codeOf } from '../../cancellation/reason.ts';
 import { http2 } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { before } from '../../hook/observe.ts';
@@ -65,7 +66,7 @@ function whyTornDown(host: Host, connection: Connection, given: unknown, above: 
   // A number is a code for the GOAWAY.
   const error = typeof given === 'number' ? undefined : given;
   if (connection.isGone) return { kind: 'lost', error };
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = codeOf(error);
   if (typeof code === 'string' && code.startsWith('ERR_HTTP2_')) {
     const isByPeer = code === 'ERR_HTTP2_SESSION_ERROR' && connection.session.goawayCode !== 0;
     return { kind: isByPeer ? 'lost' : 'failed', error };

@@ -15,6 +15,7 @@ import {
   ATTR_URL_SCHEME,
   ATTR_USER_AGENT_ORIGINAL,
 } from '@opentelemetry/semantic-conventions';
+import { asText } from '../../cancellation/reason.ts';
 import { forwardedFor } from '../../conventions/forwarded-for.ts';
 import { describeMethod } from '../../conventions/method.ts';
 import { defaultPortOf, fullUrl, parseAuthority, redactQuery } from '../../conventions/url.ts';
@@ -26,14 +27,14 @@ import type { Headers } from './propagation.ts';
 
 export function describeRequest(headers: Headers, session: Session): SpanDescription {
   const attributes: Attributes = { [ATTR_NETWORK_PROTOCOL_VERSION]: '2' };
-  const name = describeMethod(String(headers[':method'] ?? 'GET'), attributes);
-  const authorityText = headers[':authority'] ?? headers.host ?? defaultOf(session, 'authority');
-  const scheme = String(headers[':scheme'] ?? defaultOf(session, 'protocol') ?? 'https').replace(/:$/, '');
-  if (authorityText !== undefined) {
-    const { host, port } = parseAuthority(String(authorityText));
+  const name = describeMethod(asText(headers[':method'] ?? 'GET') ?? '', attributes);
+  const authority = asText(headers[':authority'] ?? headers.host ?? defaultOf(session, 'authority') ?? '');
+  const scheme = (asText(headers[':scheme'] ?? defaultOf(session, 'protocol')) ?? 'https').replace(/:$/, '');
+  if (authority) {
+    const { host, port } = parseAuthority(authority);
     attributes[ATTR_SERVER_ADDRESS] = host;
     attributes[ATTR_SERVER_PORT] = port ?? defaultPortOf(scheme);
-    attributes[ATTR_URL_FULL] = fullUrl(`${scheme}:`, host, port, String(headers[':path'] ?? '/'));
+    attributes[ATTR_URL_FULL] = fullUrl(`${scheme}:`, host, port, asText(headers[':path'] ?? '/') ?? '');
   }
   return { side: 'client', system: 'http2', name, attributes };
 }

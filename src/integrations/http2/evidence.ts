@@ -1,4 +1,5 @@
 /** Who ends a stream and why: judged at the first sign of the end, which for a stream in flight is the cancel. */
+import { causeOf, codeOf, isAbortError, isError, reasonOf } from '../../cancellation/reason.ts';
 import { http2 } from '../../hook/built-ins.ts';
 import type { Host } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
@@ -90,7 +91,7 @@ function whyEndedHere(
 ): Evidence | Failure {
   const { signal, operation } = exchange;
   if (signal?.aborted && (error === undefined || isOfSignal(signal, error))) {
-    return { kind: 'signal', ...seen, ...host.abortOrigins.explain(signal, signal.reason) };
+    return { kind: 'signal', ...seen, ...host.abortOrigins.explain(signal, reasonOf(signal)) };
   }
   const limit = passingLimit(exchange);
   if (limit !== undefined) return idleLimitPassed(host, operation, limit, { ...seen, reason: error });
@@ -109,12 +110,11 @@ function whyEndedHere(
 
 /** Node destroys the request of an aborted signal with an AbortError of its own, which has the signal's reason as its cause. */
 function isOfSignal(signal: AbortSignal, error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError' && Object.is(error.cause, signal.reason);
+  return isError(error) && isAbortError(error) && Object.is(causeOf(error), reasonOf(signal));
 }
 
 function isOfNode(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { code } = error as NodeJS.ErrnoException;
+  const code = codeOf(error);
   return typeof code === 'string' && code.startsWith('ERR_HTTP2_');
 }
 
@@ -147,12 +147,13 @@ function phaseOf(stream: Stream, exchange: Exchange): Phase {
 
 /** The session was destroyed before the request was made. Up to Node 24, request() throws. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_HTTP2_INVALID_SESSION';
+  return codeOf(error) === 'ERR_HTTP2_INVALID_SESSION';
 }
 
 /** What Node's _destroy() puts into the RST_STREAM. */
 function codeFor(error: unknown): number {
   if (error === undefined || error === null) return http2.constants.NGHTTP2_NO_ERROR;
-  const isAbort = error instanceof Error && (error as NodeJS.ErrnoException).code === 'ABORT_ERR';
-  return isAbort ? http2.constants.NGHTTP2_CANCEL : http2.constants.NGHTTP2_INTERNAL_ERROR;
+  return codeOf(error) === 'ABORT_ERR'
+    ? http2.constants.NGHTTP2_CANCEL
+    : http2.constants.NGHTTP2_INTERNAL_ERROR;
 }

@@ -1,5 +1,12 @@
 /** Ends that are neither a success nor a cancel, in the few words of `error.type`. */
-import { describeReason } from '../../cancellation/reason.ts';
+import {
+  causeOf,
+  codeOf,
+  describeReason,
+  errorTypeOf,
+  isError,
+  messageOf,
+} from '../../cancellation/reason.ts';
 import { http2ErrorName } from '../../conventions/http2-error-code.ts';
 
 export interface Failure {
@@ -11,18 +18,18 @@ export interface Failure {
 
 /** @param error what Node gave as the reason; without one it was the connection that broke */
 export function failureFrom(error: unknown): Failure {
-  if (!(error instanceof Error)) {
+  if (!isError(error)) {
     return { kind: 'failure', type: 'ECONNRESET', message: 'the connection was lost' };
   }
-  const { code } = error as NodeJS.ErrnoException;
   // Node's error for streams that wait for a connection wraps what is wrong with the connection.
-  if (code === 'ERR_HTTP2_STREAM_CANCEL' && error.cause instanceof Error) return failureFrom(error.cause);
-  return { kind: 'failure', type: typeof code === 'string' ? code : error.name, message: error.message };
+  const cause = codeOf(error) === 'ERR_HTTP2_STREAM_CANCEL' ? causeOf(error) : undefined;
+  if (isError(cause)) return failureFrom(cause);
+  return { kind: 'failure', type: errorTypeOf(error), message: messageOf(error) };
 }
 
 /** @param thrown by a handler or by Node, of whatever type */
 export function failureThrown(thrown: unknown): Failure {
-  return thrown instanceof Error
+  return isError(thrown)
     ? failureFrom(thrown)
     : { kind: 'failure', type: '_OTHER', message: describeReason(thrown) };
 }

@@ -3,7 +3,12 @@ import type { Session } from './internals.ts';
 
 /** A request of grpc-js's client: it always says so in its user agent, whatever else is put around it. */
 export function isGrpcJsRequest(given: unknown): boolean {
-  return isGrpc(given) && String(given['user-agent']).includes('grpc-node-js/');
+  try {
+    return isGrpc(given) && String(given['user-agent']).includes('grpc-node-js/');
+  } catch {
+    // grpc-js gives text.
+    return false;
+  }
 }
 
 /**

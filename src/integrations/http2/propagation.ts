@@ -8,11 +8,22 @@ import type { Operation } from '../../operation/operation.ts';
 /** By lower-case name. */
 export type Headers = Readonly<Record<string, unknown>>;
 
-/** Reads what is given to request(): an object or, in newer versions of Node, names and values in turn. Undefined for what Node refuses. */
+/**
+ * Reads what is given to request(): an object or, in newer versions of Node, names and values in turn. Undefined for what Node refuses,
+ * and for what throws when it is read: it will for Node, too.
+ */
 export function readHeaders(given: unknown): Headers | undefined {
   if (given === undefined) return {};
   if (typeof given !== 'object' || given === null) return undefined;
-  const headers: Record<string, unknown> = {};
+  try {
+    return headersIn(given);
+  } catch {
+    return undefined;
+  }
+}
+
+function headersIn(given: object): Headers {
+  const headers: Record<string, unknown> = Object.create(null);
   if (Array.isArray(given)) {
     for (let index = 0; index + 1 < given.length; index += 2) {
       headers[String(given[index]).toLowerCase()] = given[index + 1];
@@ -27,8 +38,19 @@ function readHeader(given: unknown, name: string): unknown {
   return readHeaders(given)?.[name];
 }
 
-/** A copy of what is given to request(), with the operation's trace context, and its deadline where the options say so. */
+/**
+ * A copy of what is given to request(), with the operation's trace context, and its deadline where the options say so. What cannot be
+ * copied as it is, as Node does it.
+ */
 export function withContext(host: Host, operation: Operation, given: unknown): unknown {
+  try {
+    return copyWithContext(host, operation, given);
+  } catch {
+    return given;
+  }
+}
+
+function copyWithContext(host: Host, operation: Operation, given: unknown): unknown {
   const told = host.tellDeadline(operation, given, readHeader);
   if (!Array.isArray(given)) {
     const copy: Record<string, unknown> = { ...(given as Headers | undefined) };

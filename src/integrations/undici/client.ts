@@ -1,7 +1,8 @@
 /** A request from its start to its end, on the official instrumentation's span or on one of ours. */
+
 import { type Context, context } from '@opentelemetry/api';
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
-import { errorTypeOf } from '../../cancellation/reason.ts';
+import { errorTypeOf, reasonOf } from '../../cancellation/reason.ts';
 import { after } from '../../hook/observe.ts';
 import type { Host, StartWaiting } from '../../integration.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
@@ -133,19 +134,20 @@ function startOwn(
 export function abortCall(watch: Watch, call: Call, signal: AbortSignal, phase?: ClientPhase): void {
   const { host } = watch;
   const { exchange } = call;
-  const story = host.abortOrigins.explain(signal, signal.reason);
+  const reason = reasonOf(signal);
+  const story = host.abortOrigins.explain(signal, reason);
   if (exchange !== undefined && !exchange.operation.isSettled) {
-    const rstCode = codeToSend(exchange, signal.reason);
+    const rstCode = codeToSend(exchange, reason);
     const evidence: Evidence = {
       kind: 'signal',
       phase: phase ?? phaseOf(watch, exchange),
       rstCode,
       ...story,
     };
-    cancel(watch, exchange, evidence, outlivesError(watch, exchange, signal.reason));
-    settle(watch, exchange, signal.reason);
+    cancel(watch, exchange, evidence, outlivesError(watch, exchange, reason));
+    settle(watch, exchange, reason);
   } else if (call.target !== undefined && call.expectsRequest) {
-    reportCall(watch, call, signal.reason, (connecting) => {
+    reportCall(watch, call, reason, (connecting) => {
       return { kind: 'signal', phase: phase ?? connecting ?? 'queued', ...story };
     });
   }

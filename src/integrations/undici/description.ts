@@ -10,7 +10,7 @@ import {
   ATTR_URL_QUERY,
   ATTR_URL_SCHEME,
 } from '@opentelemetry/semantic-conventions';
-import { errorTypeOf, isErrorLike } from '../../cancellation/reason.ts';
+import { errorTypeOf, messageOf } from '../../cancellation/reason.ts';
 import { describeMethod } from '../../conventions/method.ts';
 import { redactQuery } from '../../conventions/url.ts';
 import type { Settlement, SpanDescription } from '../../integration.ts';
@@ -53,8 +53,7 @@ export function describeResult({ statusCode, operation }: Exchange, error: unkno
   }
   if (error !== undefined) {
     attributes[ATTR_ERROR_TYPE] = errorTypeOf(error);
-    if (!isErrorLike(error)) return { attributes, isError: true };
-    return { attributes, isError: true, message: String(error.message) };
+    return { attributes, isError: true, message: messageOf(error) };
   }
   if (statusCode >= 400) {
     attributes[ATTR_ERROR_TYPE] = String(statusCode);

@@ -1,7 +1,7 @@
 /** Why a request ended with an error: the peer, the network, a limit, or code of this process. */
 import { type Frame, parseFrame } from '../../cancellation/frame.ts';
 import { isOwnFrame } from '../../cancellation/own-files.ts';
-import { isAbortError, isErrorLike } from '../../cancellation/reason.ts';
+import { isAbortError, isErrorLike, isSystemError } from '../../cancellation/reason.ts';
 import type { CapturedStack, StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
 import { limitPassed } from './deadline.ts';
@@ -71,8 +71,7 @@ export function whyFailed(
       };
     }
   }
-  if (typeof code === 'string' && (code.startsWith('UND_ERR_') || 'syscall' in (error as object)))
-    return undefined;
+  if (typeof code === 'string' && (code.startsWith('UND_ERR_') || isSystemError(error))) return undefined;
   return whoseCall(watch, { phase, rstCode }, error, above);
 }
 

@@ -4,6 +4,7 @@
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import { codeOf } from '../../cancellation/reason.ts';
 import { http2 } from '../../hook/built-ins.ts';
 import { after } from '../../hook/observe.ts';
 import type { Undo } from '../../hook/replace.ts';
@@ -72,8 +73,9 @@ export function codeToSend({ stream, isHeadSent }: Exchange, error: unknown): nu
   if (stream === undefined || stream.pending || stream.closed) return undefined;
   // 7 and later close the stream, and say when they send a head; 6 does not, and destroys it with the error.
   if (isHeadSent) return http2.constants.NGHTTP2_NO_ERROR;
-  const isAbort = error instanceof Error && (error as NodeJS.ErrnoException).code === 'ABORT_ERR';
-  return isAbort ? http2.constants.NGHTTP2_CANCEL : http2.constants.NGHTTP2_INTERNAL_ERROR;
+  return codeOf(error) === 'ABORT_ERR'
+    ? http2.constants.NGHTTP2_CANCEL
+    : http2.constants.NGHTTP2_INTERNAL_ERROR;
 }
 
 /** The server has called the request off. Node closes the streams of a lost connection with the same code. */
