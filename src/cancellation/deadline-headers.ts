@@ -66,7 +66,9 @@ const CONVENTIONS: readonly Convention[] = [
 /** The headers that are read, in lower case. */
 export const DEADLINE_HEADERS: readonly string[] = CONVENTIONS.map(({ header }) => header);
 /** Most headers of a request have another length, which costs less to tell than a name. */
-const LENGTHS: ReadonlySet<number> = new Set(DEADLINE_HEADERS.map(({ length }) => length));
+const NAMES_BY_LENGTH: readonly (readonly string[])[] = Array.from({ length: 32 }, (_, length) =>
+  DEADLINE_HEADERS.filter((header) => header.length === length),
+);
 
 /** Node's timers, and those of most others, count no further. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -105,9 +107,11 @@ export function deadlineHeadersIn(headers: readonly unknown[]): Headers | undefi
   let found: Record<string, unknown[]> | undefined;
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const text = headers[index];
-    if (typeof text !== 'string' || !LENGTHS.has(text.length)) continue;
+    if (typeof text !== 'string') continue;
+    const names = NAMES_BY_LENGTH[text.length];
+    if (names === undefined || names.length === 0) continue;
     const name = text.toLowerCase();
-    if (!DEADLINE_HEADERS.includes(name)) continue;
+    if (!names.includes(name)) continue;
     found ??= {};
     found[name] = [...(found[name] ?? []), headers[index + 1]].flat();
   }

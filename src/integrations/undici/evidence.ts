@@ -38,6 +38,7 @@ export function whyFailed(
   }
   const streamEnd = endedByStream(exchange.call, error);
   if (streamEnd !== undefined && hasFailed(streamEnd)) return undefined;
+  if (streamEnd?.story !== undefined) return { kind: 'signal', phase, rstCode, ...streamEnd.story };
   const streamStack = streamEnd && ofSomebody(streamEnd.stack);
   if (streamStack !== undefined) {
     const reason = streamEnd?.error ?? error;
@@ -60,6 +61,9 @@ export function whyFailed(
     }
     case 'UND_ERR_ABORTED': {
       if (isRefusedByProxy(error)) return undefined;
+      // A signal that the body was given: undici has another for the request.
+      const story = host.abortOrigins.inProgress();
+      if (story !== undefined) return { kind: 'signal', phase, rstCode, ...story };
       const reason = watch.bodyDestroyReason ?? streamEnd?.error ?? error;
       return {
         kind: 'local',
@@ -92,16 +96,20 @@ function whoseCall(
 ): Evidence | undefined {
   const { abortOrigins } = host;
   const stack = host.captureStack(above);
+  const somebody = ofSomebody(stack);
+  // Also of a body that is piped with a signal: it is cancelled a few turns later, with the reason.
+  const story =
+    abortOrigins.inProgress() ?? (somebody === undefined ? abortOrigins.abortOf(error) : undefined);
+  if (story !== undefined) return { kind: 'signal', ...seen, ...story };
   if (/ readableStreamCancel \(node:internal\/webstreams\//.test(stack.stack)) {
-    return { kind: 'local', trigger: 'body_cancel', ...seen, reason: error, stack: ofSomebody(stack) };
+    return { kind: 'local', trigger: 'body_cancel', ...seen, reason: error, stack: somebody };
   }
   // A signal that is not known: the package undici, loaded where its files cannot be patched.
-  const isAborting = abortOrigins.explain(undefined, undefined).stack !== undefined;
-  if (isAborting || (error instanceof DOMException && /^(?:Abort|Timeout)Error$/.test(error.name))) {
+  if (error instanceof DOMException && /^(?:Abort|Timeout)Error$/.test(error.name)) {
     return { kind: 'signal', ...seen, ...abortOrigins.explain(undefined, error) };
   }
   return isAbortError(error)
-    ? { kind: 'local', trigger: 'destroy', ...seen, reason: error, stack: ofSomebody(stack) }
+    ? { kind: 'local', trigger: 'destroy', ...seen, reason: error, stack: somebody }
     : undefined;
 }
 

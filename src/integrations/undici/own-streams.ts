@@ -2,6 +2,7 @@
  * The streams that the application has of undici.stream() and pipeline(): who destroys one ends the request, a turn later or
  * without saying why.
  */
+import type { SignalStory } from '../../cancellation/abort-origins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { after, before } from '../../hook/observe.ts';
 import type { Host } from '../../integration.ts';
@@ -13,6 +14,8 @@ import { dataOf, isObject } from './given.ts';
 export interface StreamEnd {
   readonly error: unknown;
   readonly stack: CapturedStack;
+  /** When a listener of a signal did. */
+  readonly story: SignalStory | undefined;
 }
 
 interface Stream {
@@ -63,7 +66,7 @@ function watchStream(
       call.exchange?.operation.isSettled !== false
     )
       return;
-    call.streamEnd = { error, stack: host.captureStack(above) };
+    call.streamEnd = { error, stack: host.captureStack(above), story: host.abortOrigins.inProgress() };
   });
   // Streams inherit it: it is not to be seen among what the application itself has put on this one.
   if (!isOwn) Object.defineProperty(stream, 'destroy', { enumerable: false });

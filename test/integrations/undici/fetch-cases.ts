@@ -381,6 +381,36 @@ export function fetchCases(
       server: { ...unmarked, finding: 'timeout_malformed' },
     },
     {
+      name: 'the body is piped until a signal is aborted',
+      async stage() {
+        const controller = new AbortController();
+        const { signal } = controller;
+        const piped = rejection(body(await fetch(`${origin}/body`)).pipeTo(new WritableStream(), { signal }));
+        userLeaves(controller);
+        await piped;
+        await server.idle();
+      },
+      client: { ...aborted, phase: 'receive', origin: 'userLeaves', reason: /^AbortError: / },
+      server: left,
+    },
+    {
+      name: 'the body is piped until a limit has passed',
+      async stage() {
+        const piped = body(await fetch(`${origin}/body`)).pipeTo(new WritableStream(), {
+          signal: limitTo(50),
+        });
+        await rejection(piped);
+        await server.idle();
+      },
+      client: {
+        ...timedOut,
+        phase: 'receive',
+        origin: 'limitTo',
+        attributes: { 'error.type': 'TimeoutError' },
+      },
+      server: left,
+    },
+    {
       name: 'HEAD is not marked',
       stage: () => fetch(`${origin}/`, { method: 'HEAD' }),
       client: unmarked,

@@ -1,6 +1,7 @@
 /** What is staged with the package undici beyond fetch(): request, stream, pipeline, dispatchers. */
 import assert from 'node:assert/strict';
 import { PassThrough, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Attributes } from '@opentelemetry/api';
 import type { ContractCase, Expectation } from '../../support/contract.ts';
 import { aborted, left, limitTo, rejection, timedOut, unmarked, userLeaves } from './fetch-cases.ts';
@@ -67,6 +68,50 @@ export function packageCases({ name, undici }: UndiciLibrary, server: UndiciServ
         },
       }),
     ),
+    {
+      name: 'a body that is dumped until a signal is aborted',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const controller = new AbortController();
+          const { body } = await undici.request(`${origin}/body`, { dispatcher });
+          const dumped = rejection(body.dump({ limit: 1e6, signal: controller.signal }));
+          userLeaves(controller);
+          await dumped;
+        }),
+      client: { ...aborted, phase: 'receive', origin: 'userLeaves', reason: /^AbortError: / },
+      server: left,
+    },
+    {
+      name: 'a body that is piped until a signal is aborted',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const { body } = await undici.request(`${origin}/body`, { dispatcher });
+          await rejection(pipeline(body, new PassThrough().resume(), { signal: limitTo(50) }));
+        }),
+      client: {
+        ...timedOut,
+        phase: 'receive',
+        origin: 'limitTo',
+        attributes: { 'error.type': 'UND_ERR_ABORTED' },
+      },
+      server: left,
+    },
+    {
+      name: 'stream() into a sink that a signal destroys',
+      stage: () =>
+        using(new Agent(), async (dispatcher) => {
+          const controller = new AbortController();
+          const options = { dispatcher, method: 'GET' } as const;
+          await rejection(
+            undici.stream(`${origin}/body`, options, () => {
+              setImmediate(userLeaves, controller, 'enough');
+              return new Writable({ signal: controller.signal, write: (_chunk, _encoding, done) => done() });
+            }),
+          );
+        }),
+      client: { ...aborted, phase: 'receive', origin: 'userLeaves', reason: 'enough' },
+      server: left,
+    },
     {
       name: 'request() with a headersTimeout that comes before the limit in its headers',
       stage: () =>
