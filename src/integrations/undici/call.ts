@@ -8,6 +8,9 @@ import type { StreamEnd } from './own-streams.ts';
 /** Where a fetch() in progress is found by the requests it makes. */
 export const CALL_KEY: symbol = createContextKey('opentelemetry.cancellation.undici.call');
 
+/** fetch() follows redirects, and tries again when the server calls itself the wrong one (421). */
+export const FOLLOWED: ReadonlySet<number> = new Set([301, 302, 303, 307, 308, 421]);
+
 export class Call {
   /** Let go of when no request is in flight: connections keep the context, and so the call, of whoever opened them. */
   signal: AbortSignal | undefined;

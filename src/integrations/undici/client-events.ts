@@ -7,9 +7,10 @@ import {
 } from '@opentelemetry/semantic-conventions';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
+import { FOLLOWED } from './call.ts';
 import { cancel, settle } from './client.ts';
 import { outlivesError } from './connection.ts';
-import { whyFailed } from './evidence.ts';
+import { isLeftBehind, whyFailed } from './evidence.ts';
 import type { Exchange } from './exchange.ts';
 import { phaseOf } from './phase.ts';
 import type { Watch } from './watch.ts';
@@ -59,9 +60,6 @@ export function responded(
   if (call !== undefined && FOLLOWED.has(statusCode)) call.expectsRequest = true;
 }
 
-/** fetch() follows redirects, and tries again when the server calls itself the wrong one (421). */
-const FOLLOWED: ReadonlySet<number> = new Set([301, 302, 303, 307, 308, 421]);
-
 /** The server closes an HTTP/1.1 connection after such an answer. */
 function saysClose(headers: unknown): boolean {
   if (!Array.isArray(headers)) return false;
@@ -80,6 +78,10 @@ export function failed(watch: Watch, exchange: Exchange, error: unknown, above: 
   const { operation } = exchange;
   if (operation.isSettled) return;
   if (operation.cancellation === undefined) {
+    if (isLeftBehind(watch, exchange, error, above)) {
+      settle(watch, exchange, undefined);
+      return;
+    }
     const evidence = whyFailed(watch, exchange, error, above);
     if (evidence !== undefined) cancel(watch, exchange, evidence, outlivesError(watch, exchange, error));
   }

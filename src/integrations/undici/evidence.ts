@@ -4,6 +4,7 @@ import { isOwnFrame } from '../../cancellation/own-files.ts';
 import { isAbortError, isErrorLike, isSystemError } from '../../cancellation/reason.ts';
 import type { CapturedStack, StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
+import { FOLLOWED } from './call.ts';
 import { limitPassed } from './deadline.ts';
 import { destroyedBy } from './destroy-error.ts';
 import type { Exchange } from './exchange.ts';
@@ -11,6 +12,8 @@ import { codeToSend, isCancelledByPeer } from './http2-streams.ts';
 import { endedByStream, hasFailed } from './own-streams.ts';
 import { phaseOf } from './phase.ts';
 import type { Watch } from './watch.ts';
+
+const CANCELS_BODY = / readableStreamCancel \(node:internal\/webstreams\//;
 
 /** Undefined for a plain failure. @param above the hook */
 export function whyFailed(
@@ -79,6 +82,20 @@ export function whyFailed(
   return whoseCall(watch, { phase, rstCode }, error, above);
 }
 
+/** fetch() goes on to where the answer points, and ends what of it has not come yet: undici 8. Nobody has given up anything. */
+export function isLeftBehind(
+  { host }: Watch,
+  { statusCode, call }: Exchange,
+  error: unknown,
+  above: StackTop,
+): boolean {
+  if (!FOLLOWED.has(statusCode) || !(error instanceof DOMException) || error.name !== 'AbortError')
+    return false;
+  if (call?.signal?.aborted || host.abortOrigins.isInProgress) return false;
+  const stack = host.captureStack(above);
+  return !CANCELS_BODY.test(stack.stack) && ofSomebody(stack) === undefined;
+}
+
 /** undici says of a tunnel that was not opened that the request was aborted. */
 function isRefusedByProxy(error: unknown): boolean {
   return isErrorLike(error) && /^Proxy response \(\d+\)/.test(String(error.message));
@@ -101,7 +118,7 @@ function whoseCall(
   const story =
     abortOrigins.inProgress() ?? (somebody === undefined ? abortOrigins.abortOf(error) : undefined);
   if (story !== undefined) return { kind: 'signal', ...seen, ...story };
-  if (/ readableStreamCancel \(node:internal\/webstreams\//.test(stack.stack)) {
+  if (CANCELS_BODY.test(stack.stack)) {
     return { kind: 'local', trigger: 'body_cancel', ...seen, reason: error, stack: somebody };
   }
   // A signal that is not known: the package undici, loaded where its files cannot be patched.

@@ -128,6 +128,23 @@ for (const { name, undici, agent } of undiciVersions().map(loadUndici)) {
     beforeEach(() => telemetry.reset());
     after(() => agent.destroy());
 
+    it('what is left of a redirect is ended by nobody', async () => {
+      if (name !== 'undici8') return; // it leaves such an answer open
+      for (const redirect of ['follow', 'error'] as const) {
+        telemetry.reset();
+        const url = `${server.origin}/endless-redirect/status/204`;
+        await undici.fetch(url, { redirect, dispatcher: agent }).catch(() => {});
+        await server.idle();
+        await telemetry.allEnded();
+        const hops = clients();
+        assert.deepEqual(
+          hops.map(({ attributes }) => attributes['http.response.status_code']),
+          redirect === 'follow' ? [302, 204] : [302],
+        );
+        for (const span of hops) checkSpan(span, { ...unmarked, status: 'unset' }, 'CLIENT');
+      }
+    });
+
     it('a RetryAgent has a span for each attempt', async () => {
       const dispatcher = new RetryAgent(new Agent(), { minTimeout: 10, maxRetries: 2 });
       const path = `/once/${name}`;

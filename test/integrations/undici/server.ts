@@ -74,6 +74,9 @@ function answer(path: string, request: IncomingMessage, response: ServerResponse
     case 'redirect':
       response.writeHead(302, { location: `/${path.split('/').slice(2).join('/')}` }).end();
       break;
+    case 'endless-redirect': // its head and a first piece, and never an end
+      response.writeHead(302, { location: `/${path.split('/').slice(2).join('/')}` }).write('elsewhere');
+      break;
     case 'body': // a first piece, and never an end
       response.write('first'.padEnd(1000));
       break;
