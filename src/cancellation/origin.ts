@@ -1,9 +1,9 @@
 /** From a raw stack to the line of application code that a reader wants. */
 import type { CapturedStack } from '../operation/captured-stack.ts';
+import { cut } from '../operation/cut.ts';
 import type { Stack } from '../operation/evidence.ts';
 import { type Frame, formatStack, parseFrame } from './frame.ts';
 import { isOwnFrame } from './own-files.ts';
-import { cut } from './reason.ts';
 
 export interface Origin {
   /** One frame a line, from the first frame outside of Node and of this package. */

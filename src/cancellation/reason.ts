@@ -1,4 +1,5 @@
 /** Abort reasons and errors: what they say, whatever type they have. */
+import { cut } from '../operation/cut.ts';
 
 const MAX_REASON_LENGTH = 256;
 const MAX_CAUSE_DEPTH = 8;
@@ -10,14 +11,6 @@ const MAX_CAUSE_DEPTH = 8;
 export function describeReason(reason: unknown): string | undefined {
   const text = textOf(reason, 0);
   return text === '' ? undefined : cut(text, MAX_REASON_LENGTH);
-}
-
-/** Cuts at `maxLength` UTF-16 units without leaving half a surrogate pair. */
-export function cut(text: string, maxLength: number): string {
-  if (text.length <= maxLength) return text;
-  const end = maxLength - 1;
-  const last = text.charCodeAt(end - 1);
-  return `${text.slice(0, last >= 0xd800 && last <= 0xdbff ? end - 1 : end)}…`;
 }
 
 /** True for an error, or one in its `cause` chain, by which Node or a library says that a limit passed. */

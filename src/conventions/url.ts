@@ -1,5 +1,8 @@
 /** URLs as the semantic conventions want them: without credentials, and without the signatures of signed URLs. */
 
+import { cut } from '../operation/cut.ts';
+import { MAX_ADDRESS_LENGTH, MAX_FULL_URL_LENGTH } from './lengths.ts';
+
 /** Query parameters that grant access to whoever has them (semantic conventions, `url.full` and `url.query`). */
 const SECRET_PARAMETERS = ['AWSAccessKeyId', 'Signature', 'sig', 'X-Goog-Signature'];
 
@@ -8,11 +11,15 @@ const SECRET_PARAMETERS = ['AWSAccessKeyId', 'Signature', 'sig', 'X-Goog-Signatu
  * @param path path and query as on the request line; the absolute form that proxies get is possible too
  */
 export function fullUrl(protocol: string, host: string, port: number | undefined, path: string): string {
-  if (path.charCodeAt(0) !== 47 /* / */ && path.includes('://')) return redactQuery(withoutUserInfo(path));
+  if (path.charCodeAt(0) !== 47 /* / */ && path.includes('://')) return shown(withoutUserInfo(path));
   const hostPart = host.includes(':') && host.charCodeAt(0) !== 91 /* [ */ ? `[${host}]` : host;
   const isDefaultPort = port === undefined || port === defaultPortOf(protocol.slice(0, -1));
   const authority = isDefaultPort ? hostPart : `${hostPart}:${port}`;
-  return redactQuery(`${protocol}//${authority}${path}`);
+  return shown(`${protocol}//${authority}${path}`);
+}
+
+function shown(url: string): string {
+  return cut(redactQuery(url), MAX_FULL_URL_LENGTH);
 }
 
 export function defaultPortOf(scheme: string): number {
@@ -59,7 +66,10 @@ export function parseAuthority(text: string): Authority {
   const hostAndPort = text.slice(text.lastIndexOf('@') + 1);
   const colon = hostAndPort.lastIndexOf(':');
   // In an IPv6 address without a port the last colon is inside of the brackets.
-  if (colon === -1 || hostAndPort.includes(']', colon)) return { host: hostAndPort, port: undefined };
+  if (colon === -1 || hostAndPort.includes(']', colon)) {
+    return { host: cut(hostAndPort, MAX_ADDRESS_LENGTH), port: undefined };
+  }
   const port = Number(hostAndPort.slice(colon + 1));
-  return { host: hostAndPort.slice(0, colon), port: Number.isInteger(port) ? port : undefined };
+  const host = cut(hostAndPort.slice(0, colon), MAX_ADDRESS_LENGTH);
+  return { host, port: Number.isInteger(port) ? port : undefined };
 }

@@ -5,8 +5,8 @@
  */
 import { parseFrame } from '../cancellation/frame.ts';
 import { isInPackage, isOfNodeItself, originOf } from '../cancellation/origin.ts';
-import { cut } from '../cancellation/reason.ts';
 import type { CapturedStack } from '../operation/captured-stack.ts';
+import { cut } from '../operation/cut.ts';
 
 /** So many that led to one another are kept, and up to twice as many: a chain of timers may go on for ever. */
 const MAX_CHAIN = 32;

@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import {
-  cut,
-  describeReason,
-  isAbortError,
-  isErrorLike,
-  isTimeoutError,
-} from '../../src/cancellation/reason.ts';
+import { describeReason, isAbortError, isErrorLike, isTimeoutError } from '../../src/cancellation/reason.ts';
 
 class PaymentError extends Error {
   override readonly name = 'PaymentError';
@@ -148,21 +142,6 @@ describe('describeReason', () => {
   });
 });
 
-describe('cut', () => {
-  it('never leaves half a surrogate pair and never exceeds the limit', () => {
-    for (const text of ['😀'.repeat(40), `a${'😀'.repeat(40)}`, `ab😀${'c'.repeat(40)}`]) {
-      for (let limit = 2; limit < text.length; limit++) {
-        const short = cut(text, limit);
-        assert.ok(short.length <= limit && short.length >= limit - 1, `${limit}: ${short.length}`);
-        assert.ok(isWellFormed(short), `${limit}: ${inspect(short)}`);
-        assert.ok(short.endsWith('…'));
-        assert.ok(text.startsWith(short.slice(0, -1)));
-      }
-      assert.equal(cut(text, text.length), text);
-    }
-  });
-});
-
 describe('isTimeoutError', () => {
   const timeout = new DOMException('late', 'TimeoutError');
   const yes: [string, unknown][] = [
@@ -217,9 +196,4 @@ function nested(depth: number, innermost: unknown): unknown {
   let error = innermost;
   for (let level = 0; level < depth; level++) error = new Error('wrapped', { cause: error });
   return error;
-}
-
-/** String.prototype.isWellFormed, which the `lib` of this project does not have. */
-function isWellFormed(text: string): boolean {
-  return Buffer.from(text, 'utf8').toString('utf8') === text;
 }

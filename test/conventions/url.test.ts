@@ -47,4 +47,11 @@ describe('URLs of HTTP requests', () => {
     assert.deepEqual(parseAuthority('[::1]:81'), { host: '[::1]', port: 81 });
     assert.deepEqual(parseAuthority('a.test:x'), { host: 'a.test', port: undefined });
   });
+
+  it('is cut after its secrets are taken out', () => {
+    const url = fullUrl('http:', 'a.test', 80, `/${'x'.repeat(8_160)}?sig=${'s'.repeat(9_000)}`);
+    assert.ok(url.endsWith('?sig=REDACTED'), url.slice(-40));
+    assert.equal(fullUrl('http:', 'a.test', 80, `/${'x'.repeat(9_000)}`).length, 8_192);
+    assert.equal(parseAuthority(`${'h'.repeat(300)}:80`).host.length, 256);
+  });
 });

@@ -17,9 +17,11 @@ import {
 } from '@opentelemetry/semantic-conventions';
 import { errorTypeOf, messageOf } from '../../cancellation/reason.ts';
 import { forwardedFor } from '../../conventions/forwarded-for.ts';
+import { MAX_URL_LENGTH, MAX_USER_AGENT_LENGTH } from '../../conventions/lengths.ts';
 import { describeMethod, nameOfMethod } from '../../conventions/method.ts';
 import { parseAuthority, pathOfTarget, redactQuery } from '../../conventions/url.ts';
 import type { Settlement, SpanDescription } from '../../integration.ts';
+import { cut } from '../../operation/cut.ts';
 import type { Message, Response } from './internals.ts';
 
 export function describeIncoming(request: Message): SpanDescription {
@@ -28,10 +30,12 @@ export function describeIncoming(request: Message): SpanDescription {
   const queryStart = url.indexOf('?');
   const attributes: Attributes = {
     [ATTR_URL_SCHEME]: socket?.encrypted ? 'https' : 'http',
-    [ATTR_URL_PATH]: queryStart === -1 ? url : url.slice(0, queryStart),
+    [ATTR_URL_PATH]: cut(queryStart === -1 ? url : url.slice(0, queryStart), MAX_URL_LENGTH),
     [ATTR_NETWORK_PROTOCOL_VERSION]: request.httpVersion,
   };
-  if (queryStart !== -1) attributes[ATTR_URL_QUERY] = redactQuery(url.slice(queryStart)).slice(1);
+  if (queryStart !== -1) {
+    attributes[ATTR_URL_QUERY] = cut(redactQuery(url.slice(queryStart)).slice(1), MAX_URL_LENGTH);
+  }
   if (headers.host !== undefined) {
     const { host, port } = parseAuthority(headers.host);
     attributes[ATTR_SERVER_ADDRESS] = host;
@@ -45,7 +49,9 @@ export function describeIncoming(request: Message): SpanDescription {
   const client = forwardedFor(headers['x-forwarded-for']) ?? peer;
   if (client !== undefined) attributes[ATTR_CLIENT_ADDRESS] = client;
   const userAgent = headers['user-agent'];
-  if (userAgent !== undefined) attributes[ATTR_USER_AGENT_ORIGINAL] = userAgent;
+  if (userAgent !== undefined) {
+    attributes[ATTR_USER_AGENT_ORIGINAL] = cut(userAgent, MAX_USER_AGENT_LENGTH);
+  }
   const name = describeMethod(request.method ?? 'GET', attributes);
   return { side: 'server', system: 'http', name, attributes };
 }

@@ -17,9 +17,11 @@ import {
 } from '@opentelemetry/semantic-conventions';
 import { asText } from '../../cancellation/reason.ts';
 import { forwardedFor } from '../../conventions/forwarded-for.ts';
+import { MAX_URL_LENGTH, MAX_USER_AGENT_LENGTH } from '../../conventions/lengths.ts';
 import { describeMethod } from '../../conventions/method.ts';
 import { defaultPortOf, fullUrl, parseAuthority, redactQuery } from '../../conventions/url.ts';
 import type { Settlement, SpanDescription } from '../../integration.ts';
+import { cut } from '../../operation/cut.ts';
 import type { Connection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
 import type { Session, Stream } from './internals.ts';
@@ -46,10 +48,12 @@ export function describeIncoming(headers: Headers, connection: Connection): Span
   const attributes: Attributes = {
     [ATTR_NETWORK_PROTOCOL_VERSION]: '2',
     [ATTR_URL_SCHEME]: scheme,
-    [ATTR_URL_PATH]: queryStart === -1 ? path : path.slice(0, queryStart),
+    [ATTR_URL_PATH]: cut(queryStart === -1 ? path : path.slice(0, queryStart), MAX_URL_LENGTH),
   };
   const name = describeMethod(String(headers[':method'] ?? 'GET'), attributes);
-  if (queryStart !== -1) attributes[ATTR_URL_QUERY] = redactQuery(path.slice(queryStart)).slice(1);
+  if (queryStart !== -1) {
+    attributes[ATTR_URL_QUERY] = cut(redactQuery(path.slice(queryStart)).slice(1), MAX_URL_LENGTH);
+  }
   const authorityText = headers[':authority'] ?? headers.host;
   if (authorityText !== undefined) {
     const { host, port } = parseAuthority(String(authorityText));
@@ -60,7 +64,9 @@ export function describeIncoming(headers: Headers, connection: Connection): Span
   const client = forwardedFor(headers['x-forwarded-for']) ?? connection.peerAddress;
   if (client !== undefined) attributes[ATTR_CLIENT_ADDRESS] = client;
   const userAgent = headers['user-agent'];
-  if (userAgent !== undefined) attributes[ATTR_USER_AGENT_ORIGINAL] = String(userAgent);
+  if (userAgent !== undefined) {
+    attributes[ATTR_USER_AGENT_ORIGINAL] = cut(String(userAgent), MAX_USER_AGENT_LENGTH);
+  }
   return { side: 'server', system: 'http2', name, attributes };
 }
 

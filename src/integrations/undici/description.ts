@@ -11,9 +11,11 @@ import {
   ATTR_URL_SCHEME,
 } from '@opentelemetry/semantic-conventions';
 import { errorTypeOf, messageOf } from '../../cancellation/reason.ts';
+import { MAX_FULL_URL_LENGTH, MAX_URL_LENGTH } from '../../conventions/lengths.ts';
 import { describeMethod } from '../../conventions/method.ts';
 import { redactQuery } from '../../conventions/url.ts';
 import type { Settlement, SpanDescription } from '../../integration.ts';
+import { cut } from '../../operation/cut.ts';
 import type { Cancellation } from '../../operation/operation.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -79,10 +81,11 @@ class URLParts {
 
   constructor(origin: string, path: string) {
     const start = path.indexOf('?');
-    this.path = start === -1 ? path : path.slice(0, start);
+    const before = start === -1 ? path : path.slice(0, start);
+    this.path = cut(before, MAX_URL_LENGTH);
     const search = start === -1 ? '' : redactQuery(path.slice(start));
-    this.query = search.slice(1);
-    this.full = `${origin}${this.path}${search}`;
+    this.query = cut(search.slice(1), MAX_URL_LENGTH);
+    this.full = cut(`${origin}${before}${search}`, MAX_FULL_URL_LENGTH);
   }
 }
 
