@@ -37,6 +37,8 @@ export class Call {
   streamEnd: StreamEnd | undefined = undefined;
   /** All calls that wait in the same pool, this one among them. */
   queue: Set<Call> | undefined = undefined;
+  /** It is made in another context than that of the caller. */
+  isElsewhere = false;
   /** It was cancelled, and recorded, before there was a request. */
   isReported = false;
 

@@ -20,6 +20,7 @@ import { nameErrorType, operationBeside } from './official.ts';
 import { passOn } from './pass-on.ts';
 import { isBodiless, phaseOf } from './phase.ts';
 import { requestHeaders } from './propagation.ts';
+import { rememberAsking } from './retry.ts';
 import { unwatchSignal, watchSignal } from './signals.ts';
 import type { Watch } from './watch.ts';
 
@@ -48,9 +49,9 @@ export function requestCreated(
     return;
   }
   // What leaves a queue does so in the context of whatever made room for it.
-  const isInPlace = waitedSinceMs === undefined;
+  call.isElsewhere ||= waitedSinceMs !== undefined;
   const exchange =
-    (isInPlace ? isWanted(host, request) : context.with(parent, isWanted, undefined, host, request)) &&
+    (call.isElsewhere ? context.with(parent, isWanted, undefined, host, request) : isWanted(host, request)) &&
     begin(watch, request, channel, publish, parent, call, waitedSinceMs);
   if (exchange) follow(watch, call, exchange);
   else release(watch, call);
@@ -70,12 +71,12 @@ function begin(
   waitedSinceMs?: number,
 ): Exchange | undefined {
   const { host, dispatching } = watch;
-  const isQueued = waitedSinceMs !== undefined;
-  const above = isQueued ? undefined : watch.called;
-  const beside = operationBeside(host, channel, publish, parent, isQueued, request.method, above);
+  const isElsewhere = call?.isElsewhere === true;
+  const above = waitedSinceMs === undefined ? watch.called : undefined;
+  const beside = operationBeside(host, channel, publish, parent, isElsewhere, request.method, above);
   if (beside === undefined) return undefined;
   const operation = beside ?? startOwn(host, request, parent, waitedSinceMs, above);
-  const exchange = new Exchange(request, operation, call, dispatching?.dispatcher, dispatching?.outermost);
+  const exchange = new Exchange(request, operation, call, dispatching);
   request[kExchange] = exchange;
   watch.cut ??= (_host, cut, end) => cutExchange(watch, cut, end);
   host.endsWithProcess(operation, exchange, watch.cut);
@@ -181,6 +182,9 @@ export function settle(watch: Watch, exchange: Exchange, reason: unknown): void 
     if (errorType !== undefined) nameErrorType(operation.span, errorType);
   }
   host.settle(operation, host.isEndTold(operation) ? describeResult(exchange, error) : undefined);
+  if (call !== undefined && (reason !== undefined || exchange.statusCode >= 300)) {
+    rememberAsking(watch, exchange.handler, call.parent);
+  }
   if (call?.exchange === exchange) release(watch, call);
 }
 

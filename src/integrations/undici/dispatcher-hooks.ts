@@ -51,9 +51,9 @@ function watchDispatch(watch: Watch, prototype: object): Undo {
       outer.dispatcher = dispatcher;
       return undefined;
     }
-    const call = callOf(host, dispatcher, options, handler, above);
+    const call = callOf(watch, dispatcher, options, handler, above);
     watchOwnStreams(host, installation, handler, call);
-    const current = { call, outermost: dispatcher, handler, dispatcher };
+    const current = { call, outermost: dispatcher, outermostHandler: handler, handler, dispatcher };
     watch.dispatching = current;
     const { called } = watch;
     watch.called ??= above;
@@ -91,7 +91,7 @@ function dispatcherDestroyed(watch: Watch, dispatcher: Dispatcher, error: unknow
 }
 
 function callOf(
-  host: Host,
+  { host, askedIn }: Watch,
   dispatcher: Dispatcher,
   options: object,
   handler: Handler,
@@ -99,12 +99,14 @@ function callOf(
 ): Call {
   const waiting = takeWaiting(handler);
   if (waiting !== undefined) return waiting;
-  const parent = context.active();
+  const askedBefore = askedIn.get(handler);
+  const parent = askedBefore ?? context.active();
   const given = dataOf(options, 'signal');
   const signal = isSignal(given) ? given : undefined;
   const fetched = parent.getValue(CALL_KEY) as Call | undefined;
   if (signal === undefined && fetched !== undefined && canFollow(fetched)) return fetched;
   const call = new Call(signal, parent, () => targetOf(options, dispatcher));
+  call.isElsewhere = askedBefore !== undefined;
   if (dataOf(options, 'headersTimeout') || dataOf(options, 'bodyTimeout')) {
     call.limitStack = host.captureDeadlineStack(above);
   }

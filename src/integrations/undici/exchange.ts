@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Operation } from '../../operation/operation.ts';
 import type { Call } from './call.ts';
 import type { UndiciRequest } from './internals.ts';
+import type { Dispatching } from './watch.ts';
 
 export class Exchange {
   readonly request: UndiciRequest;
@@ -14,6 +15,8 @@ export class Exchange {
   readonly client: object | undefined;
   /** That which the application called: an agent, or a client itself. */
   readonly dispatcher: object | undefined;
+  /** What it was given. */
+  readonly handler: object | undefined;
   /** Of HTTP/1.1, from when the head is sent on. */
   socket: Socket | undefined = undefined;
   /** Of HTTP/2. */
@@ -30,13 +33,13 @@ export class Exchange {
     request: UndiciRequest,
     operation: Operation,
     call: Call | undefined,
-    client: object | undefined,
-    dispatcher: object | undefined,
+    dispatching: Dispatching | undefined,
   ) {
     this.request = request;
     this.operation = operation;
     this.call = call;
-    this.client = client;
-    this.dispatcher = dispatcher;
+    this.client = dispatching?.dispatcher;
+    this.dispatcher = dispatching?.outermost;
+    this.handler = dispatching?.outermostHandler;
   }
 }

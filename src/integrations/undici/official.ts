@@ -21,7 +21,7 @@ const FETCH_SCOPES: readonly string[] = [
  * The operation on a span of somebody else's, once they have heard of the request.
  *
  * @param publish tells everybody else of the request
- * @param isQueued it left a queue just now, in the context of whatever made room for it
+ * @param isElsewhere it is made in another context: of whatever made room for it in a queue, or of a connection
  * @returns null where there is nobody, and a span of our own is to be made; undefined where there is to be none
  */
 export function operationBeside(
@@ -29,7 +29,7 @@ export function operationBeside(
   channel: object,
   publish: () => void,
   parent: Context,
-  isQueued: boolean,
+  isElsewhere: boolean,
   method: string,
   above: StackTop | undefined,
 ): Operation | null | undefined {
@@ -39,7 +39,7 @@ export function operationBeside(
     if (isListening(channel)) return undefined;
   }
   // Nobody makes spans of requests; but somebody may do so of fetch(), inside of ours.
-  const inside = isQueued ? parent : context.active();
+  const inside = isElsewhere ? parent : context.active();
   const around = host.officialSpan(SpanKind.CLIENT, FETCH_SCOPES, inside);
   if (around !== undefined)
     return context.with(inside, () => host.adopt('client', 'http', around, method, above));

@@ -3,12 +3,21 @@
  * it, ends as the first one did; all else that is started after a cancel is the application's own decision, as its clean-up is.
  */
 import { isProxy } from 'node:util/types';
+import type { Context } from '@opentelemetry/api';
 import type { Host } from '../../integration.ts';
 import type { Call } from './call.ts';
 import { dataOf, isObject } from './given.ts';
+import type { Watch } from './watch.ts';
 
 /** How many tries were before this one: 0 and more, by clients that Stainless makes, such as those of OpenAI and Anthropic. */
 const RETRIES_HEADER = 'x-stainless-retry-count';
+
+/** A request has failed, or leads elsewhere. Handlers of undici that ask again, RetryHandler and RedirectHandler, have what they ask by. */
+export function rememberAsking(watch: Watch, handler: object | undefined, parent: Context): void {
+  if (handler !== undefined && typeof dataOf(handler, 'dispatch') === 'function') {
+    watch.askedIn.set(handler, parent);
+  }
+}
 
 /** @param init of fetch() */
 export function isRetryOfCancelled(host: Host, call: Call, init: unknown): boolean {

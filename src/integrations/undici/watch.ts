@@ -1,4 +1,5 @@
 /** What the hooks share from when the integration is switched on until it is switched off. */
+import type { Context } from '@opentelemetry/api';
 import { type Installation, perInstallation } from '../../hook/installation.ts';
 import type { Undo } from '../../hook/replace.ts';
 import type { EndWithProcess, Host } from '../../integration.ts';
@@ -13,6 +14,8 @@ export interface Dispatching {
   readonly call: Call;
   /** What the application called. */
   readonly outermost: object;
+  /** What that was given. */
+  readonly outermostHandler: Handler;
   /** The innermost so far. */
   handler: Handler;
   dispatcher: Dispatcher;
@@ -30,6 +33,8 @@ export class Watch {
   readonly destroyStacks: WeakMap<object, string> = new WeakMap();
   /** Stacks of whoever made a dispatcher. */
   readonly madeBy: WeakMap<object, string> = new WeakMap();
+  /** The contexts of calls whose handlers may ask again by themselves: when they do, it is in the context of the connection. */
+  readonly askedIn: WeakMap<object, Context> = new WeakMap();
   /** Connections that are being made. */
   readonly connecting: Set<Connecting> = new Set();
   /** Calls that are in flight, by their signal. Keeps signals alive no longer than undici's own listeners do. */

@@ -50,6 +50,39 @@ for (const { name, undici, agent } of undiciVersions().map(loadUndici)) {
       };
     }
 
+    const { RetryAgent, interceptors } = undici;
+    type Dispatcher = InstanceType<typeof Agent>;
+    for (const [what, path, make] of [
+      ['a RetryAgent', 'once', (agent: Dispatcher) => new RetryAgent(agent, { minTimeout: 1 })],
+      ['retry()', 'once', (agent: Dispatcher) => agent.compose(interceptors.retry({ minTimeout: 1 }))],
+      [
+        'redirect()',
+        'redirect',
+        (agent: Dispatcher) => agent.compose(interceptors.redirect({ maxRedirections: 1 })),
+      ],
+    ] as const) {
+      it(`what ${what} asks again, on a connection that somebody else has opened, is of its caller`, async () => {
+        const agent = new Agent({ connections: 1 });
+        const dispatcher = make(agent) as Dispatcher;
+        const ask = (caller: string, asked: string) =>
+          tracer.startActiveSpan(caller, async (span) => {
+            const options = { origin: server.origin, path: asked, method: 'GET' } as const;
+            await (await dispatcher.request(options)).body.text();
+            span.end();
+            return span.spanContext().spanId;
+          });
+        await ask('who opens the connection', '/');
+        const caller = await ask('who is refused first', encodeURI(`/${path}/${name}-${what}`));
+        await telemetry.allEnded();
+        await agent.destroy();
+        const [, ...attempts] = clients();
+        assert.deepEqual(
+          attempts.map(({ parentSpanContext }) => parentSpanContext?.spanId),
+          [caller, caller],
+        );
+      });
+    }
+
     for (const [what, make] of [
       ['a pool', () => new Pool(server.origin, { connections: 1 })],
       ['an agent', () => new Agent({ connections: 1 })],
