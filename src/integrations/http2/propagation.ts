@@ -75,7 +75,9 @@ function setInObject(headers: Record<string, unknown>, name: string, value: stri
 }
 
 function setInArray(headers: unknown[], name: string, value: string): void {
-  for (let index = 0; index < headers.length; index += 2) {
+  // A name without a value, which Node does not send.
+  if (headers.length % 2 === 1) headers.push(undefined);
+  for (let index = headers.length - 2; index >= 0; index -= 2) {
     if (String(headers[index]).toLowerCase() === name) headers.splice(index, 2);
   }
   headers.push(name, value);

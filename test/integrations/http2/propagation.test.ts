@@ -103,7 +103,19 @@ describe('trace context over HTTP/2', () => {
 
   it('headers in an array carry it, too', async (test) => {
     const peer = await lab.serve(() => {});
-    const given = [':method', 'GET', ':path', '/array', 'X-Test', '1', 'traceparent', 'wrong'];
+    const given = [
+      ':method',
+      'GET',
+      ':path',
+      '/array',
+      'X-Test',
+      '1',
+      'traceparent',
+      'wrong',
+      'Traceparent',
+      'too',
+      'left',
+    ];
     const copy = [...given];
     let arrived: Awaited<ReturnType<typeof peer.arrived>>;
     try {
@@ -118,6 +130,7 @@ describe('trace context over HTTP/2', () => {
     const { traceId, spanId } = span(SpanKind.CLIENT).spanContext();
     assert.equal(headers.traceparent, `00-${traceId}-${spanId}-01`);
     assert.equal(headers['x-test'], '1');
+    assert.equal('left' in headers, false);
     assert.match(String(span(SpanKind.CLIENT).attributes['url.full']), /\/array$/);
     assert.deepEqual(given, copy);
   });
