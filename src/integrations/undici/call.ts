@@ -30,6 +30,8 @@ export class Call {
   between: WeakRef<AbortSignal> | undefined = undefined;
   /** The request that it last became, while that is in flight: it has what the application gave to fetch(), its signal among it. */
   exchange: Exchange | undefined = undefined;
+  /** False of a fetch() that is over with a redirect: `manual`, `error`. */
+  followsRedirects = true;
   /** False while a request is in flight and when no other can follow. */
   expectsRequest = true;
   /** Of undici.stream() and pipeline(): who destroyed a stream that the application has of it. */

@@ -57,7 +57,9 @@ export function responded(
     host.cancel(operation, { ...evidence, errorStatus }, isConnectionAlive);
   }
   exchange.statusCode = statusCode;
-  if (call !== undefined && FOLLOWED.has(statusCode)) call.expectsRequest = true;
+  if (call !== undefined && FOLLOWED.has(statusCode)) {
+    call.expectsRequest = call.followsRedirects || statusCode === 421;
+  }
 }
 
 /** The server closes an HTTP/1.1 connection after such an answer. */

@@ -53,6 +53,8 @@ function enterFetch(watch: Watch, args: unknown[]) {
     return undefined;
   }
   const call = new Call(signal, parent, () => targetOf(input, init));
+  const redirect = dataOf(init, 'redirect') ?? readRequest(input, 'redirect');
+  call.followsRedirects = redirect !== 'manual' && redirect !== 'error';
   if (stopper !== undefined && isRetryOfCancelled(host, call, init)) stopper.abort(createStopReason());
   const inside = parent.setValue(CALL_KEY, call);
   if (!isReadLater && stopper === undefined) return { call, given: args, inside };
@@ -125,7 +127,7 @@ function targetOf(input: unknown, init: unknown): Target | undefined {
 /** Of a Request, also of another copy of undici, by the getter of its class. Undefined of anything else. */
 function readRequest(
   input: unknown,
-  key: 'url' | 'method' | 'signal' | 'referrer' | 'referrerPolicy',
+  key: 'url' | 'method' | 'signal' | 'redirect' | 'referrer' | 'referrerPolicy',
 ): unknown {
   if (typeof input !== 'object' || input === null) return undefined;
   for (let at = Object.getPrototypeOf(input); at !== null; at = Object.getPrototypeOf(at)) {

@@ -145,6 +145,28 @@ for (const { name, undici, agent } of undiciVersions().map(loadUndici)) {
       }
     });
 
+    it('the signal of a fetch() that follows no redirect is not that of what its connection is asked next', async () => {
+      const dispatcher = new Agent({ connections: 1 });
+      const controller = new AbortController();
+      const options = { dispatcher, redirect: 'manual', signal: controller.signal } as const;
+      await (await undici.fetch(`${server.origin}/redirect/status/200`, options)).text();
+      const ask = (path: string, next: () => void) => {
+        const handlerOfOld = { onConnect() {}, onHeaders: () => true, onData: () => true, onComplete: next };
+        const handler = { ...handlerOfOld, onRequestStart() {}, onResponseStart() {}, onResponseEnd: next };
+        const ended = { onError() {}, onResponseError() {}, onResponseData() {} };
+        dispatcher.dispatch({ origin: server.origin, path, method: 'GET' }, { ...handler, ...ended });
+      };
+      const seen = server.seen('/hang/next');
+      // In the callback of a connection it is the context of the fetch() that has opened it.
+      ask('/', () => ask('/hang/next', () => {}));
+      await seen;
+      userLeaves(controller, 'too late');
+      await dispatcher.destroy();
+      await telemetry.allEnded();
+      const span = clients().find(({ attributes }) => attributes['url.path'] === '/hang/next');
+      assert.equal(span?.attributes['cancel.trigger'], 'destroy');
+    });
+
     it('a RetryAgent has a span for each attempt', async () => {
       const dispatcher = new RetryAgent(new Agent(), { minTimeout: 10, maxRetries: 2 });
       const path = `/once/${name}`;
