@@ -29,7 +29,7 @@ async function run(
   };
   return promisify(execFile)(process.execPath, ['--no-warnings', ...flags, file], {
     env,
-    timeout: 60_000,
+    timeout: 120_000,
     maxBuffer: 2 ** 26,
   });
 }
