@@ -17,8 +17,6 @@ import { comparisons } from './report.ts';
 const FEW = 2_000;
 const MANY = 6_000;
 const VALGRIND = ['--tool=cachegrind', '--cache-sim=no', '--smc-check=all-non-file'];
-/** The same each time: what the collector does is done in time, in a space that does not grow and shrink with how fast all goes. */
-const NODE = ['--single-threaded', '--min-semi-space-size=16', '--max-semi-space-size=16'];
 
 /** Of one operation, client and server, in thousands. */
 interface Count {
@@ -49,7 +47,8 @@ async function instructionsOf(operations: readonly unknown[], launch: Launch): P
   try {
     const file = join(folder, 'counts');
     const program = join(dirname(launch.program), 'counted.js');
-    const node = [process.execPath, ...NODE, '--no-warnings', program, ...operations.map(String)];
+    // One thread: what the collector does is done in time, and the same each time.
+    const node = [process.execPath, '--single-threaded', '--no-warnings', program, ...operations.map(String)];
     await promisify(execFile)('valgrind', [...VALGRIND, `--cachegrind-out-file=${file}`, ...node], {
       env: environmentOf(launch),
     });
