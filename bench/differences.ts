@@ -8,7 +8,7 @@ import { addedBy, missingSpans, signed } from './report.ts';
 import type { Round } from './rounds.ts';
 import { estimate } from './statistics.ts';
 
-export interface Difference {
+interface Difference {
   readonly what: string;
   readonly over: Workload;
   readonly under: Workload;
@@ -16,7 +16,7 @@ export interface Difference {
   readonly aimUs: number;
 }
 
-export const differences: readonly Difference[] = [
+const differences: readonly Difference[] = [
   { what: 'a cancel', over: 'grpc-cancelled', under: 'grpc', aimUs: 60 },
   { what: 'a cancel', over: 'http-cancelled', under: 'http', aimUs: 60 },
   { what: 'a deadline', over: 'grpc-deadline', under: 'grpc', aimUs: 3 },

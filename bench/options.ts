@@ -28,8 +28,6 @@ export interface Options {
   /** Self time in a CPU profile in the place of CPU time. */
   isProfile: boolean;
   showHottest: boolean;
-  /** Instructions, counted by valgrind, in the place of CPU time. */
-  isCounted: boolean;
   /** Fails where ours costs a multiple of the floor. */
   isGuard: boolean;
 }
@@ -47,7 +45,6 @@ export const usage = `npm run bench -- [options]
   --spans              also show one span of each side and set-up
   --profile            the second measure: self time in a CPU profile, by whose code it is
   --hottest            also the functions that take most of it
-  --instructions       the third measure: instructions, counted by valgrind: slow, and hardly disturbed by what else runs
   --guard              fails where ours costs a multiple of the floor: for CI, with --quick
   --json <file>        write every single measurement as well
   --help
@@ -82,7 +79,6 @@ export function readOptions(args: string[]): Options | undefined {
     showSpans: values.spans ?? false,
     isProfile: values.profile ?? false,
     showHottest: values.hottest ?? false,
-    isCounted: values.instructions ?? false,
     isGuard: values.guard ?? false,
   };
 }
@@ -104,7 +100,6 @@ function parse(args: string[]) {
         spans: { type: 'boolean' },
         profile: { type: 'boolean' },
         hottest: { type: 'boolean' },
-        instructions: { type: 'boolean' },
         guard: { type: 'boolean' },
         help: { type: 'boolean' },
       },

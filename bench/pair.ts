@@ -93,19 +93,18 @@ interface Agents {
   readonly server: Agent;
 }
 
-function launchChild(launch: Launch, agent?: Agent): ChildProcess {
-  return fork(launch.program, [], { execArgv: [], env: environmentOf(launch, agent) });
-}
-
-/** Only what the children need: this process may itself run under a loader, and they must not. */
-export function environmentOf({ packageUrl, sdk, vendors }: Launch, agent?: Agent): NodeJS.ProcessEnv {
-  return {
-    PATH: process.env.PATH,
-    BENCH_PACKAGE: packageUrl,
-    BENCH_SDK: sdk,
-    BENCH_VENDORS: vendors,
-    BENCH_AGENT: agent?.url,
-  };
+function launchChild({ program, packageUrl, sdk, vendors }: Launch, agent?: Agent): ChildProcess {
+  // Only what the children need: this process may itself run under a loader, and they must not.
+  return fork(program, [], {
+    execArgv: [],
+    env: {
+      PATH: process.env.PATH,
+      BENCH_PACKAGE: packageUrl,
+      BENCH_SDK: sdk,
+      BENCH_VENDORS: vendors,
+      BENCH_AGENT: agent?.url,
+    },
+  });
 }
 
 type ReplyTo<Done extends Reply['done']> = Extract<Reply, { done: Done }>;

@@ -14,7 +14,7 @@ const columns = ['set-up', 'CPU µs/op', 'client', 'server', 'added over bare', 
 const widths = [13, 10, 8, 8, 26, 10];
 
 /** Ratios that answer the aims, and the one that a user feels. */
-export const comparisons: {
+const comparisons: {
   title: string;
   aim?: string;
   /** The aim is for these only. */

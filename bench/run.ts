@@ -4,12 +4,6 @@ import { compileChild } from './compile.ts';
 import { differencesOf } from './differences.ts';
 import { offByFactor } from './guard.ts';
 import { installVendors, placeBesideSdk3 } from './installed.ts';
-import {
-  type Counts,
-  countInstructions,
-  instructionDifferences,
-  instructionsReport,
-} from './instructions.ts';
 import { type Options, readOptions, UsageError, usage } from './options.ts';
 import { describedWorkloads, isVendor, type SetUp, type Workload } from './plan.ts';
 import { profileOf } from './profile.ts';
@@ -28,7 +22,6 @@ async function run(options: Options): Promise<void> {
     vendors: setUps.some(isVendor) ? installVendors() : undefined,
   };
   const results = new Map<Workload, Round[]>();
-  const counts = new Map<Workload, Counts>();
   console.log(
     `Node ${process.versions.node}, SDK ${options.sdk}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, load ${loadText()}`,
   );
@@ -46,13 +39,6 @@ async function run(options: Options): Promise<void> {
       console.log(await profileOf(workload, { ...options, setUps }, launch));
       continue;
     }
-    if (options.isCounted) {
-      console.log(`${workload}: ${describedWorkloads[workload]}`);
-      const counted = await countInstructions(workload, { ...options, setUps }, launch);
-      counts.set(workload, counted);
-      console.log(instructionsReport(counted));
-      continue;
-    }
     const rounds = await measure(workload, { ...options, setUps }, launch, (done) => {
       if (process.stderr.isTTY) process.stderr.write(`\r${workload} ${done}/${options.rounds} \r`);
     });
@@ -64,7 +50,7 @@ async function run(options: Options): Promise<void> {
       process.exitCode = 1;
     }
   }
-  console.log(options.isCounted ? instructionDifferences(counts) : differencesOf(results, options));
+  console.log(differencesOf(results, options));
   console.log(`Done in ${Math.round((Date.now() - started) / 1000)} s, load ${loadText()}`);
   if (options.jsonPath !== undefined) writeFileSync(options.jsonPath, jsonOf(results, options));
 }
