@@ -1,7 +1,9 @@
 /** URLs as the semantic conventions want them: without credentials, and without the signatures of signed URLs. */
 
+import type { Attributes } from '@opentelemetry/api';
+import { ATTR_URL_PATH, ATTR_URL_QUERY } from '@opentelemetry/semantic-conventions';
 import { cut } from '../operation/cut.ts';
-import { MAX_ADDRESS_LENGTH, MAX_FULL_URL_LENGTH } from './lengths.ts';
+import { MAX_ADDRESS_LENGTH, MAX_FULL_URL_LENGTH, MAX_URL_LENGTH } from './lengths.ts';
 
 /** Query parameters that grant access to whoever has them (semantic conventions, `url.full` and `url.query`). */
 const SECRET_PARAMETERS = ['AWSAccessKeyId', 'Signature', 'sig', 'X-Goog-Signature'];
@@ -20,6 +22,14 @@ export function fullUrl(protocol: string, host: string, port: number | undefined
 
 function shown(url: string): string {
   return cut(redactQuery(url), MAX_FULL_URL_LENGTH);
+}
+
+/** What an incoming request asks for. @param target path and query */
+export function describePath(target: string, attributes: Attributes): void {
+  const queryStart = target.indexOf('?');
+  attributes[ATTR_URL_PATH] = cut(queryStart === -1 ? target : target.slice(0, queryStart), MAX_URL_LENGTH);
+  if (queryStart === -1) return;
+  attributes[ATTR_URL_QUERY] = cut(redactQuery(target.slice(queryStart)).slice(1), MAX_URL_LENGTH);
 }
 
 export function defaultPortOf(scheme: string): number {

@@ -10,32 +10,25 @@ import {
   ATTR_NETWORK_PROTOCOL_VERSION,
   ATTR_SERVER_ADDRESS,
   ATTR_SERVER_PORT,
-  ATTR_URL_PATH,
-  ATTR_URL_QUERY,
   ATTR_URL_SCHEME,
   ATTR_USER_AGENT_ORIGINAL,
 } from '@opentelemetry/semantic-conventions';
 import { errorTypeOf, messageOf } from '../../cancellation/reason.ts';
 import { forwardedFor } from '../../conventions/forwarded-for.ts';
-import { MAX_URL_LENGTH, MAX_USER_AGENT_LENGTH } from '../../conventions/lengths.ts';
+import { MAX_USER_AGENT_LENGTH } from '../../conventions/lengths.ts';
 import { describeMethod, nameOfMethod } from '../../conventions/method.ts';
-import { parseAuthority, pathOfTarget, redactQuery } from '../../conventions/url.ts';
+import { describePath, parseAuthority, pathOfTarget } from '../../conventions/url.ts';
 import type { Settlement, SpanDescription } from '../../integration.ts';
 import { cut } from '../../operation/cut.ts';
 import type { Message, Response } from './internals.ts';
 
 export function describeIncoming(request: Message): SpanDescription {
   const { headers, socket } = request;
-  const url = pathOfTarget(request.url ?? '');
-  const queryStart = url.indexOf('?');
   const attributes: Attributes = {
     [ATTR_URL_SCHEME]: socket?.encrypted ? 'https' : 'http',
-    [ATTR_URL_PATH]: cut(queryStart === -1 ? url : url.slice(0, queryStart), MAX_URL_LENGTH),
     [ATTR_NETWORK_PROTOCOL_VERSION]: request.httpVersion,
   };
-  if (queryStart !== -1) {
-    attributes[ATTR_URL_QUERY] = cut(redactQuery(url.slice(queryStart)).slice(1), MAX_URL_LENGTH);
-  }
+  describePath(pathOfTarget(request.url ?? ''), attributes);
   if (headers.host !== undefined) {
     const { host, port } = parseAuthority(headers.host);
     attributes[ATTR_SERVER_ADDRESS] = host;

@@ -10,16 +10,14 @@ import {
   ATTR_SERVER_ADDRESS,
   ATTR_SERVER_PORT,
   ATTR_URL_FULL,
-  ATTR_URL_PATH,
-  ATTR_URL_QUERY,
   ATTR_URL_SCHEME,
   ATTR_USER_AGENT_ORIGINAL,
 } from '@opentelemetry/semantic-conventions';
 import { asText } from '../../cancellation/reason.ts';
 import { forwardedFor } from '../../conventions/forwarded-for.ts';
-import { MAX_URL_LENGTH, MAX_USER_AGENT_LENGTH } from '../../conventions/lengths.ts';
+import { MAX_USER_AGENT_LENGTH } from '../../conventions/lengths.ts';
 import { describeMethod } from '../../conventions/method.ts';
-import { defaultPortOf, fullUrl, parseAuthority, redactQuery } from '../../conventions/url.ts';
+import { defaultPortOf, describePath, fullUrl, parseAuthority } from '../../conventions/url.ts';
 import type { Settlement, SpanDescription } from '../../integration.ts';
 import { cut } from '../../operation/cut.ts';
 import type { Connection } from './connection.ts';
@@ -42,18 +40,13 @@ export function describeRequest(headers: Headers, session: Session): SpanDescrip
 }
 
 export function describeIncoming(headers: Headers, connection: Connection): SpanDescription {
-  const path = String(headers[':path'] ?? '/');
-  const queryStart = path.indexOf('?');
   const scheme = String(headers[':scheme'] ?? 'http');
   const attributes: Attributes = {
     [ATTR_NETWORK_PROTOCOL_VERSION]: '2',
     [ATTR_URL_SCHEME]: scheme,
-    [ATTR_URL_PATH]: cut(queryStart === -1 ? path : path.slice(0, queryStart), MAX_URL_LENGTH),
   };
   const name = describeMethod(String(headers[':method'] ?? 'GET'), attributes);
-  if (queryStart !== -1) {
-    attributes[ATTR_URL_QUERY] = cut(redactQuery(path.slice(queryStart)).slice(1), MAX_URL_LENGTH);
-  }
+  describePath(String(headers[':path'] ?? '/'), attributes);
   const authorityText = headers[':authority'] ?? headers.host;
   if (authorityText !== undefined) {
     const { host, port } = parseAuthority(String(authorityText));
