@@ -37,6 +37,8 @@ export class Call {
   /** Of undici.stream() and pipeline(): who destroyed a stream that the application has of it. */
   hasOwnStreams = false;
   streamEnd: StreamEnd | undefined = undefined;
+  /** What undici.stream() writes to. */
+  sink: object | undefined = undefined;
   /** All calls that wait in the same pool, this one among them. */
   queue: Set<Call> | undefined = undefined;
   /** It is made in another context than that of the caller. */
@@ -72,6 +74,7 @@ export function letGo(call: Call): void {
   call.follower = undefined;
   call.target = undefined;
   call.streamEnd = undefined;
+  call.sink = undefined;
 }
 
 /** False also of a fetch() that went nowhere after a redirect: that it is over is known only when its signal is gone. */

@@ -9,7 +9,7 @@ import { limitPassed } from './deadline.ts';
 import { destroyedBy } from './destroy-error.ts';
 import type { Exchange } from './exchange.ts';
 import { codeToSend, isCancelledByPeer } from './http2-streams.ts';
-import { endedByStream, hasFailed } from './own-streams.ts';
+import { endedByStream, hasFailed, hasLostSink } from './own-streams.ts';
 import { phaseOf } from './phase.ts';
 import type { Watch } from './watch.ts';
 
@@ -46,6 +46,9 @@ export function whyFailed(
   if (streamStack !== undefined) {
     const reason = streamEnd?.error ?? error;
     return { kind: 'local', trigger: 'destroy', phase, rstCode, reason, stack: streamStack };
+  }
+  if (hasLostSink(exchange.call, error)) {
+    return { kind: 'local', trigger: 'destroy', phase, rstCode, reason: error, stack: undefined };
   }
   if (isCancelledByPeer(exchange)) return { kind: 'peer-reset', phase, rstCode: exchange.stream?.rstCode };
   const code = isErrorLike(error) ? error.code : undefined;

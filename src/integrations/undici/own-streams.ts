@@ -45,6 +45,7 @@ export function watchOwnStreams(host: Host, installation: Installation, handler:
     const body = isPipeline && isObject(answer) ? dataOf(answer, 'body') : undefined;
     if (body !== undefined) watch(body);
     if (returned !== body) watch(returned);
+    if (!isPipeline && isObject(returned)) call.sink = returned;
   });
 }
 
@@ -79,6 +80,17 @@ export function endedByStream(call: Call | undefined, error: unknown): StreamEnd
   const { code } = (error ?? {}) as { readonly code?: unknown };
   const isOfIt = code === 'UND_ERR_ABORTED' || code === 'ERR_STREAM_PREMATURE_CLOSE' || error === end.error;
   return isOfIt ? end : undefined;
+}
+
+/** stream() gave up since what it writes to was closed, by nobody here: such as a response whose client has left. undici 8 says so in the error. */
+export function hasLostSink(call: Call | undefined, error: unknown): boolean {
+  const sink = call?.sink as Stream | undefined;
+  if (
+    sink === undefined ||
+    (error as { readonly code?: unknown } | null)?.code !== 'ERR_STREAM_PREMATURE_CLOSE'
+  )
+    return false;
+  return sink.destroyed === true && sink.writableFinished !== true;
 }
 
 /** The stream was not destroyed by anybody, but could not read or write. */

@@ -35,10 +35,16 @@ const MANIFESTS = {
   undici8: () => require.resolve('undici8/package.json'),
 };
 
+// One listener for all of them: with more than ten Node warns, and tests read what is on stderr.
+const copies: string[] = [];
+process.on('exit', () => {
+  for (const folder of copies) rmSync(folder, { recursive: true, force: true });
+});
+
 /** Loads a version as an application would: as `undici`, which is the name that instrumentations go by. */
 export function loadUndici(alias: keyof typeof MANIFESTS): UndiciLibrary {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), `${alias}-`)));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  copies.push(folder);
   const copy = join(folder, 'node_modules', 'undici');
   mkdirSync(copy, { recursive: true });
   for (const part of ['package.json', 'index.js', 'lib'])
