@@ -116,7 +116,10 @@ export class CancellationInstrumentation {
     complain('second', `${what}: this one stands back, with its options, until that one is disabled`);
   }
 
-  /** Names of the integrations that are on now: without those that stand back behind another instance, or could not be installed. */
+  /**
+   * Names of the integrations that are on now: without those that stand back behind another instance, could not be installed, or
+   * have switched themselves off after too many failures.
+   */
   get instruments(): readonly string[] {
     return this.#parts.filter((part) => part.isInstalled).map(({ name }) => name);
   }

@@ -21,8 +21,6 @@ export class Part {
   readonly #known: KnownFile[] = [];
   /** Packages and versions that nobody has tried, once each. */
   readonly #unsupported = new Set<string>();
-  /** What it patches in Node cannot be patched: half of its hooks would tell half of the truth. */
-  #isBroken = false;
   #installation: ReturnType<typeof createInstallation> | undefined;
   #undos: Undo[] = [];
   #isEnabled = false;
@@ -47,8 +45,9 @@ export class Part {
     return this.#isEnabled && this.#installation === undefined;
   }
 
+  /** False also when it could not be installed, and after it has switched itself off. */
   get isInstalled(): boolean {
-    return this.#installation !== undefined && !this.#isBroken;
+    return this.#installation?.isActive === true;
   }
 
   enable(): void {
@@ -60,12 +59,13 @@ export class Part {
 
   #install(): void {
     const { name, install } = this.#integration;
-    const installation = createInstallation((message, error) =>
-      diag.error(`${PACKAGE_NAME}: ${name}: ${message}`, error),
-    );
+    const installation = createInstallation((message, error) => {
+      diag.error(`${PACKAGE_NAME}: ${name}: ${message}`, error);
+      hearComplaint('library', `${name}: ${message}: ${String(error)}`);
+    });
     this.#installation = installation;
-    this.#isBroken = !this.#attempt(() => install?.(this.#host, installation));
-    if (this.#isBroken) installation.close();
+    // Half of its hooks would tell half of the truth.
+    if (!this.#attempt(() => install?.(this.#host, installation))) installation.close();
     else for (const known of this.#known) this.#patch(known);
   }
 
@@ -116,7 +116,7 @@ export class Part {
 
   #patch({ file, moduleExports, version }: KnownFile): void {
     const installation = this.#installation;
-    if (installation === undefined || this.#isBroken) return;
+    if (installation?.isActive !== true) return;
     this.#attempt(() => file.patch(moduleExports, this.#host, installation, version));
   }
 

@@ -113,6 +113,7 @@ export function sabotageSuite(
     if (hook === undefined) return;
     it('off after ten failures, which is said once', async () => {
       switchOn();
+      const on = telemetry.instrumentation.instruments.length;
       target = hook;
       for (let round = 0; failures < FAULTS; round++) {
         assert.ok(round < FAULTS, `${failures} failures of ${hook}`);
@@ -124,6 +125,7 @@ export function sabotageSuite(
       const said = telemetry.diagnostics.join('\n');
       assert.equal(said.match(/the application is not affected/g)?.length, 1, said);
       assert.equal(said.match(/switched itself off after 10 failures/g)?.length, 1, said);
+      assert.equal(telemetry.instrumentation.instruments.length, on - 1);
       switchOn();
     });
   });
