@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { SpanKind } from '@opentelemetry/api';
 import type { TimedEvent } from '@opentelemetry/sdk-trace-base';
-import { scriptFlags, scriptUrl } from '../support/script.ts';
+import { scriptUrl } from '../support/script.ts';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
@@ -298,11 +298,10 @@ for (const [config, expected] of [
 ] as const) {
   it(`with ${config} enable(), disable() and both again leave so many hooks: ${expected}`, () => {
     // In a process of its own, where hooks are counted from the start.
-    const { stdout, stderr } = spawnSync(
-      process.execPath,
-      [...scriptFlags, '--input-type=module', '-e', SWITCHING(config)],
-      { encoding: 'utf8', cwd: fileURLToPath(new URL('../..', import.meta.url)) },
-    );
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', SWITCHING(config)], {
+      encoding: 'utf8',
+      cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    });
     assert.equal(stdout.trim(), expected, stderr);
   });
 }

@@ -20,7 +20,7 @@ import {
   type ServerCall,
   startCall,
 } from '../integrations/grpc/service.ts';
-import { scriptFlags, scriptUrl } from '../support/script.ts';
+import { scriptUrl } from '../support/script.ts';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
@@ -237,7 +237,7 @@ describe('an unhandled rejection after the cancel stays one', () => {
         const wait = 'const wait = () => new Promise((resolve) => setTimeout(resolve, 60));';
         const { status, stderr } = spawnSync(
           process.execPath,
-          [...scriptFlags, '--input-type=module', '-e', watch + wait + script],
+          ['--input-type=module', '-e', watch + wait + script],
           { encoding: 'utf8', cwd: fileURLToPath(new URL('../..', import.meta.url)), timeout: 20_000 },
         );
         assert.equal(status, 1);

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { loadUndici } from '../integrations/undici/library.ts';
-import { scriptFlags, scriptUrl } from '../support/script.ts';
+import { scriptUrl } from '../support/script.ts';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
@@ -211,14 +211,10 @@ describe(`work after the cancel, ${setup}`, () => {
 
   it('an unhandled rejection of a handler stays unhandled', () => {
     // In a process of its own: the test runner takes an unhandled rejection for a failure.
-    const { status, stderr } = spawnSync(
-      process.execPath,
-      [...scriptFlags, '--input-type=module', '-e', REJECTING],
-      {
-        encoding: 'utf8',
-        cwd: fileURLToPath(new URL('../..', import.meta.url)),
-      },
-    );
+    const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', REJECTING], {
+      encoding: 'utf8',
+      cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    });
     assert.equal(status, 1);
     assert.match(stderr, /Error: of the handler/);
   });

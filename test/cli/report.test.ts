@@ -15,7 +15,7 @@ import type { ExportedSpan } from '../../src/spans/span.ts';
 import { PACKAGE_NAME } from '../../src/version.ts';
 import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../integrations/grpc/service.ts';
 import { exportedFile } from '../support/exported-file.ts';
-import { scriptFile, scriptFlags } from '../support/script.ts';
+import { scriptFile } from '../support/script.ts';
 import { setup } from '../support/setup.ts';
 import { Telemetry } from '../support/telemetry.ts';
 
@@ -49,7 +49,7 @@ beforeEach(() => telemetry.reset());
 /** @param value in the header's place; undefined: none */
 async function proxyTo(port: number, header: string, value?: string): Promise<string> {
   const script = scriptFile('../support/rewriting-proxy.ts', import.meta.url);
-  const args = [...scriptFlags, script, String(port), header, ...(value === undefined ? [] : [value])];
+  const args = [script, String(port), header, ...(value === undefined ? [] : [value])];
   const proxy = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   undos.push(() => proxy.kill('SIGKILL'));
   const [line] = await once(proxy.stdout, 'data');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { scriptFile, scriptFlags } from '../support/script.ts';
+import { scriptFile } from '../support/script.ts';
 
 const script = scriptFile('./fixtures/fire-and-forget.ts', import.meta.url);
 
@@ -17,7 +17,7 @@ describe('a request that nobody waits for is ended with its incoming operation',
   ]) {
     for (const flag of ['--unhandled-rejections=throw', '--unhandled-rejections=strict']) {
       it(`${call}, ${flag}: the process goes on, and ends by an error of its own`, () => {
-        const run = spawnSync(process.execPath, [...scriptFlags, flag, script, call], { encoding: 'utf8' });
+        const run = spawnSync(process.execPath, [flag, script, call], { encoding: 'utf8' });
         assert.equal(run.stdout, 'alive', run.stderr);
         assert.equal(run.status, 1);
         assert.match(run.stderr, /Error: of the application/);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import fc from 'fast-check';
-import { scriptFile, scriptFlags } from '../support/script.ts';
+import { scriptFile } from '../support/script.ts';
 import { type Program, programs } from './program.ts';
 
 /** A program that does not end the same way each time without us tells nothing: so often it is run again when it differs. */
@@ -22,7 +22,7 @@ class Worker {
   }
 
   static async start(kind: 'plain' | Changed): Promise<Worker> {
-    const child = fork(scriptFile('./worker.ts', import.meta.url), [kind], { execArgv: [...scriptFlags] });
+    const child = fork(scriptFile('./worker.ts', import.meta.url), [kind], { execArgv: [] });
     const worker = new Worker(child);
     const answer = await worker.#answer();
     assert.equal(answer, 'ready', `the ${kind} process`);

@@ -1,7 +1,7 @@
 /** What operations leave behind: nothing. Each kind of them, by each protocol, in a process of its own. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { scriptFile, scriptFlags } from '../support/script.ts';
+import { scriptFile } from '../support/script.ts';
 import type { Left } from './left.ts';
 
 const PROTOCOLS = ['http', 'fetch', 'http2', 'grpc'] as const;
@@ -50,7 +50,7 @@ export interface Report {
 export async function measure(task: Task): Promise<Report> {
   const workload = scriptFile('./workload.ts', import.meta.url);
   // Else Node writes warnings to stderr, too: they are among the complaints.
-  const flags = ['--expose-gc', '--no-warnings', ...scriptFlags, workload, JSON.stringify(task)];
+  const flags = ['--expose-gc', '--no-warnings', workload, JSON.stringify(task)];
   const { stdout, stderr } = await promisify(execFile)(process.execPath, flags);
   if (stderr !== '') throw new Error(stderr);
   return JSON.parse(stdout) as Report;

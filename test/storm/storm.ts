@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { PACKAGE_NAME } from '../../src/version.ts';
 import { lostIn, RECEIVERS, startBadReceiver } from '../support/bad-receivers.ts';
-import { scriptFile, scriptFlags } from '../support/script.ts';
+import { scriptFile } from '../support/script.ts';
 import type { Seen } from './app.ts';
 
 const app = scriptFile('./app.ts', import.meta.url);
@@ -38,7 +38,7 @@ async function run(
   flags: readonly string[],
   variables: Readonly<Record<string, string>>,
 ): Promise<{ seen: Seen; said: string[] }> {
-  const child = spawn(process.execPath, ['--expose-gc', ...scriptFlags, ...flags, app, String(seconds)], {
+  const child = spawn(process.execPath, ['--expose-gc', ...flags, app, String(seconds)], {
     env: { PATH: process.env.PATH, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,16 +1,14 @@
 /**
- * TypeScript of ours for a process that a test starts: the JavaScript that the runner has made of it; by a loader,
- * which takes half a second longer, where the test file was started without the runner.
+ * TypeScript of ours for a process that a test starts: the JavaScript that the runner has made of it. A loader would make the process start later, and its
+ * source maps would make stacks, and so cancels, slower than they are.
  */
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { compile } from '../runner/compile.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-/** Where the runner has put it. */
-const compiled = process.env.COMPILED_TESTS;
-
-/** Of the process. */
-export const scriptFlags: readonly string[] = compiled === undefined ? ['--import', 'tsx'] : [];
+/** Where the runner has put it; made now where there is no runner. */
+const compiled = process.env.COMPILED_TESTS ?? (await compile(root)).outdir;
 
 /**
  * @param path relative to `from`
@@ -19,7 +17,6 @@ export const scriptFlags: readonly string[] = compiled === undefined ? ['--impor
  */
 export function scriptUrl(path: string, from: string): string {
   const source = new URL(path, from);
-  if (compiled === undefined) return source.href;
   const output = join(compiled, relative(root, fileURLToPath(source)));
   return pathToFileURL(output.replace(/\.ts$/, '.js')).href;
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { scriptFlags, scriptUrl } from '../../support/script.ts';
+import { scriptUrl } from '../../support/script.ts';
 
 const index = scriptUrl('../../../src/index.ts', import.meta.url);
 const integration = scriptUrl('../../../src/integrations/abort/index.ts', import.meta.url);
@@ -33,7 +33,7 @@ function run(body: string, isWatched = true): unknown {
     ${body}`;
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
-    ['--expose-gc', ...scriptFlags, '--input-type=module', '--eval', program],
+    ['--expose-gc', '--input-type=module', '--eval', program],
     { encoding: 'utf8', env: { ...process.env, WATCHED: isWatched ? '1' : '0' }, timeout: 60_000 },
   );
   assert.equal(status, 0, stderr);

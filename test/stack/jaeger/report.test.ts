@@ -8,7 +8,7 @@ import { answerAtOnce, GrpcService, loadGrpc, startCall } from '../../integratio
 import { startJaeger } from '../../support/jaeger.ts';
 import { findOrBuildJaeger } from '../../support/jaeger-binary.ts';
 import { eventually, getTrace } from '../../support/jaeger-query.ts';
-import { scriptFile, scriptFlags } from '../../support/script.ts';
+import { scriptFile } from '../../support/script.ts';
 import { setup } from '../../support/setup.ts';
 import { Telemetry } from '../../support/telemetry.ts';
 
@@ -33,7 +33,7 @@ test('the report of what a real Jaeger has names a deadline that a proxy took aw
   const service = await new GrpcService(loadGrpc()).listen();
   t.after(() => service.close());
   service.handler = answerAtOnce;
-  const flags = [...scriptFlags, proxyScript, String(service.port), 'grpc-timeout', '90 S'];
+  const flags = [proxyScript, String(service.port), 'grpc-timeout', '90 S'];
   const proxy = spawn(process.execPath, flags, { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => proxy.kill('SIGKILL'));
   const [port] = await once(proxy.stdout, 'data');
