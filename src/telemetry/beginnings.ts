@@ -8,8 +8,9 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
-import type { ContextEntry, SpanDescription } from '../integration.ts';
+import type { ContextEntry } from '../host.ts';
 import type { StackTop } from '../operation/captured-stack.ts';
+import type { SpanDescription } from '../operation/description.ts';
 import type { Side, System } from '../operation/operation.ts';
 import { startSpan } from './deferred-span.ts';
 import type { Metrics } from './metrics.ts';

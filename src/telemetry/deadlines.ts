@@ -7,7 +7,7 @@ import {
   readDeadlineHeaders,
 } from '../cancellation/deadline-headers.ts';
 import type { ResolvedConfig } from '../config.ts';
-import type { DeadlineHeader, ReadHeader } from '../integration.ts';
+import type { DeadlineHeader, ReadHeader } from '../host.ts';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
 import type { Guard } from '../operation/guard.ts';
 import type { Deadline } from '../operation/operation.ts';

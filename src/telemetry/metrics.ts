@@ -11,7 +11,7 @@ import {
   ValueType,
 } from '@opentelemetry/api';
 import { ATTR_HTTP_ROUTE } from '@opentelemetry/semantic-conventions';
-import type { Settlement } from '../integration.ts';
+import type { Settlement } from '../operation/description.ts';
 import type { FindingRule } from '../operation/finding.ts';
 import type { Side } from '../operation/operation.ts';
 import { recordSigned } from '../signed-histogram.ts';

@@ -1,6 +1,6 @@
 /** An operation with all that the recorder keeps of it while it is in flight. */
 import type { Context, Span } from '@opentelemetry/api';
-import type { EndWithProcess } from '../integration.ts';
+import type { EndWithProcess } from '../host.ts';
 import type { Stack } from '../operation/evidence.ts';
 import type { FindingRule } from '../operation/finding.ts';
 import type { Cancellation, Deadline, Operation, Side, System, WorkScope } from '../operation/operation.ts';

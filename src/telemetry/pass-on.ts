@@ -2,7 +2,7 @@
 import type { Context } from '@opentelemetry/api';
 import { formatDeadlineHeader, type OutgoingDeadlineHeader } from '../cancellation/deadline-headers.ts';
 import type { ResolvedPropagateConfig } from '../config.ts';
-import type { DeadlineHeader, ReadHeader } from '../integration.ts';
+import type { DeadlineHeader, ReadHeader } from '../host.ts';
 import type { OperationRecord } from './operation-record.ts';
 import { inheritedDeadlineAtMs } from './owner.ts';
 

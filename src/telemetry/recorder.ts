@@ -20,11 +20,10 @@ import type {
   Host,
   ListeningServer,
   ReadHeader,
-  Settlement,
-  SpanDescription,
   StartWaiting,
-} from '../integration.ts';
+} from '../host.ts';
 import { CapturedStack, type StackTop } from '../operation/captured-stack.ts';
+import type { Settlement, SpanDescription } from '../operation/description.ts';
 import type { Evidence, Outcome, ProcessEnd } from '../operation/evidence.ts';
 import type { FindingRule } from '../operation/finding.ts';
 import type { Deadline, Side, System } from '../operation/operation.ts';

@@ -14,7 +14,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { formatFrame, originOf } from '../cancellation/origin.ts';
-import type { ListeningServer } from '../integration.ts';
+import type { ListeningServer } from '../host.ts';
 import type { CapturedStack } from '../operation/captured-stack.ts';
 import { toUnixMs } from '../operation/clock.ts';
 import type { Guard } from '../operation/guard.ts';

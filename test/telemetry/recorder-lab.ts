@@ -6,7 +6,7 @@ import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@o
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { AbortOrigins } from '../../src/cancellation/abort-origins.ts';
 import type { CancellationInstrumentationConfig } from '../../src/config.ts';
-import type { SpanDescription } from '../../src/integration.ts';
+import type { SpanDescription } from '../../src/operation/description.ts';
 import type { Evidence, SignalFired } from '../../src/operation/evidence.ts';
 import type { Side, System } from '../../src/operation/operation.ts';
 import { resolveConfig } from '../../src/resolved-config.ts';

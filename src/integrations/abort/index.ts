@@ -13,7 +13,8 @@ import { reasonOf } from '../../cancellation/reason.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { after, during } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
-import type { Host, Integration } from '../../integration.ts';
+import type { Host } from '../../host.ts';
+import type { Integration } from '../../integration.ts';
 import { watchLoops } from './loops.ts';
 
 export const abortIntegration: Integration = {

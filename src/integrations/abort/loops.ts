@@ -7,7 +7,7 @@ import { context } from '@opentelemetry/api';
 import { LEFT_LOOP_KEY, type LeftLoop } from '../../cancellation/left-loop.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 
 /** Of all async generators. */

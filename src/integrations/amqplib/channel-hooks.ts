@@ -5,7 +5,7 @@
 import type { Installation } from '../../hook/installation.ts';
 import { before, during } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { closedByBroker, closedHere } from './closing-events.ts';
 import { type Channel, type CloseError, REPLY_SUCCESS } from './internals.ts';
 

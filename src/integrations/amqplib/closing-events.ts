@@ -1,5 +1,5 @@
 /** What it means for messages that were not answered: the broker takes them back, and gives them to others. */
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';

@@ -2,7 +2,7 @@
 import type { Installation } from '../../hook/installation.ts';
 import { before } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { closedHere, connectionGone } from './closing-events.ts';
 import { type Channel, type CloseError, type Connection, REPLY_SUCCESS } from './internals.ts';
 

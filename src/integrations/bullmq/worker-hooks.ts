@@ -4,7 +4,7 @@ import { reasonOf } from '../../cancellation/reason.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { before, during } from '../../hook/observe.ts';
 import { type AnyFunction, replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { Operation } from '../../operation/operation.ts';
 
 interface Worker {

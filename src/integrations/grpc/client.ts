@@ -1,7 +1,7 @@
 /** Client calls from their start to their end. */
 import { SpanKind } from '@opentelemetry/api';
 import type { Installation } from '../../hook/installation.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { type Evidence, endedBy, type ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';

@@ -5,7 +5,7 @@
 import type { Installation } from '../../hook/installation.ts';
 import { after, before, during } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { CLOCK_SLACK_MS } from '../../operation/clock.ts';
 import { kShutdown, type ServerSession, type Teardown } from './internals.ts';
 

@@ -1,5 +1,5 @@
 /** Time limits: set, passed; from grpc-js's wall clock to the clock of performance.now(). */
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { CLOCK_SLACK_MS } from '../../operation/clock.ts';
 import type { Stack } from '../../operation/evidence.ts';

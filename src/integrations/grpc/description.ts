@@ -10,7 +10,7 @@ import {
   ATTR_SERVER_ADDRESS,
   ATTR_SERVER_PORT,
 } from '@opentelemetry/semantic-conventions';
-import type { Settlement, SpanDescription } from '../../integration.ts';
+import type { Settlement, SpanDescription } from '../../operation/description.ts';
 import type { Side } from '../../operation/operation.ts';
 import { splitAddress, targetAddress } from './address.ts';
 import type { Channel, ServerSession, StatusObject, Transport } from './internals.ts';

@@ -1,6 +1,6 @@
 /** Why this process has destroyed the stream of a call, on either side. */
 import { isAbortError } from '../../cancellation/reason.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, Phase } from '../../operation/evidence.ts';
 

@@ -1,6 +1,6 @@
 /** The official instrumentation: whose spans are adopted, and whose silence is respected. */
 import type { Span } from '@opentelemetry/api';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { Side } from '../../operation/operation.ts';
 
 export const OFFICIAL_SCOPE = '@opentelemetry/instrumentation-grpc';

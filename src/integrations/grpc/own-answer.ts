@@ -3,7 +3,7 @@
  * before grpc-js hears of the answer, so on its spans this is seen where the handler says so.
  */
 import type { Installation } from '../../hook/installation.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { baseOf, kOperation, type SurfaceCall } from './internals.ts';

@@ -1,5 +1,5 @@
 /** What a call has of the incoming operation it works for, where the options say so: its time, and its end. */
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { toUnixMs } from '../../operation/clock.ts';
 import type { Operation } from '../../operation/operation.ts';
 import type { ResolvingCall } from './internals.ts';

@@ -2,7 +2,7 @@
 import type { Installation } from '../../hook/installation.ts';
 import { after, before, during } from '../../hook/observe.ts';
 import { type AnyFunction, disguise, type Undo, undoAll } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { watchConnections } from './connection.ts';
 import {

@@ -10,7 +10,7 @@ import {
 import type { Installation } from '../../hook/installation.ts';
 import { before } from '../../hook/observe.ts';
 import type { Undo } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { deadlineFrom } from './deadline.ts';
 import { describeAnswer, describeIncoming } from './description.ts';

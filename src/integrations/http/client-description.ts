@@ -14,7 +14,7 @@ import {
 import { errorTypeOf, messageOf } from '../../cancellation/reason.ts';
 import { describeMethod } from '../../conventions/method.ts';
 import { fullUrl, parseAuthority } from '../../conventions/url.ts';
-import type { Settlement, SpanDescription } from '../../integration.ts';
+import type { Settlement, SpanDescription } from '../../operation/description.ts';
 import type { OutgoingRequest } from './internals.ts';
 
 /** @param options what the agent was given; unknown when the request was seen only later */

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isOfNode } from '../../cancellation/origin.ts';
 import { codeOf, isSystemError } from '../../cancellation/reason.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { cancelRequest, settleRequest } from './client.ts';
 import { errorStatusOf } from './client-description.ts';

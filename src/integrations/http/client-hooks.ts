@@ -3,7 +3,7 @@ import { http } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { before } from '../../hook/observe.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { beginRequest, settleRequest } from './client.ts';
 import { requestDestroyed, requestEmits } from './client-events.ts';
 import { lastingLimitOf, setIdleLimit } from './deadline.ts';

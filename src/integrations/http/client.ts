@@ -1,7 +1,7 @@
 /** Outgoing requests from their start to their end. */
 import { SpanKind } from '@opentelemetry/api';
 import { http, https } from '../../hook/built-ins.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { type Evidence, endedBy, type ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';

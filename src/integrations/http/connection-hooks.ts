@@ -4,7 +4,7 @@ import { http } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { before, during } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { clientSocketDestroyed, responseDestroyed } from './client-events.ts';
 import { servedBy, servedNowBy } from './connection.ts';

@@ -1,7 +1,7 @@
 /** The time limits of requests: those of timeout signals and of headers that are sent, and the idle limits of Node's `timeout` and setTimeout(). */
 import { DEADLINE_HEADERS, deadlineHeadersIn, type Headers } from '../../cancellation/deadline-headers.ts';
 import { formatStack } from '../../cancellation/frame.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, Phase, Stack } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';

@@ -7,7 +7,7 @@
 import { http } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { kServerExchange, type Listened, type Message } from './internals.ts';
 
 export class EventContext {

@@ -12,7 +12,7 @@ import { currentProvider } from '../../global-api.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { after, before } from '../../hook/observe.ts';
 import { type AnyFunction, type Undo, undoAll } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { Operation } from '../../operation/operation.ts';
 import type { Message, Response } from './internals.ts';
 import { NEXT_SCOPES } from './official.ts';

@@ -1,5 +1,5 @@
 /** What an outgoing request has of the incoming operation that it works for: its time, and its end. */
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { ClientExchange } from './client-exchange.ts';
 import type { OutgoingRequest } from './internals.ts';
 import { readHeader, requestHeaders } from './propagation.ts';

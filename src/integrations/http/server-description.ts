@@ -18,8 +18,8 @@ import { forwardedFor } from '../../conventions/forwarded-for.ts';
 import { MAX_USER_AGENT_LENGTH } from '../../conventions/lengths.ts';
 import { describeMethod, nameOfMethod } from '../../conventions/method.ts';
 import { describePath, parseAuthority, pathOfTarget } from '../../conventions/url.ts';
-import type { Settlement, SpanDescription } from '../../integration.ts';
 import { cut } from '../../operation/cut.ts';
+import type { Settlement, SpanDescription } from '../../operation/description.ts';
 import type { Message, Response } from './internals.ts';
 
 export function describeIncoming(request: Message): SpanDescription {

@@ -1,5 +1,5 @@
 /** What the hooks see of an incoming request, and what it means for its operation. */
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { kClientError, type Message, type Response, type Transport } from './internals.ts';
 import { serverPhaseOf } from './phase.ts';

@@ -1,7 +1,7 @@
 /** Who ended an incoming request, and why. */
 import { isOfNode } from '../../cancellation/origin.ts';
 import { causeOf, codeOf, isAbortError, isSystemError, isTimeoutError } from '../../cancellation/reason.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, ServerPhase, Stack } from '../../operation/evidence.ts';
 import { type IdleLimit, idleLimitPassed, limitOf } from './deadline.ts';

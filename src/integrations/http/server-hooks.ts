@@ -6,7 +6,7 @@ import type { Installation } from '../../hook/installation.ts';
 import { before } from '../../hook/observe.ts';
 import { type AnyFunction, type Undo, undoAll } from '../../hook/replace.ts';
 import { wrapListeners } from '../../hook/server-listeners.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { lastingLimitOf } from './deadline.ts';
 import { EventContext } from './event-context.ts';
 import { watchFastify } from './fastify.ts';

@@ -2,7 +2,8 @@
 import type { Server } from 'node:http';
 import { type Span, SpanKind } from '@opentelemetry/api';
 import { ATTR_HTTP_RESPONSE_STATUS_CODE } from '@opentelemetry/semantic-conventions';
-import type { Host, Settlement } from '../../integration.ts';
+import type { Host } from '../../host.ts';
+import type { Settlement } from '../../operation/description.ts';
 import { type Evidence, endedBy, type ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { waitInLine } from './connection.ts';

@@ -1,7 +1,7 @@
 /** Where outgoing requests are seen. */
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { beginRequest } from './client.ts';
 import { whyDestroyed } from './evidence.ts';

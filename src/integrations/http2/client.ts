@@ -1,5 +1,5 @@
 /** Outgoing requests, from what is given to request() to an operation. */
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { connectionOf } from './connection.ts';
 import { setLimitsOf } from './deadline.ts';

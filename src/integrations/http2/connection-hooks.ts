@@ -4,7 +4,7 @@ import { http2 } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { before } from '../../hook/observe.ts';
 import { replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { type Connection, connectionOf, type Teardown } from './connection.ts';
 import { watchIdleLimits, whilePassing } from './deadline.ts';

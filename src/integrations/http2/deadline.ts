@@ -3,7 +3,7 @@ import { isConnectDeadline } from '../../cancellation/reason.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { after } from '../../hook/observe.ts';
 import type { Undo } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { CLOCK_SLACK_MS } from '../../operation/clock.ts';
 import type { Evidence, Phase, Stack } from '../../operation/evidence.ts';

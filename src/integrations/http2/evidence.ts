@@ -1,7 +1,7 @@
 /** Who ends a stream and why: judged at the first sign of the end, which for a stream in flight is the cancel. */
 import { causeOf, codeOf, isAbortError, isError, reasonOf } from '../../cancellation/reason.ts';
 import { http2 } from '../../hook/built-ins.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Evidence, Phase } from '../../operation/evidence.ts';
 import { idleLimitPassed, isMissed, passingLimit } from './deadline.ts';

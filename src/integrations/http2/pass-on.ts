@@ -1,6 +1,6 @@
 /** What an outgoing stream has of the incoming operation that it works for: its end. Its time is in the headers, see withContext(). */
 import { addAbortSignal, type Readable } from 'node:stream';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { Exchange } from './exchange.ts';
 import type { Stream } from './internals.ts';
 

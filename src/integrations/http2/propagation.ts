@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { TextMapGetter } from '@opentelemetry/api';
 import { http2 } from '../../hook/built-ins.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { Operation } from '../../operation/operation.ts';
 
 /** By lower-case name. */

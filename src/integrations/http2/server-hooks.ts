@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import type { Installation } from '../../hook/installation.ts';
 import type { AnyFunction } from '../../hook/replace.ts';
 import { type CallListener, wrapListeners } from '../../hook/server-listeners.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { Exchange } from './exchange.ts';
 import { failureThrown } from './failure.ts';
 import { kExchange, type Session, type Stream } from './internals.ts';

@@ -1,7 +1,7 @@
 /** Incoming streams, from their headers to an operation. */
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { Installation } from '../../hook/installation.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { connectionOf } from './connection.ts';
 import { describeIncoming } from './description.ts';
 import { whyEndedByPeer } from './evidence.ts';

@@ -1,7 +1,7 @@
 /** Events of a stream, before anybody hears of them. */
 import type { Installation } from '../../hook/installation.ts';
 import { type AnyFunction, replaceFunction, type Undo } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { whilePassing } from './deadline.ts';
 import { errorStatusOf } from './description.ts';
 import { whyEndedByPeer } from './evidence.ts';

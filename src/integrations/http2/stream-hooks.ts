@@ -2,7 +2,7 @@
 import type { Installation } from '../../hook/installation.ts';
 import { before } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { watchIdleLimits } from './deadline.ts';
 import { whyClosed, whyDestroyed, whyEndedByPeer } from './evidence.ts';
 import type { Exchange } from './exchange.ts';

@@ -1,7 +1,7 @@
 /** Streams of either side, from what ends them to the end of their operation. */
 import type { Installation } from '../../hook/installation.ts';
 import { before } from '../../hook/observe.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { endedBy, type ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import { describeEnd, errorStatusOf, statusOf } from './description.ts';

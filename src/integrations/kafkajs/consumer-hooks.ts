@@ -6,7 +6,7 @@ import { SpanKind } from '@opentelemetry/api';
 import type { Installation } from '../../hook/installation.ts';
 import { after, before, during } from '../../hook/observe.ts';
 import type { Undo } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 
 const HANDLERS = ['eachMessage', 'eachBatch'] as const;
 

@@ -1,6 +1,6 @@
 /** What is kept of all connections while this is installed. */
 import type { Installation } from '../../hook/installation.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { ConnectionState } from './connection.ts';
 import type { Connection, ConnectionClass } from './internals.ts';
 import { Killer } from './killer.ts';

@@ -12,7 +12,8 @@
  */
 import { type Installation, perInstallation } from '../../hook/installation.ts';
 import type { Undo } from '../../hook/replace.ts';
-import type { Host, Integration, PackageFile } from '../../integration.ts';
+import type { Host } from '../../host.ts';
+import type { Integration, PackageFile } from '../../integration.ts';
 import {
   watchCommands,
   watchConnections,

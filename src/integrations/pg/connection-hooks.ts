@@ -4,7 +4,7 @@ import { context } from '@opentelemetry/api';
 import type { Installation } from '../../hook/installation.ts';
 import { before, during } from '../../hook/observe.ts';
 import { type AnyFunction, replaceFunction, type Undo, undoAll } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { Connection } from './connection.ts';
 import { activeQueryOf, type Client, lastQueuedOf, type Query, type ReadyForQuery } from './internals.ts';
 import { passOnEnd } from './pass-on.ts';

@@ -3,7 +3,7 @@ import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { pauseAfterMs } from '../../cancellation/cancel-attempts.ts';
 import { isCancellable } from '../../cancellation/cancellable-statement.ts';
 import type { Installation } from '../../hook/installation.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { CancelRequest } from './cancel-request.ts';
 import type { Connection } from './connection.ts';
 import { activeQueryOf, IN_TRANSACTION, NO_TRANSACTION, type Query, textOf } from './internals.ts';

@@ -11,7 +11,8 @@ import { http, https } from '../../hook/built-ins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { before } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
-import type { Host, Integration } from '../../integration.ts';
+import type { Host } from '../../host.ts';
+import type { Integration } from '../../integration.ts';
 
 /** Those of HTTP/2, whose classes are not exported, are known by what they alone have. */
 type Server = net.Server & { updateSettings?(): void };

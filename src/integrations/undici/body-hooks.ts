@@ -2,7 +2,7 @@
 import type { Installation } from '../../hook/installation.ts';
 import { during } from '../../hook/observe.ts';
 import type { Undo } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { watchOf } from './watch.ts';
 
 export function watchBody(moduleExports: unknown, host: Host, installation: Installation): Undo {

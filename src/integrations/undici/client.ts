@@ -4,7 +4,7 @@ import { type Context, context } from '@opentelemetry/api';
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
 import { errorTypeOf, reasonOf } from '../../cancellation/reason.ts';
 import { after } from '../../hook/observe.ts';
-import type { Host, StartWaiting } from '../../integration.ts';
+import type { Host, StartWaiting } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { toUnixMs } from '../../operation/clock.ts';
 import { type ClientPhase, type Evidence, endedBy, type ProcessEnd } from '../../operation/evidence.ts';

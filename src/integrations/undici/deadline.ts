@@ -1,7 +1,7 @@
 /** The time limits of a request: those of its signal, those that it sends in headers, and undici's own, for a connection, for the head of the response, and for the pause between two parts of its body. */
 import { deadlineHeadersIn } from '../../cancellation/deadline-headers.ts';
 import { isErrorLike } from '../../cancellation/reason.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Stack } from '../../operation/evidence.ts';
 import type { Exchange } from './exchange.ts';

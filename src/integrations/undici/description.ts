@@ -14,8 +14,8 @@ import { errorTypeOf, messageOf } from '../../cancellation/reason.ts';
 import { MAX_FULL_URL_LENGTH, MAX_URL_LENGTH } from '../../conventions/lengths.ts';
 import { describeMethod } from '../../conventions/method.ts';
 import { redactQuery } from '../../conventions/url.ts';
-import type { Settlement, SpanDescription } from '../../integration.ts';
 import { cut } from '../../operation/cut.ts';
+import type { Settlement, SpanDescription } from '../../operation/description.ts';
 import type { Cancellation } from '../../operation/operation.ts';
 import type { Exchange } from './exchange.ts';
 

@@ -6,7 +6,7 @@ import { context } from '@opentelemetry/api';
 import type { Installation } from '../../hook/installation.ts';
 import { before, during } from '../../hook/observe.ts';
 import { type Undo, undoAll } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import { CALL_KEY, Call, canFollow } from './call.ts';
 import { reportCall } from './client.ts';

@@ -2,7 +2,7 @@
 import { context } from '@opentelemetry/api';
 import type { Installation } from '../../hook/installation.ts';
 import { replaceFunction, type Undo } from '../../hook/replace.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import { createStopReason } from '../../operation/stop-reason.ts';
 import { CALL_KEY, Call } from './call.ts';
 import { abortCall } from './client.ts';

@@ -13,7 +13,8 @@
  * because it takes our subscription for its own.
  */
 import { undoAll } from '../../hook/replace.ts';
-import type { Host, Integration } from '../../integration.ts';
+import type { Host } from '../../host.ts';
+import type { Integration } from '../../integration.ts';
 import { watchBody } from './body-hooks.ts';
 import { abortCall } from './client.ts';
 import { watchChannels } from './client-hooks.ts';

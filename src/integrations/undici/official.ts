@@ -4,7 +4,7 @@
  */
 import { type AttributeValue, type Context, context, type Span, SpanKind, trace } from '@opentelemetry/api';
 import { ATTR_ERROR_TYPE } from '@opentelemetry/semantic-conventions';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Operation } from '../../operation/operation.ts';
 

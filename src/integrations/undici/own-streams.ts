@@ -5,7 +5,7 @@
 import type { SignalStory } from '../../cancellation/abort-origins.ts';
 import type { Installation } from '../../hook/installation.ts';
 import { after, before } from '../../hook/observe.ts';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { CapturedStack } from '../../operation/captured-stack.ts';
 import type { Call } from './call.ts';
 import { dataOf, isObject } from './given.ts';

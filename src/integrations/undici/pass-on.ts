@@ -1,5 +1,5 @@
 /** What an outgoing request has of the incoming operation it works for, where the options say so: its time, and its end. */
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { Exchange } from './exchange.ts';
 import { readHeader, requestHeaders } from './propagation.ts';
 

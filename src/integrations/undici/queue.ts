@@ -1,7 +1,7 @@
 /** Calls that wait in a pool, all of whose connections are busy. */
 import { context } from '@opentelemetry/api';
 import type { Undo } from '../../hook/replace.ts';
-import type { Host, StartWaiting } from '../../integration.ts';
+import type { Host, StartWaiting } from '../../host.ts';
 import { endedBy, type ProcessEnd } from '../../operation/evidence.ts';
 import type { Operation } from '../../operation/operation.ts';
 import type { Call } from './call.ts';

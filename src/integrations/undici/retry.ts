@@ -4,7 +4,7 @@
  */
 import { isProxy } from 'node:util/types';
 import type { Context } from '@opentelemetry/api';
-import type { Host } from '../../integration.ts';
+import type { Host } from '../../host.ts';
 import type { Call } from './call.ts';
 import { dataOf, isObject } from './given.ts';
 import type { Watch } from './watch.ts';

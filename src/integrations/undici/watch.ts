@@ -2,7 +2,7 @@
 import type { Context } from '@opentelemetry/api';
 import { type Installation, perInstallation } from '../../hook/installation.ts';
 import type { Undo } from '../../hook/replace.ts';
-import type { EndWithProcess, Host } from '../../integration.ts';
+import type { EndWithProcess, Host } from '../../host.ts';
 import type { StackTop } from '../../operation/captured-stack.ts';
 import type { Call } from './call.ts';
 import type { Connecting } from './connection.ts';
