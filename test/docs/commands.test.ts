@@ -76,7 +76,7 @@ const COMMANDS: readonly [pattern: RegExp, place: Place][] = [
   [/^node --import tsx tools\/pictures\.ts/, { not: 'it needs Chromium, and a Jaeger with web pages' }],
   [/^npm run test:leaks/, { by: 'test/memory/memory.test.ts' }],
   [/^npm run fuzz$/, { by: 'test/fuzz/differential.test.ts' }],
-  [/^npm run test:storm$/, { by: 'test/storm/storm.test.ts' }],
+  [/^npm run test:storm/, { by: 'test/storm/storm.test.ts' }],
   [/npm run bench/, { not: 'it takes minutes, and a machine that has nothing else to do' }],
   [
     /^docker compose (-f node_modules\/\S+ )?(--profile shop )?(up|down)\b/,
