@@ -55,6 +55,7 @@ export async function startHttp(shared: AbortSignal): Promise<Load> {
 export async function startFetch(shared: AbortSignal): Promise<Load> {
   const { waiting, port } = await startServer();
   const origin = `http://127.0.0.1:${port}`;
+  const dispatcher = patientDispatcher();
   return {
     complete: async () => (await fetch(origin, { signal: shared })).text(),
     async cancel() {
@@ -65,6 +66,13 @@ export async function startFetch(shared: AbortSignal): Promise<Load> {
       leave();
       await Promise.all([over, ended]);
     },
-    hold: () => void fetch(origin + HELD_PATH, { signal: shared }),
+    hold: () => void fetch(origin + HELD_PATH, { signal: shared, dispatcher } as RequestInit),
   };
+}
+
+/** One of fetch()'s own that does not give up after five minutes. */
+function patientDispatcher(): object {
+  new Request('http://127.0.0.1'); // with it Node loads the library
+  const { constructor: Agent } = Reflect.get(globalThis, Symbol.for('undici.globalDispatcher.1'));
+  return new Agent({ headersTimeout: 0 });
 }
